@@ -1,0 +1,38 @@
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, relative } from "node:path";
+import { printValidateProto } from "./print-proto.ts";
+
+/** Every file below `root`, by its path there. */
+function filesBelow(root: string): Map<string, string> {
+  const entries = readdirSync(root, { recursive: true, withFileTypes: true }).filter((entry) =>
+    entry.isFile(),
+  );
+  return new Map(
+    entries.map((entry) => {
+      const path = join(entry.parentPath, entry.name);
+      return [relative(root, path), readFileSync(path, "utf8")];
+    }),
+  );
+}
+
+const fresh = mkdtempSync(join(tmpdir(), "generated-"));
+const stale: string[] = [];
+try {
+  execFileSync("buf", ["generate", "--output", fresh], { stdio: "inherit" });
+  const want = filesBelow(join(fresh, "gen"));
+  const have = filesBelow("gen");
+  for (const path of new Set([...want.keys(), ...have.keys()])) {
+    if (want.get(path) !== have.get(path)) stale.push(`gen/${path}`);
+  }
+} finally {
+  rmSync(fresh, { recursive: true });
+}
+if (readFileSync("proto/buf/validate/validate.proto", "utf8") !== printValidateProto()) {
+  stale.push("proto/buf/validate/validate.proto");
+}
+if (stale.length > 0) {
+  console.error(`Not what "npm run generate" writes:\n${stale.map((path) => `  ${path}`).join("\n")}`);
+  process.exitCode = 1;
+}

@@ -1,0 +1,96 @@
+import { ErrorReason } from "../gen/faceverification/v1/error_pb.ts";
+
+export { ErrorReason };
+
+/** One broken rule of one request field (google.rpc.BadRequest.FieldViolation). Never holds the field's value. */
+export interface FieldViolation {
+  /** The field's proto name, such as `id_no`. */
+  field: string;
+  /** A stable name of the rule, such as `string.min_len` or `id_no.check_digit`. */
+  rule: string;
+  /** The rule in words for the developer. */
+  description: string;
+}
+
+export interface ServiceErrorOptions {
+  /** Goes to the log only, never to a caller. */
+  cause?: unknown;
+  /** When a retry may help, how long to wait, milliseconds. */
+  retryAfterMs?: number;
+  violations?: readonly FieldViolation[];
+  /** For the caller (google.rpc.ErrorInfo.metadata): vendor code, vendor serial number. Nothing personal, nothing secret. */
+  metadata?: Readonly<Record<string, string>>;
+}
+
+/**
+ * A failed call, in the words of the contract. Doors decide by `reason` alone what the caller sees; `message` and `cause`
+ * are for the log.
+ */
+export class ServiceError extends Error {
+  override readonly name = "ServiceError";
+  readonly reason: ErrorReason;
+  readonly retryAfterMs: number | undefined;
+  readonly violations: readonly FieldViolation[];
+  readonly metadata: Readonly<Record<string, string>>;
+
+  constructor(reason: ErrorReason, message: string, options: ServiceErrorOptions = {}) {
+    super(message, { cause: options.cause });
+    this.reason = reason;
+    this.retryAfterMs = options.retryAfterMs;
+    this.violations = options.violations ?? [];
+    this.metadata = options.metadata ?? {};
+  }
+}
+
+/** INVALID_REQUEST for the given fields. */
+export function invalidRequest(violations: readonly FieldViolation[]): ServiceError {
+  const fields = violations.map(({ field, rule }) => `${field} (${rule})`).join(" and ");
+  return new ServiceError(ErrorReason.INVALID_REQUEST, `invalid request: ${fields}`, { violations });
+}
+
+/** The vendor's interfaces that this service calls. */
+export type UpstreamEndpoint = "access_token" | "sign_ticket" | "nonce_ticket" | "upload" | "query";
+
+/**
+ * What is known about a call to the vendor that brought no success:
+ * - `not_sent`: it failed before the request was written (DNS, refused, TLS, connect timeout): the vendor did nothing;
+ * - `code`: a readable answer with a code other than "0";
+ * - `throttled`: HTTP 429;
+ * - `timeout`, `broken`, `status`, `malformed`, `too_large`: anything may have happened at the vendor;
+ * - `aborted`: the caller gave up.
+ */
+export type UpstreamFailure =
+  | "not_sent"
+  | "code"
+  | "throttled"
+  | "timeout"
+  | "broken"
+  | "status"
+  | "malformed"
+  | "too_large"
+  | "aborted";
+
+/** A call to the vendor that brought no success. Holds no URL, no body and no message of the vendor. */
+export class UpstreamError extends Error {
+  override readonly name = "UpstreamError";
+  readonly endpoint: UpstreamEndpoint;
+  readonly failure: UpstreamFailure;
+  /** The vendor's code, with failure `code`. */
+  readonly code: string | undefined;
+  /** The vendor's serial number, where the answer had one. */
+  readonly bizSeqNo: string | undefined;
+
+  constructor(
+    endpoint: UpstreamEndpoint,
+    failure: UpstreamFailure,
+    detail: { code?: string | undefined; bizSeqNo?: string | undefined; cause?: unknown } = {},
+  ) {
+    super(`${endpoint}: ${failure}${detail.code === undefined ? "" : ` ${detail.code}`}`, {
+      cause: detail.cause,
+    });
+    this.endpoint = endpoint;
+    this.failure = failure;
+    this.code = detail.code;
+    this.bizSeqNo = detail.bizSeqNo;
+  }
+}

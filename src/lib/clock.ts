@@ -1,0 +1,68 @@
+import os from "node:os";
+import { setTimeout as delay } from "node:timers/promises";
+
+/**
+ * Time as an argument. The only file that may name `Date.now`, `setTimeout` or `setInterval`
+ * (`test/rules/imports.test.ts` keeps it so), which is what lets tests turn the clock by hand.
+ */
+export interface Clock {
+  /** Wall clock, milliseconds since the Unix epoch. For people and for the vendor's formats, never for ages. */
+  now(): number;
+  /** Milliseconds on a clock that never goes back and goes on while the machine is suspended. For ages and deadlines. */
+  monotonic(): number;
+  /** Resolves after `ms`; rejects with `signal.reason` as soon as the signal aborts. Does not keep the process alive. */
+  sleep(ms: number, signal?: AbortSignal): Promise<void>;
+}
+
+// os.uptime() counts suspended time but has a resolution of 10 ms; process time is fine-grained but stops with the machine.
+// Their difference only grows by suspension, so the larger reading of the two is monotonic and misses nothing.
+const origin = os.uptime() * 1000 - performance.now();
+let suspendedMs = 0;
+
+function monotonic(): number {
+  const fine = performance.now();
+  const lost = os.uptime() * 1000 - origin - fine;
+  if (lost > suspendedMs + 1000) suspendedMs = lost;
+  return fine + suspendedMs;
+}
+
+/** The machine's own clocks. */
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  monotonic,
+  async sleep(ms, signal) {
+    try {
+      await delay(ms, undefined, { ref: false, ...(signal && { signal }) });
+    } catch (error) {
+      throw signal?.reason ?? error;
+    }
+  },
+};
+
+/**
+ * Runs `work` with a signal that aborts after `ms` on the given clock (reason: a `TimeoutError`) or with `outer`.
+ * The promise settles when `work` does or the time is over, whichever is first.
+ */
+export async function withDeadline<T>(
+  clock: Clock,
+  ms: number,
+  work: (signal: AbortSignal) => Promise<T>,
+  outer?: AbortSignal,
+): Promise<T> {
+  const timer = new AbortController();
+  const signal = outer ? AbortSignal.any([timer.signal, outer]) : timer.signal;
+  const done = new AbortController();
+  const expired = new Promise<never>((_, reject) => {
+    signal.addEventListener("abort", () => reject(signal.reason), { once: true, signal: done.signal });
+    if (signal.aborted) reject(signal.reason);
+  });
+  clock.sleep(ms, done.signal).then(
+    () => timer.abort(new DOMException(`no answer within ${ms} ms`, "TimeoutError")),
+    () => undefined,
+  );
+  try {
+    return await Promise.race([work(signal), expired]);
+  } finally {
+    done.abort();
+  }
+}
