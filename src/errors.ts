@@ -1,6 +1,13 @@
-import { ErrorReason } from "../gen/faceverification/v1/error_pb.ts";
+import { ErrorReason as Generated } from "../gen/faceverification/v1/error_pb.ts";
 
-export { ErrorReason };
+/** The closed list of the contract (`error.proto`); the generated type is open, as enums on the wire are. */
+export const ErrorReason = Generated;
+export type ErrorReason = (typeof Generated)[keyof typeof Generated];
+
+const NAMES = new Map(Object.entries(Generated).map(([name, reason]) => [reason, name]));
+
+/** The reason as it is written for callers, without the enum's prefix: `INVALID_REQUEST`. */
+export const reasonName = (reason: ErrorReason): string => NAMES.get(reason) ?? "UNSPECIFIED";
 
 /** One broken rule of one request field (google.rpc.BadRequest.FieldViolation). Never holds the field's value. */
 export interface FieldViolation {

@@ -1,0 +1,75 @@
+import { createHmac, hkdfSync, timingSafeEqual } from "node:crypto";
+import { digestToBase62, fromBase62, randomBase62, toBase62 } from "../lib/base62.ts";
+import type { Secret } from "../lib/secret.ts";
+
+/**
+ * Order numbers that certify themselves (design.md 2.4): 32 characters [0-9A-Za-z] =
+ *
+ *     mint time, seconds since the Unix epoch   6
+ *     random part                              10   (59 bits)
+ *     mint tag:  HMAC over the two              8   (47 bits)
+ *     owner tag: HMAC over the two and owner    8   (47 bits)
+ *
+ * so every replica can tell without a lookup whether a number was made here, for whom, and when.
+ */
+export interface Orders {
+  /** A new order number for `owner`: an end user's subject, or "" for callers without one. `now` is wall-clock ms. */
+  mint(owner: string, now: number): string;
+  /** Undefined if the number was not made here. */
+  certify(orderNo: string): OrderCertificate | undefined;
+  /** A stable user id for an ID number: 30 letters and digits, not reversible without the secret. */
+  userIdOf(idNo: string): string;
+}
+
+export interface OrderCertificate {
+  /** Wall-clock milliseconds, to the second. */
+  mintedAt: number;
+  /** Whether the number was made for this owner. */
+  belongsTo(owner: string): boolean;
+}
+
+/** How long the vendor keeps a record, milliseconds (protocol.md 6.1). */
+export const RECORD_RETENTION_MS = 3 * 24 * 60 * 60 * 1000;
+
+const TIME = 6;
+const HEAD = 16;
+const TAG = 8;
+
+/** Orders certified under keys derived from the app secrets; the first one mints, each one is recognised. */
+export function createOrders(secrets: readonly Secret[]): Orders {
+  const keys = secrets.map((secret) => ({ order: derive(secret, "order"), user: derive(secret, "user") }));
+  const [current] = keys;
+  if (!current) throw new Error("orders need a secret");
+
+  return {
+    mint(owner, now) {
+      const head = toBase62(Math.floor(now / 1000), TIME) + randomBase62(HEAD - TIME);
+      return head + tag(current.order, "mint", head) + tag(current.order, "owner", head, owner);
+    },
+    certify(orderNo) {
+      if (!/^[0-9A-Za-z]{32}$/.test(orderNo)) return undefined;
+      const head = orderNo.slice(0, HEAD);
+      const mintTag = orderNo.slice(HEAD, HEAD + TAG);
+      const ownerTag = orderNo.slice(HEAD + TAG);
+      const key = keys.find(({ order }) => same(tag(order, "mint", head), mintTag));
+      if (!key) return undefined;
+      return {
+        mintedAt: fromBase62(head.slice(0, TIME)) * 1000,
+        belongsTo: (owner) => same(tag(key.order, "owner", head, owner), ownerTag),
+      };
+    },
+    userIdOf: (idNo) => digestToBase62(createHmac("sha256", current.user).update(idNo).digest(), 30),
+  };
+}
+
+function derive(secret: Secret, purpose: string): Buffer {
+  return Buffer.from(hkdfSync("sha256", secret.reveal(), "", `faceverification ${purpose} v1`, 32));
+}
+
+function tag(key: Buffer, kind: string, head: string, owner = ""): string {
+  return digestToBase62(createHmac("sha256", key).update(`${kind}\0${head}\0${owner}`).digest(), TAG);
+}
+
+function same(a: string, b: string): boolean {
+  return timingSafeEqual(Buffer.from(a), Buffer.from(b));
+}

@@ -1,0 +1,135 @@
+import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { type Language, languageOf } from "../domain/texts.ts";
+import { ErrorReason, ServiceError } from "../errors.ts";
+import type { IncomingCall } from "../handlers/call.ts";
+import type { Methods } from "../handlers/methods.ts";
+import type { Wrapped } from "../handlers/pipeline.ts";
+import { formError } from "./errors.ts";
+import {
+  type FormAnswer,
+  faceParamsAnswer,
+  faceParamsRequest,
+  resultAnswer,
+  resultRequest,
+} from "./fields.ts";
+import { parseForm } from "./parse.ts";
+
+const FORM = "application/x-www-form-urlencoded";
+
+export interface FormOptions {
+  methods: Methods;
+  /** Largest body, bytes. */
+  bodyLimit: number;
+  events: {
+    /** A request that never reached a handler. */
+    requestRefused(refused: { door: string; requestId: string; path: string; error: ServiceError }): void;
+  };
+}
+
+/**
+ * The form door: the two routes of the vendor's demo, unchanged (protocol.md 7.3, design.md 2.2). It translates, and
+ * calls the same wrapped handlers as the RPC door.
+ */
+export function createFormRoutes({ methods, bodyLimit, events }: FormOptions) {
+  return async (app: FastifyInstance): Promise<void> => {
+    app.removeAllContentTypeParsers();
+    app.addContentTypeParser(FORM, { parseAs: "buffer", bodyLimit }, (_request, body, done) =>
+      done(null, body),
+    );
+    app.setErrorHandler<FastifyError>((error, request, reply) => {
+      const refused = asRefusal(error);
+      events.requestRefused({
+        door: "form",
+        requestId: request.id,
+        path: request.routeOptions.url ?? "",
+        error: refused,
+      });
+      return answerError(refused, request, reply);
+    });
+    route(app, "/get_face_params", methods.getFaceParams, faceParamsRequest, faceParamsAnswer);
+    route(app, "/get_result", methods.getResult, resultRequest, resultAnswer);
+  };
+}
+
+function route<Input extends DescMessage, Output extends DescMessage>(
+  app: FastifyInstance,
+  path: string,
+  method: Wrapped<Input, Output>,
+  read: (form: ReadonlyMap<string, string>) => MessageShape<Input>,
+  write: (response: MessageShape<Output>, language: Language) => FormAnswer,
+): void {
+  app.post(path, async (request, reply) => {
+    const form = read(parseForm(formBody(request)));
+    try {
+      const response = await method(form, incomingCall(request, reply));
+      return write(response, language(request));
+    } catch (error) {
+      // The pipeline rejects with nothing else, and has observed it.
+      return answerError(error as ServiceError, request, reply);
+    }
+  });
+  app.route({
+    method: ["GET", "PUT", "PATCH", "DELETE"],
+    url: path,
+    handler: (_request, reply) => {
+      void reply.header("allow", "POST");
+      throw new ServiceError(ErrorReason.ROUTE_NOT_FOUND, "only POST is answered here");
+    },
+  });
+}
+
+/** The body's bytes; Fastify has seen to size and content type, but not to the charset or to a body without a type. */
+function formBody(request: FastifyRequest): Uint8Array {
+  const type = request.headers["content-type"] ?? "";
+  const charset = /charset="?([^;"\s]+)/i.exec(type)?.[1] ?? "utf-8";
+  if (!(request.body instanceof Uint8Array) || !/^utf-?8$/i.test(charset)) throw unsupported();
+  return request.body;
+}
+
+function unsupported(): ServiceError {
+  const violation = {
+    field: "content-type",
+    rule: "form.content_type",
+    description: `must be ${FORM} in UTF-8`,
+  };
+  return new ServiceError(ErrorReason.UNSUPPORTED_MEDIA_TYPE, "not a form", { violations: [violation] });
+}
+
+/** What Fastify or the parser refused, in our words. */
+function asRefusal(error: FastifyError | ServiceError): ServiceError {
+  if (error instanceof ServiceError) return error;
+  if (error.statusCode === 413)
+    return new ServiceError(ErrorReason.PAYLOAD_TOO_LARGE, "the form is too large");
+  if (error.statusCode === 415) return unsupported();
+  if (error.statusCode !== undefined && error.statusCode < 500) {
+    return new ServiceError(ErrorReason.MALFORMED_REQUEST, "not a readable request", { cause: error.code });
+  }
+  return new ServiceError(ErrorReason.INTERNAL, "unexpected error", { cause: error });
+}
+
+function incomingCall(request: FastifyRequest, reply: FastifyReply): IncomingCall {
+  const gone = new AbortController();
+  reply.raw.once("close", () => {
+    if (!reply.raw.writableFinished) {
+      gone.abort(new ServiceError(ErrorReason.CANCELLED, "the caller went away"));
+    }
+  });
+  return {
+    door: "form",
+    listener: "public",
+    requestId: request.id,
+    credential: /^bearer +(\S+)$/i.exec(request.headers.authorization ?? "")?.[1],
+    peer: request.ip,
+    language: request.headers["accept-language"],
+    signal: gone.signal,
+  };
+}
+
+/** The demo's users read Chinese; others say so. */
+const language = (request: FastifyRequest) => languageOf(request.headers["accept-language"], "zh");
+
+function answerError(error: ServiceError, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const { status, headers, body } = formError(error, language(request));
+  return reply.code(status).headers(headers).send(body);
+}

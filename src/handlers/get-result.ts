@@ -1,0 +1,87 @@
+import { create } from "@bufbuild/protobuf";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import {
+  type GetResultRequest,
+  type GetResultResponse,
+  GetResultResponseSchema,
+} from "../../gen/faceverification/v1/face_verification_service_pb.ts";
+import { Verdict } from "../../gen/faceverification/v1/verdict_pb.ts";
+import { isRefusal } from "../domain/codes.ts";
+import type { OrderCertificate, Orders } from "../domain/order.ts";
+import { judge } from "../domain/verdict.ts";
+import { ErrorReason, ServiceError, UpstreamError } from "../errors.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { Signer } from "../signing/signer.ts";
+import type { TicketReader } from "../tickets/reader.ts";
+import type { QueryResult, UpstreamClient } from "../upstream/client.ts";
+import type { Call, Caller, Handler } from "./call.ts";
+import { collectMedia, type Files } from "./media.ts";
+import { withUsablePair } from "./refusal.ts";
+
+export interface GetResultOptions {
+  livemode: boolean;
+  orders: Orders;
+  signer: Signer;
+  createNonce: () => string;
+  tickets: TicketReader;
+  upstream: Pick<UpstreamClient, "query">;
+  clock: Clock;
+}
+
+/** GetResult: one query, its code judged; media in calls of their own. */
+export function createGetResult(options: GetResultOptions): Handler<GetResultRequest, GetResultResponse> {
+  const { livemode, orders, signer, createNonce, tickets, upstream, clock } = options;
+
+  function ask(orderNo: string, media: boolean, signal: AbortSignal): Promise<QueryResult> {
+    return withUsablePair(tickets, signal, async (pair) => {
+      const nonce = createNonce();
+      const sign = signer.query({ orderNo, nonce }, pair.signTicket);
+      const result = await upstream.query({ orderNo, nonce, sign, media }, signal);
+      if (isRefusal(result.code)) throw new UpstreamError("query", "code", result);
+      return result;
+    });
+  }
+
+  /** Without them the verdict stands, so trouble with the files is noted and not passed on. */
+  async function filesOf(orderNo: string, passed: boolean, call: Call): Promise<Files | undefined> {
+    const { signal } = call;
+    try {
+      return await collectMedia(() => ask(orderNo, true, signal), { passed, clock, signal });
+    } catch (error) {
+      signal.throwIfAborted();
+      call.note({ media_error: error instanceof Error ? error.message : "unknown" });
+      return undefined;
+    }
+  }
+
+  return async ({ orderNo, includeMedia }, call) => {
+    const certificate = orders.certify(orderNo);
+    if (!mayRead(call.caller, certificate)) {
+      throw new ServiceError(ErrorReason.ORDER_NOT_FOUND, "the order was not made here for this caller");
+    }
+    call.note({ order_no: orderNo });
+    const result = await ask(orderNo, false, call.signal);
+    const judgement = judge(result.code, certificate && clock.now() - certificate.mintedAt);
+    if ("error" in judgement) throw new UpstreamError("query", "code", result);
+    const { code, bizSeqNo = "", liveRate, similarity, occurredAt } = result;
+    call.note({ upstream_code: code, biz_seq_no: bizSeqNo });
+    const wanted = includeMedia && judgement.verdict !== Verdict.NOT_COMPLETED;
+    const media = wanted ? await filesOf(orderNo, judgement.verdict === Verdict.PASSED, call) : undefined;
+    return create(GetResultResponseSchema, {
+      orderNo,
+      ...judgement,
+      code,
+      bizSeqNo,
+      livemode,
+      ...(liveRate !== undefined && { liveRate }),
+      ...(similarity !== undefined && { similarity }),
+      ...(occurredAt !== undefined && { occurredAt: timestampFromMs(occurredAt) }),
+      ...(media && { media }),
+    });
+  };
+}
+
+/** Internal callers read any order; others what was made here for them, and that includes "for nobody in particular". */
+function mayRead(caller: Caller, certificate: OrderCertificate | undefined): boolean {
+  return caller.internal || (certificate?.belongsTo(caller.subject) ?? false);
+}

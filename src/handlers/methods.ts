@@ -1,0 +1,45 @@
+import {
+  FaceVerificationService,
+  type GetFaceParamsRequest,
+} from "../../gen/faceverification/v1/face_verification_service_pb.ts";
+import { identityViolations, normaliseIdentity } from "../domain/identity.ts";
+import type { FieldViolation } from "../errors.ts";
+import type { Caller } from "./call.ts";
+import { createGetFaceParams, type GetFaceParamsOptions } from "./get-face-params.ts";
+import { createGetResult, type GetResultOptions } from "./get-result.ts";
+import type { Pipeline } from "./pipeline.ts";
+
+/** Every RPC of FaceVerificationService, wrapped: what the doors call. */
+export type Methods = ReturnType<typeof createMethods>;
+
+/** Wraps each handler once. A new RPC begins with an entry here. */
+export function createMethods(pipeline: Pipeline, options: GetFaceParamsOptions & GetResultOptions) {
+  const { getFaceParams, getResult } = FaceVerificationService.method;
+  return {
+    getFaceParams: pipeline({
+      name: getFaceParams.name,
+      input: getFaceParams.input,
+      output: getFaceParams.output,
+      normalise: (request) => ({ ...request, ...normaliseIdentity(request) }),
+      violations: (request, caller) => [
+        ...identityViolations(request),
+        ...ownOrderViolations(request, caller),
+      ],
+      handler: createGetFaceParams(options),
+    }),
+    getResult: pipeline({
+      name: getResult.name,
+      input: getResult.input,
+      output: getResult.output,
+      handler: createGetResult(options),
+    }),
+  };
+}
+
+/** A stranger's order number could not be told from a guess later, so only internal callers bring their own. */
+function ownOrderViolations({ orderNo }: GetFaceParamsRequest, caller: Caller): FieldViolation[] {
+  if (orderNo === "" || caller.internal) return [];
+  return [
+    { field: "order_no", rule: "order_no.internal", description: "may be given by internal callers only" },
+  ];
+}

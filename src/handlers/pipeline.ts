@@ -1,0 +1,103 @@
+import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
+import { ErrorReason, type FieldViolation, invalidRequest, ServiceError } from "../errors.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { Call, Caller, Handler, IncomingCall } from "./call.ts";
+import { asServiceError } from "./failure.ts";
+
+/** An RPC and what the pipeline has to know of it. */
+export interface Method<Input extends DescMessage, Output extends DescMessage> {
+  /** For logs and metrics. */
+  name: string;
+  input: Input;
+  output: Output;
+  handler: Handler<MessageShape<Input>, MessageShape<Output>>;
+  /** Brings the request into the form that is checked and used. */
+  normalise?(request: MessageShape<Input>): MessageShape<Input>;
+  /** The rules that the proto cannot say. */
+  violations?(request: MessageShape<Input>, caller: Caller): FieldViolation[];
+}
+
+/** An RPC as the doors call it. Rejects with ServiceError and nothing else. */
+export type Wrapped<Input extends DescMessage, Output extends DescMessage> = (
+  request: MessageShape<Input>,
+  call: IncomingCall,
+) => Promise<MessageShape<Output>>;
+
+/** One finished call, for the access line and the metrics. */
+export interface CallFinished {
+  method: string;
+  door: string;
+  requestId: string;
+  peer: string;
+  /** The caller's name; "" when nobody was admitted. */
+  caller: string;
+  durationMs: number;
+  /** Undefined for success. */
+  error: ServiceError | undefined;
+  facts: Readonly<Record<string, string | number>>;
+}
+
+export interface PipelineOptions {
+  /** Finds out who calls; throws ServiceError for those who may not. */
+  authorise: (call: IncomingCall) => Promise<Caller> | Caller;
+  /** The rules written in the proto. */
+  validate: <D extends DescMessage>(desc: D, request: MessageShape<D>) => FieldViolation[];
+  /** Time for a call, also when the caller gives none or a longer one, milliseconds. */
+  maxDurationMs: number;
+  clock: Clock;
+  events: { callFinished(call: CallFinished): void };
+}
+
+export type Pipeline = <Input extends DescMessage, Output extends DescMessage>(
+  method: Method<Input, Output>,
+) => Wrapped<Input, Output>;
+
+/** What holds for every call by whichever door, once: observe, authorise, validate, a time limit, errors in our words. */
+export function createPipeline(options: PipelineOptions): Pipeline {
+  const { authorise, validate, maxDurationMs, clock, events } = options;
+
+  return (method) => async (incoming, incomingCall) => {
+    const startedAt = clock.monotonic();
+    const facts: Record<string, string | number> = {};
+    let caller: Caller | undefined;
+    let error: ServiceError | undefined;
+    const limit = AbortSignal.timeout(maxDurationMs);
+    const signal = AbortSignal.any([incomingCall.signal, limit]);
+    try {
+      signal.throwIfAborted();
+      caller = await authorise(incomingCall);
+      const request = method.normalise?.(incoming) ?? incoming;
+      const violations = [
+        ...validate(method.input, request),
+        ...(method.violations?.(request, caller) ?? []),
+      ];
+      if (violations.length > 0) throw invalidRequest(violations);
+      const call: Call = {
+        caller,
+        requestId: incomingCall.requestId,
+        signal,
+        note: (noted) => Object.assign(facts, noted),
+      };
+      return await method.handler(request, call);
+    } catch (thrown) {
+      const overtime = limit.aborted && thrown === limit.reason;
+      error = overtime
+        ? new ServiceError(ErrorReason.DEADLINE_EXCEEDED, "the service's own time limit passed")
+        : asServiceError(thrown);
+      throw error;
+    } finally {
+      const { door, requestId, peer } = incomingCall;
+      const durationMs = clock.monotonic() - startedAt;
+      events.callFinished({
+        method: method.name,
+        door,
+        requestId,
+        peer,
+        caller: caller?.name ?? "",
+        durationMs,
+        error,
+        facts,
+      });
+    }
+  };
+}

@@ -1,0 +1,31 @@
+import { isRefusal } from "../domain/codes.ts";
+import { UpstreamError } from "../errors.ts";
+import type { TicketPair, TicketReader } from "../tickets/reader.ts";
+
+/** The vendor's code if `error` says that it refused token, ticket or signature. */
+export function refusedCode(error: unknown): string | undefined {
+  if (!(error instanceof UpstreamError) || error.code === undefined) return undefined;
+  return isRefusal(error.code) ? error.code : undefined;
+}
+
+/**
+ * Runs `attempt` with the current pair. When the vendor refuses the pair, that is reported, and if a newer pair is to be
+ * had in time the attempt is made once more with it (ticket-cache.md 1, case 12). Our signatures are right by test, so a
+ * refused signature means a dead ticket.
+ */
+export async function withUsablePair<T>(
+  tickets: TicketReader,
+  signal: AbortSignal,
+  attempt: (pair: TicketPair) => Promise<T>,
+): Promise<T> {
+  const pair = tickets.current();
+  try {
+    return await attempt(pair);
+  } catch (error) {
+    const code = refusedCode(error);
+    if (code === undefined) throw error;
+    const renewed = await tickets.renewed(pair, code, signal);
+    if (renewed === undefined) throw error;
+    return await attempt(renewed);
+  }
+}

@@ -1,0 +1,23 @@
+import { create, type DescMessage, type MessageShape } from "@bufbuild/protobuf";
+import { createValidator } from "@bufbuild/protovalidate";
+import type { FieldViolation } from "../errors.ts";
+
+/** Checks a request against the rules written in the proto; names field and rule, never the value. */
+export type Validate = <D extends DescMessage>(desc: D, request: MessageShape<D>) => FieldViolation[];
+
+/** Compiles the rules of `schemas` now rather than in the first call. */
+export function createValidate(schemas: readonly DescMessage[]): Validate {
+  const validator = createValidator();
+  const validate: Validate = (desc, request) => {
+    const result = validator.validate(desc, request);
+    if (result.kind === "valid") return [];
+    if (result.kind === "error") throw result.error;
+    return result.violations.map(({ field, ruleId, message }) => ({
+      field: field.map((part) => ("name" in part ? part.name : "")).join("."),
+      rule: ruleId,
+      description: message,
+    }));
+  };
+  for (const schema of schemas) validator.validate(schema, create(schema));
+  return validate;
+}

@@ -1,0 +1,45 @@
+import { randomBytes } from "node:crypto";
+
+const ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+const VALUE = new Map(Array.from(ALPHABET, (character, value) => [character, value] as const));
+
+/** `length` random characters of [0-9A-Za-z] from the CSPRNG, each equally likely. */
+export function randomBase62(length: number): string {
+  let text = "";
+  while (text.length < length) {
+    for (const byte of randomBytes(length - text.length + 8)) {
+      // 248 is the largest multiple of 62 in a byte; larger values would favour the first characters.
+      if (byte < 248 && text.length < length) text += ALPHABET[byte % 62];
+    }
+  }
+  return text;
+}
+
+/** A whole number of up to 53 bits in exactly `length` characters; larger ones lose their high part. */
+export function toBase62(value: number, length: number): string {
+  let text = "";
+  let rest = value;
+  for (let i = 0; i < length; i++) {
+    text = ALPHABET[rest % 62] + text;
+    rest = Math.floor(rest / 62);
+  }
+  return text;
+}
+
+/** The number that `toBase62` wrote. The text must hold [0-9A-Za-z] only. */
+export function fromBase62(text: string): number {
+  let value = 0;
+  for (const character of text) value = value * 62 + (VALUE.get(character) ?? Number.NaN);
+  return value;
+}
+
+/** The first `length` base-62 digits of a digest of at least 32 bytes, up to 30 of them. */
+export function digestToBase62(digest: Uint8Array, length: number): string {
+  let value = BigInt(`0x${Buffer.from(digest).toString("hex")}`);
+  let text = "";
+  for (let i = 0; i < length; i++) {
+    text += ALPHABET[Number(value % 62n)];
+    value /= 62n;
+  }
+  return text;
+}

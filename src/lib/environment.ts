@@ -1,0 +1,107 @@
+import { Secret } from "./secret.ts";
+
+/** Environment variables as given; an empty one counts as not set. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+export interface Address {
+  host: string;
+  port: number;
+}
+
+const DURATION_UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
+
+/**
+ * Reads variables and gathers every problem instead of stopping at the first. A read that fails notes the problem and
+ * returns the default, so that the rest is still checked; nobody uses the values when `problems` is not empty.
+ * Problems name the variable and the rule, never the value of a secret.
+ */
+export function createEnvironmentReader(env: Environment, readFile: (path: string) => string) {
+  const problems: string[] = [];
+  const raw = (name: string) => (env[name] === "" ? undefined : env[name]);
+
+  function file(name: string): string | undefined {
+    const path = raw(name);
+    if (path === undefined) return undefined;
+    try {
+      return readFile(path);
+    } catch (error) {
+      problems.push(`${name}: cannot read ${path} (${(error as NodeJS.ErrnoException).code ?? "error"})`);
+      return undefined;
+    }
+  }
+
+  function parse<T>(name: string, otherwise: T, rule: string, read: (text: string) => T | undefined): T {
+    const text = raw(name);
+    if (text === undefined) return otherwise;
+    const value = read(text.trim());
+    if (value === undefined) problems.push(`${name}: ${rule}, not ${JSON.stringify(text)}`);
+    return value ?? otherwise;
+  }
+
+  return {
+    problems,
+    file,
+    text: (name: string) => raw(name)?.trim(),
+    has: (name: string) => raw(name) !== undefined,
+
+    /** The variable, or the content of the file that `NAME_FILE` names; both at once are a problem. */
+    secretText(name: string): string | undefined {
+      if (raw(name) !== undefined && raw(`${name}_FILE`) !== undefined) {
+        problems.push(`${name}: give either ${name} or ${name}_FILE, not both`);
+      }
+      return (raw(name) ?? file(`${name}_FILE`))?.trim() || undefined;
+    },
+
+    /** One of the words. */
+    choice<T extends string>(name: string, words: readonly [T, ...T[]]): T {
+      return parse<T>(name, words[0], `must be one of ${words.join(", ")}`, (text) =>
+        words.find((word) => word === text),
+      );
+    },
+
+    /** A duration with its unit, in milliseconds. */
+    durationMs(name: string, otherwise: number): number {
+      return parse(name, otherwise, "must be a duration such as 20m, 60s or 500ms", (text) => {
+        const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(text);
+        const ms = Number(match?.[1]) * (DURATION_UNITS[match?.[2] ?? ""] ?? Number.NaN);
+        return ms > 0 ? ms : undefined;
+      });
+    },
+
+    /** `host:port` or `[IPv6]:port`; port 0 picks one. */
+    address(name: string, otherwise: Address): Address {
+      return parse(name, otherwise, "must be host:port", (text) => {
+        const match = /^(?:\[([0-9A-Fa-f:.]+)\]|([^:[\]\s]+)):(\d{1,5})$/.exec(text);
+        const port = Number(match?.[3]);
+        const host = match?.[1] ?? match?.[2];
+        return host !== undefined && port <= 65_535 ? { host, port } : undefined;
+      });
+    },
+
+    /** An http or https URL without query. */
+    baseUrl(name: string, otherwise: string): string {
+      return parse(name, otherwise, "must be an http or https URL without query", (text) => {
+        const url = URL.parse(text);
+        const usable = url !== null && /^https?:$/.test(url.protocol) && url.search === "" && url.hash === "";
+        return usable ? text.replace(/\/+$/, "") : undefined;
+      });
+    },
+
+    /** `caller:token[,caller:token...]`, from the variable or its file. */
+    bearerTokens(name: string): { caller: string; token: Secret }[] {
+      const tokens = [];
+      for (const [i, entry] of (this.secretText(name)?.split(/[,\n]/) ?? []).entries()) {
+        const match = /^([0-9A-Za-z._-]{1,64}):(\S{16,})$/.exec(entry.trim());
+        if (match?.[1] && match[2]) tokens.push({ caller: match[1], token: new Secret(match[2]) });
+        else
+          problems.push(
+            `${name}: entry ${i + 1} must be caller:token with a token of at least 16 characters`,
+          );
+      }
+      return tokens;
+    },
+  };
+}
+
+/** Whether only this machine can reach the host. */
+export const isLoopback = (host: string): boolean => /^(127(\.\d+){3}|::1|localhost)$/.test(host);

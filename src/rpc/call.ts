@@ -1,0 +1,34 @@
+import { Code, ConnectError, type HandlerContext } from "@connectrpc/connect";
+import { ErrorReason, ServiceError } from "../errors.ts";
+import type { IncomingCall } from "../handlers/call.ts";
+
+/** A Connect context in the pipeline's words. */
+export function incomingCall(context: HandlerContext, listener: IncomingCall["listener"]): IncomingCall {
+  const header = (name: string) => context.requestHeader.get(name) ?? undefined;
+  return {
+    door: context.protocolName,
+    listener,
+    requestId: header("x-request-id") ?? "",
+    credential: /^bearer +(\S+)$/i.exec(header("authorization") ?? "")?.[1],
+    // The listener overwrites these two headers, so they are its own words and not the client's.
+    peer: header("x-peer-address") ?? "",
+    language: header("accept-language"),
+    signal: translated(context.signal),
+  };
+}
+
+/** The same signal with a ServiceError for its reason. */
+function translated(signal: AbortSignal): AbortSignal {
+  const controller = new AbortController();
+  const abort = () => {
+    const late = ConnectError.from(signal.reason).code === Code.DeadlineExceeded;
+    controller.abort(
+      late
+        ? new ServiceError(ErrorReason.DEADLINE_EXCEEDED, "the caller's deadline passed")
+        : new ServiceError(ErrorReason.CANCELLED, "the caller went away"),
+    );
+  };
+  if (signal.aborted) abort();
+  else signal.addEventListener("abort", abort, { once: true });
+  return controller.signal;
+}

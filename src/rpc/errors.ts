@@ -1,0 +1,88 @@
+import { create } from "@bufbuild/protobuf";
+import { durationFromMs } from "@bufbuild/protobuf/wkt";
+import { Code, ConnectError } from "@connectrpc/connect";
+import {
+  BadRequestSchema,
+  ErrorInfoSchema,
+  LocalizedMessageSchema,
+  RetryInfoSchema,
+} from "../../gen/google/rpc/error_details_pb.ts";
+import { languageOf, TEXTS } from "../domain/texts.ts";
+import { ErrorReason, reasonName, type ServiceError } from "../errors.ts";
+
+/** The `domain` of every google.rpc.ErrorInfo (AIP-193). */
+export const ERROR_DOMAIN = "faceverification.v1";
+
+/** Every reason's status code on the RPC doors (gRPC status codes, `google.rpc.Code`). */
+export const CODES = {
+  [ErrorReason.UNSPECIFIED]: Code.Unknown,
+  [ErrorReason.INVALID_REQUEST]: Code.InvalidArgument,
+  [ErrorReason.MALFORMED_REQUEST]: Code.InvalidArgument,
+  [ErrorReason.UNSUPPORTED_MEDIA_TYPE]: Code.InvalidArgument,
+  [ErrorReason.PAYLOAD_TOO_LARGE]: Code.ResourceExhausted,
+  [ErrorReason.ROUTE_NOT_FOUND]: Code.Unimplemented,
+  [ErrorReason.ORDER_NOT_FOUND]: Code.NotFound,
+  [ErrorReason.UNAUTHENTICATED]: Code.Unauthenticated,
+  [ErrorReason.PERMISSION_DENIED]: Code.PermissionDenied,
+  [ErrorReason.IDENTITY_REJECTED]: Code.InvalidArgument,
+  [ErrorReason.PHOTO_REJECTED]: Code.InvalidArgument,
+  [ErrorReason.DAILY_LIMIT]: Code.ResourceExhausted,
+  [ErrorReason.RATE_LIMITED]: Code.ResourceExhausted,
+  [ErrorReason.TICKET_UNAVAILABLE]: Code.Unavailable,
+  [ErrorReason.UPSTREAM_UNAVAILABLE]: Code.Unavailable,
+  // Not DEADLINE_EXCEEDED: the caller's own deadline has not passed.
+  [ErrorReason.UPSTREAM_TIMEOUT]: Code.Unavailable,
+  [ErrorReason.UPSTREAM_REFUSED]: Code.Unavailable,
+  [ErrorReason.UPSTREAM_MISCONFIGURED]: Code.FailedPrecondition,
+  [ErrorReason.UPSTREAM_UNEXPECTED]: Code.Internal,
+  [ErrorReason.DEADLINE_EXCEEDED]: Code.DeadlineExceeded,
+  [ErrorReason.CANCELLED]: Code.Canceled,
+  [ErrorReason.INTERNAL]: Code.Internal,
+} satisfies Record<ErrorReason, Code>;
+
+/** A failed call as Connect sends it: the public text, and the details of AIP-193. */
+export function connectError(error: ServiceError, acceptLanguage: string | undefined): ConnectError {
+  const { reason, violations, metadata, retryAfterMs } = error;
+  const language = languageOf(acceptLanguage, "en");
+  const named = violations.map(({ field, description }) => `${field} ${description}`).join("; ");
+  const message = named === "" ? TEXTS[reason].en : `${TEXTS[reason].en} (${named})`;
+  return new ConnectError(message, CODES[reason], undefined, [
+    {
+      desc: ErrorInfoSchema,
+      value: create(ErrorInfoSchema, {
+        reason: reasonName(reason),
+        domain: ERROR_DOMAIN,
+        metadata: { ...metadata },
+      }),
+    },
+    ...(violations.length > 0
+      ? [
+          {
+            desc: BadRequestSchema,
+            value: create(BadRequestSchema, {
+              fieldViolations: violations.map(({ field, rule, description }) => ({
+                field,
+                description,
+                reason: rule,
+              })),
+            }),
+          },
+        ]
+      : []),
+    ...(retryAfterMs === undefined
+      ? []
+      : [
+          {
+            desc: RetryInfoSchema,
+            value: create(RetryInfoSchema, { retryDelay: durationFromMs(retryAfterMs) }),
+          },
+        ]),
+    {
+      desc: LocalizedMessageSchema,
+      value: create(LocalizedMessageSchema, {
+        locale: language === "zh" ? "zh-CN" : "en",
+        message: TEXTS[reason][language],
+      }),
+    },
+  ]);
+}

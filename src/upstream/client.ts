@@ -1,0 +1,213 @@
+import { PROTOCOL_VERSION } from "../domain/version.ts";
+import { UpstreamError } from "../errors.ts";
+import { Secret } from "../lib/secret.ts";
+import { type Edition, type TokenParam, UPLOAD } from "./dialect.ts";
+import type { Transport } from "./transport.ts";
+import { chinaTime, isRecord, number, type Reply, readReply, readSuccess, text } from "./wire.ts";
+
+/** A token or ticket, and how long the vendor says it lives, from the moment of asking. */
+export interface Credential {
+  value: Secret;
+  /** Milliseconds, from `expire_in`; `expire_time` is never looked at (protocol.md 1). */
+  lifeMs: number;
+}
+
+/** An identity upload; `sign` and `nonce` as in protocol.md 5.1. */
+export interface Upload {
+  orderNo: string;
+  name: string;
+  idNo: string;
+  userId: string;
+  nonce: string;
+  sign: string;
+  /** `type`: "1" watermarked, "2" clear. */
+  photo?: { bytes: Uint8Array; type: "1" | "2" } | undefined;
+}
+
+/** A result query; `sign` and `nonce` as in protocol.md 5.1. */
+export interface Query {
+  orderNo: string;
+  nonce: string;
+  sign: string;
+  /** Ask for photo and video instead of the bare verdict. */
+  media?: boolean;
+}
+
+/** What the vendor says of an order; any code, since most are verdicts. */
+export interface QueryResult {
+  code: string;
+  bizSeqNo: string | undefined;
+  /** 0 to 100; undefined where the vendor gives no number. */
+  liveRate: number | undefined;
+  similarity: number | undefined;
+  /** Milliseconds since the Unix epoch. */
+  occurredAt: number | undefined;
+  photo: Uint8Array | undefined;
+  video: Uint8Array | undefined;
+}
+
+/**
+ * The vendor's interfaces, one typed method each. Every method rejects with UpstreamError, or with the reason of `signal`.
+ * Nothing is retried here or below.
+ */
+export interface UpstreamClient {
+  /** A new access token; the previous one dies within the minute (protocol.md 1). */
+  fetchAccessToken(secret: Secret, signal: AbortSignal): Promise<Credential>;
+  fetchSignTicket(accessToken: Secret, signal: AbortSignal): Promise<Credential>;
+  /** For one launch of this user, never to be kept (protocol.md 3). */
+  fetchNonceTicket(accessToken: Secret, userId: string, signal: AbortSignal): Promise<Credential>;
+  /** Registers an identity; resolves to the faceId. */
+  upload(upload: Upload, signal: AbortSignal): Promise<string>;
+  query(query: Query, signal: AbortSignal): Promise<QueryResult>;
+}
+
+export interface UpstreamOptions {
+  appId: string;
+  edition: Edition;
+  tokenParam: TokenParam;
+  transport: Transport;
+  /** Time for a token call and for a SIGN ticket call, milliseconds. */
+  tokenTimeoutMs: number;
+  signTimeoutMs: number;
+  /** Time for one call on behalf of a request, milliseconds. */
+  callTimeoutMs: number;
+}
+
+const SMALL = 256 * 1024;
+const MEDIA = 32 * 1024 * 1024;
+
+/** The client of one WBappid at one host. */
+export function createUpstreamClient(options: UpstreamOptions): UpstreamClient {
+  const { appId, edition, tokenParam, transport, tokenTimeoutMs, signTimeoutMs, callTimeoutMs } = options;
+  const app = { [tokenParam]: appId, version: PROTOCOL_VERSION };
+  const dialect = UPLOAD[edition];
+
+  async function fetchTicket(
+    endpoint: "sign_ticket" | "nonce_ticket",
+    query: Record<string, string>,
+    timeoutMs: number,
+    signal: AbortSignal,
+  ): Promise<Credential> {
+    const path = "/api/oauth2/api_ticket";
+    const json = await transport({
+      endpoint,
+      path,
+      query: { ...app, ...query },
+      signal,
+      timeoutMs,
+      maxBytes: SMALL,
+    });
+    const reply = readSuccess(endpoint, json);
+    const tickets = isRecord(json) ? json["tickets"] : undefined;
+    const [ticket] = Array.isArray(tickets) ? (tickets as unknown[]) : [];
+    return credential(endpoint, reply, isRecord(ticket) ? ticket : {}, "value");
+  }
+
+  return {
+    async fetchAccessToken(secret, signal) {
+      const endpoint = "access_token";
+      const query = { ...app, secret: secret.reveal(), grant_type: "client_credential" };
+      const path = "/api/oauth2/access_token";
+      const json = await transport({
+        endpoint,
+        path,
+        query,
+        signal,
+        timeoutMs: tokenTimeoutMs,
+        maxBytes: SMALL,
+      });
+      const reply = readSuccess(endpoint, json);
+      return credential(endpoint, reply, isRecord(json) ? json : {}, "access_token");
+    },
+
+    fetchSignTicket(accessToken, signal) {
+      const query = { access_token: accessToken.reveal(), type: "SIGN" };
+      return fetchTicket("sign_ticket", query, signTimeoutMs, signal);
+    },
+
+    fetchNonceTicket(accessToken, userId, signal) {
+      const query = { access_token: accessToken.reveal(), type: "NONCE", user_id: userId };
+      return fetchTicket("nonce_ticket", query, callTimeoutMs, signal);
+    },
+
+    async upload({ orderNo, name, idNo, userId, nonce, sign, photo }, signal) {
+      const endpoint = "upload";
+      const json = await transport({
+        endpoint,
+        path: dialect.path,
+        query: { orderNo },
+        body: {
+          [dialect.appIdField]: appId,
+          orderNo,
+          name,
+          idNo,
+          userId,
+          ...(photo && {
+            sourcePhotoStr: Buffer.from(photo.bytes).toString("base64"),
+            sourcePhotoType: photo.type,
+          }),
+          version: PROTOCOL_VERSION,
+          sign,
+          nonce,
+        },
+        signal,
+        timeoutMs: callTimeoutMs,
+        maxBytes: SMALL,
+      });
+      const reply = readSuccess(endpoint, json);
+      const faceId = text(reply.result["faceId"]);
+      const echo = text(reply.result["orderNo"]);
+      if (faceId === undefined || (echo !== undefined && echo !== orderNo)) {
+        throw new UpstreamError(endpoint, "malformed", { bizSeqNo: reply.bizSeqNo });
+      }
+      return faceId;
+    },
+
+    async query({ orderNo, nonce, sign, media }, signal) {
+      const endpoint = "query";
+      const json = await transport({
+        endpoint,
+        path: "/api/v2/base/queryfacerecord",
+        query: { orderNo },
+        body: { appId, version: PROTOCOL_VERSION, nonce, orderNo, sign, ...(media && { getFile: "1" }) },
+        signal,
+        timeoutMs: callTimeoutMs,
+        maxBytes: media ? MEDIA : SMALL,
+      });
+      const { code, bizSeqNo, result } = readReply(endpoint, json);
+      const echo = text(result["orderNo"]);
+      // Somebody else's verdict must never be taken for this one's; a pass has to name its order.
+      if (echo === undefined ? code === "0" : echo !== orderNo) {
+        throw new UpstreamError(endpoint, "malformed", { bizSeqNo });
+      }
+      return {
+        code,
+        bizSeqNo,
+        liveRate: number(result["liveRate"]),
+        similarity: number(result["similarity"]),
+        occurredAt: chinaTime(result["occurredTime"]),
+        photo: base64(result["photo"]),
+        video: base64(result["video"]),
+      };
+    },
+  };
+}
+
+function credential(
+  endpoint: "access_token" | "sign_ticket" | "nonce_ticket",
+  { bizSeqNo }: Reply,
+  fields: Readonly<Record<string, unknown>>,
+  name: string,
+): Credential {
+  const value = text(fields[name]);
+  const seconds = number(fields["expire_in"]);
+  if (value === undefined || seconds === undefined || seconds <= 0) {
+    throw new UpstreamError(endpoint, "malformed", { bizSeqNo });
+  }
+  return { value: new Secret(value), lifeMs: seconds * 1000 };
+}
+
+function base64(value: unknown): Uint8Array | undefined {
+  const encoded = text(value);
+  return encoded === undefined ? undefined : Buffer.from(encoded, "base64");
+}

@@ -1,0 +1,107 @@
+import type { Dispatcher } from "undici";
+import { type UpstreamEndpoint, UpstreamError, type UpstreamFailure } from "../errors.ts";
+
+/** One request to the vendor. */
+export interface Exchange {
+  endpoint: UpstreamEndpoint;
+  /** Path below the base URL, beginning with a slash. */
+  path: string;
+  query: Readonly<Record<string, string>>;
+  /** Sent as JSON by POST; without it the request is a GET. */
+  body?: Readonly<Record<string, string>>;
+  /** The caller's cancellation and deadline. */
+  signal: AbortSignal;
+  /** Time for the whole exchange, milliseconds. */
+  timeoutMs: number;
+  /** Largest answer that is read, bytes. */
+  maxBytes: number;
+}
+
+/** Performs one exchange and returns the answer's JSON; rejects with UpstreamError, or with the signal's reason. */
+export type Transport = (exchange: Exchange) => Promise<unknown>;
+
+export interface TransportOptions {
+  /** The vendor's base URL, such as `https://kyc1.qcloud.com`. */
+  baseUrl: string;
+  /** Where requests go: connection pool, proxy, TLS. It must not retry. */
+  dispatcher: Dispatcher;
+}
+
+/**
+ * One exchange with the vendor, with no retry: a repeated token call would rotate the token again.
+ * Errors carry neither URL (its query holds secrets) nor body.
+ */
+export function createTransport({ baseUrl, dispatcher }: TransportOptions): Transport {
+  const { origin, pathname } = new URL(baseUrl);
+  const prefix = pathname.replace(/\/$/, "");
+
+  return async ({ endpoint, path, query, body, signal, timeoutMs, maxBytes }) => {
+    signal.throwIfAborted();
+    const timer = AbortSignal.timeout(timeoutMs);
+    const fail = (failure: UpstreamFailure, cause?: unknown) =>
+      new UpstreamError(endpoint, failure, { cause });
+    let text: string;
+    try {
+      const response = await dispatcher.request({
+        origin,
+        path: prefix + path,
+        query,
+        method: body ? "POST" : "GET",
+        headers: { accept: "application/json", ...(body && { "content-type": "application/json" }) },
+        body: body ? JSON.stringify(body) : null,
+        // undici's own timeouts are coarse by up to half a second.
+        signal: AbortSignal.any([signal, timer]),
+      });
+      text = await readCapped(response.body, maxBytes, () => fail("too_large"));
+      if (response.statusCode === 429) throw fail("throttled");
+      if (response.statusCode !== 200) throw fail("status", `HTTP ${response.statusCode}`);
+    } catch (error) {
+      if (error instanceof UpstreamError) throw error;
+      if (signal.aborted) throw signal.reason;
+      if (timer.aborted) throw fail("timeout");
+      throw fail(wasNeverSent(error) ? "not_sent" : "broken", errorCode(error));
+    }
+    try {
+      return JSON.parse(text) as unknown;
+    } catch {
+      // Not chained: the parser's message quotes the body.
+      throw fail("malformed");
+    }
+  };
+}
+
+async function readCapped(
+  body: AsyncIterable<Buffer>,
+  maxBytes: number,
+  tooLarge: () => UpstreamError,
+): Promise<string> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of body) {
+    size += chunk.length;
+    // Leaving the loop destroys the body, and with it the connection.
+    if (size > maxBytes) throw tooLarge();
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString("utf8");
+}
+
+const NEVER_SENT = new Set([
+  "ECONNREFUSED",
+  "ENOTFOUND",
+  "EAI_AGAIN",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+  "UND_ERR_CONNECT_TIMEOUT",
+]);
+
+/** Whether a request certainly failed before it was written: name resolution, connecting, TLS. */
+function wasNeverSent(error: unknown): boolean {
+  const code = errorCode(error) ?? "";
+  return NEVER_SENT.has(code) || /^(ERR_TLS_|ERR_SSL_|CERT_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_)/.test(code);
+}
+
+function errorCode(error: unknown): string | undefined {
+  const { code, cause } = (error ?? {}) as { code?: unknown; cause?: unknown };
+  return typeof code === "string" ? code : cause === undefined ? undefined : errorCode(cause);
+}

@@ -1,0 +1,50 @@
+import { type UpstreamEndpoint, UpstreamError } from "../errors.ts";
+
+/** The vendor's envelope, read tolerantly: fields are added without notice (protocol.md 6.1, 8.1). */
+export interface Reply {
+  /** "0" or the vendor's code; text or number on the wire. */
+  code: string;
+  bizSeqNo: string | undefined;
+  /** `result` where the answer has one, else the answer itself. */
+  result: Readonly<Record<string, unknown>>;
+}
+
+/** Reads the envelope; throws UpstreamError `malformed` for anything that is none. */
+export function readReply(endpoint: UpstreamEndpoint, json: unknown): Reply {
+  if (!isRecord(json)) throw new UpstreamError(endpoint, "malformed");
+  const code = text(json["code"]);
+  if (code === undefined) throw new UpstreamError(endpoint, "malformed");
+  const result = isRecord(json["result"]) ? json["result"] : json;
+  return { code, bizSeqNo: text(json["bizSeqNo"]) ?? text(result["bizSeqNo"]), result };
+}
+
+/** As `readReply`, for calls where any code but "0" is a failure. */
+export function readSuccess(endpoint: UpstreamEndpoint, json: unknown): Reply {
+  const reply = readReply(endpoint, json);
+  if (reply.code !== "0") throw new UpstreamError(endpoint, "code", reply);
+  return reply;
+}
+
+/** A text or number as text; undefined for anything else and for the empty text. */
+export function text(value: unknown): string | undefined {
+  if (typeof value === "number" && Number.isFinite(value)) return String(value);
+  return typeof value === "string" && value !== "" ? value : undefined;
+}
+
+/** A number, or a text that is one, such as `expire_in` or a score; undefined for anything else. */
+export function number(value: unknown): number | undefined {
+  const digits = text(value)?.trim();
+  return digits !== undefined && /^-?\d+(\.\d+)?$/.test(digits) ? Number(digits) : undefined;
+}
+
+/** `yyyyMMddHHmmss` in China time, as milliseconds since the Unix epoch; undefined for anything else. */
+export function chinaTime(value: unknown): number | undefined {
+  const match = /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)$/.exec(text(value) ?? "");
+  if (!match) return undefined;
+  const time = Date.parse(`${match[1]}-${match[2]}-${match[3]}T${match[4]}:${match[5]}:${match[6]}+08:00`);
+  return Number.isNaN(time) ? undefined : time;
+}
+
+export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,57 @@
+import { expect, test } from "vitest";
+import { createOrders } from "../../src/domain/order.ts";
+import { Secret } from "../../src/lib/secret.ts";
+
+const current = new Secret("a".repeat(64));
+const next = new Secret("b".repeat(64));
+const orders = createOrders([current]);
+const now = Date.UTC(2026, 10, 23, 12, 0, 0);
+
+test("a minted number certifies itself: who made it, when, and for whom", () => {
+  const orderNo = orders.mint("user-1", now + 999);
+  expect(orderNo).toMatch(/^[0-9A-Za-z]{32}$/);
+  const certificate = orders.certify(orderNo);
+  expect(certificate?.mintedAt).toBe(now);
+  expect(certificate?.belongsTo("user-1")).toBe(true);
+  expect(certificate?.belongsTo("user-2")).toBe(false);
+  expect(certificate?.belongsTo("")).toBe(false);
+});
+
+test("changing any one character of a number uncertifies it or its owner", () => {
+  const orderNo = orders.mint("user-1", now);
+  for (let i = 0; i < orderNo.length; i++) {
+    const tampered = orderNo.slice(0, i) + (orderNo[i] === "0" ? "1" : "0") + orderNo.slice(i + 1);
+    expect(orders.certify(tampered)?.belongsTo("user-1") ?? false).toBe(false);
+  }
+});
+
+test("no guess is certified", () => {
+  const guesses = [
+    "",
+    "0".repeat(32),
+    "A".repeat(31),
+    "A".repeat(33),
+    `${"A".repeat(31)}-`,
+    createOrders([new Secret("x")]).mint("", now),
+  ];
+  for (const guess of guesses) expect(orders.certify(guess)).toBeUndefined();
+});
+
+test("while two secrets are configured, numbers of each are known", () => {
+  const rotating = createOrders([next, current]);
+  expect(rotating.certify(orders.mint("", now))?.belongsTo("")).toBe(true);
+  expect(rotating.certify(rotating.mint("", now))?.belongsTo("")).toBe(true);
+  expect(orders.certify(rotating.mint("", now))).toBeUndefined();
+});
+
+test("numbers do not repeat", () => {
+  expect(new Set(Array.from({ length: 10_000 }, () => orders.mint("", now))).size).toBe(10_000);
+});
+
+test("a user id is stable, 30 letters and digits, and depends on the secret", () => {
+  const userId = orders.userIdOf("11010519491231002X");
+  expect(userId).toMatch(/^[0-9A-Za-z]{30}$/);
+  expect(orders.userIdOf("11010519491231002X")).toBe(userId);
+  expect(orders.userIdOf("110105194912310021")).not.toBe(userId);
+  expect(createOrders([next]).userIdOf("11010519491231002X")).not.toBe(userId);
+});

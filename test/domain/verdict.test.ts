@@ -1,0 +1,77 @@
+import { describe, expect, test } from "vitest";
+import { NextStep, Verdict, VerdictReason } from "../../gen/faceverification/v1/verdict_pb.ts";
+import { CLASSES, CODES, codeEntry, isRefusal } from "../../src/domain/codes.ts";
+import { judge } from "../../src/domain/verdict.ts";
+import { ErrorReason } from "../../src/errors.ts";
+
+const DAY = 24 * 60 * 60 * 1000;
+const verdictOf = (code: string) => {
+  const judged = judge(code, undefined);
+  return "error" in judged ? undefined : judged.verdict;
+};
+
+// Every code of protocol.md 8.2, by what design.md 2.1 makes of it.
+const FAILED = "66660004 66660010 66660015 66660023 66660024 66660036 -5025 -5020".split(" ");
+const INCONCLUSIVE = (
+  "400604 66660005 66660016 66660017 66660018 66660022 66660025 -1404 66660033 66660035 -1102 66660038 -1101 -4014 " +
+  "66660041 66660042 66660048 66660078 -5001 -5005 -5008 -5009 -5010 -5011 -5018 -5027 " +
+  "3001 3002 3003 3004 3005 300101"
+).split(" ");
+const NOT_COMPLETED = ["66660011"];
+const ERRORS = (
+  "400101 400102 400103 400104 400502 400504 400506 400601 66660001 66660002 66660020 66660021 66660026 66660030 " +
+  "66660037 66660039 66660040 -4017 -4018 999997 999998 999999"
+).split(" ");
+
+test("the catalogue holds every code of the table, each once", () => {
+  expect([...CODES.keys()].sort()).toEqual(
+    ["0", ...FAILED, ...INCONCLUSIVE, ...NOT_COMPLETED, ...ERRORS].sort(),
+  );
+});
+
+describe("each code lands in exactly one place", () => {
+  test("only 0 passes", () => {
+    const passing = [...CODES.keys()].filter((code) => verdictOf(code) === Verdict.PASSED);
+    expect(passing).toEqual(["0"]);
+  });
+  test.each(FAILED)("%s is a verdict of the vendor against the person", (code) => {
+    expect(verdictOf(code)).toBe(Verdict.FAILED);
+  });
+  test.each(INCONCLUSIVE)("%s says nothing about the person", (code) => {
+    expect(verdictOf(code)).toBe(Verdict.INCONCLUSIVE);
+  });
+  test.each(NOT_COMPLETED)("%s says that there is no record", (code) => {
+    expect(verdictOf(code)).toBe(Verdict.NOT_COMPLETED);
+  });
+  test.each([...ERRORS, "66669999", "", "00", "0.0", "abc"])("%s is a failed query", (code) => {
+    expect(judge(code, undefined)).toHaveProperty("error");
+  });
+});
+
+test("an unknown code fails closed", () => {
+  expect(judge("66669999", undefined)).toEqual({ error: ErrorReason.UPSTREAM_UNEXPECTED });
+  expect(CLASSES[codeEntry("66669999").codeClass].retryable).toBe(false);
+});
+
+test("exactly the three charged codes are billed", () => {
+  const billed = [...CODES.values()].filter((entry) => entry.billed).map(({ code }) => code);
+  expect(billed).toEqual(["0", "66660004", "66660010"]);
+});
+
+test("a missing record has expired when the order is older than three days", () => {
+  const unfinished = { verdict: Verdict.NOT_COMPLETED, nextStep: NextStep.RETRY, billed: false };
+  expect(judge("66660011", 3 * DAY)).toEqual({ ...unfinished, reason: VerdictReason.NO_RECORD });
+  expect(judge("66660011", 3 * DAY + 1)).toEqual({ ...unfinished, reason: VerdictReason.EXPIRED });
+  expect(judge("66660011", undefined)).toEqual({ ...unfinished, reason: VerdictReason.NO_RECORD });
+});
+
+test("the codes that a fresh pair may cure are those of class AUTH", () => {
+  expect([...CODES.keys()].filter(isRefusal)).toEqual(["400101", "400102", "400103", "400104"]);
+});
+
+test("every entry has both languages", () => {
+  for (const { text } of CODES.values()) {
+    expect(text.zh).toMatch(/\p{Script=Han}/u);
+    expect(text.en).toMatch(/^[\x20-\x7e]+$/);
+  }
+});

@@ -1,0 +1,91 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { dirname, join, relative, sep } from "node:path";
+import { expect, test } from "vitest";
+
+const SRC = join(import.meta.dirname, "../../src");
+const LEAVES = ["lib", "domain", "gen", "errors"];
+/** Rooms that may import less than the leaves. */
+const ONLY: Readonly<Record<string, readonly string[]>> = {
+  lib: [],
+  errors: ["gen", "lib"],
+  sandbox: ["lib"],
+  server: ["lib"],
+  config: ["lib", "domain"],
+};
+/** Rooms that may know another room's shape. */
+const AS_TYPES: Readonly<Record<string, readonly string[]>> = {
+  handlers: ["signing", "upstream", "tickets", "telemetry"],
+  rpc: ["handlers"],
+  form: ["handlers"],
+  telemetry: ["handlers", "tickets", "upstream"],
+  config: ["handlers", "upstream", "tickets"],
+};
+const LIBRARY_TIME = /\b(Date\.now|setTimeout|setInterval|setImmediate)\b/;
+
+interface Source {
+  path: string;
+  text: string;
+}
+
+const room = (path: string) =>
+  path.startsWith("..") ? "gen" : (path.split(sep)[0] ?? "").replace(/\.(d\.)?ts$/, "");
+
+/** Imports that cross rooms where they may not. */
+function crossings(sources: readonly Source[]): string[] {
+  const bad: string[] = [];
+  for (const { path, text } of sources) {
+    const from = room(path);
+    const statements = text.matchAll(/^(?:import|export)\s+(type\s)?[^;]*?from\s+"(\.[^"]+)"/gms);
+    const dynamic = text.matchAll(/\bimport\(\s*()"(\.[^"]+)"/g);
+    for (const [, type, specifier = ""] of [...statements, ...dynamic]) {
+      const to = room(join(dirname(path), specifier));
+      const allowed =
+        to === from ||
+        (from === "service" && to !== "sandbox" && to !== "main") ||
+        from === "main" ||
+        (ONLY[from] ?? LEAVES).includes(to) ||
+        (Boolean(type) && (AS_TYPES[from] ?? []).includes(to));
+      if (!allowed) bad.push(`${path} -> ${specifier}`);
+    }
+  }
+  return bad;
+}
+
+const sources: Source[] = readdirSync(SRC, { recursive: true, encoding: "utf8" })
+  .filter((path) => path.endsWith(".ts"))
+  .map((path) => ({ path, text: readFileSync(join(SRC, path), "utf8") }));
+
+test("rooms meet only in the composition root", () => {
+  expect(sources.length).toBeGreaterThan(30);
+  expect(crossings(sources)).toEqual([]);
+});
+
+test.each([
+  ["a sibling", join("form", "routes.ts"), 'import { createSigner } from "../signing/signer.ts";'],
+  [
+    "a value where a type is allowed",
+    join("handlers", "x.ts"),
+    'import { sign } from "../signing/canonical.ts";',
+  ],
+  ["the sandbox", "service.ts", 'import { createSandbox } from "./sandbox/sandbox.ts";'],
+  ["a late import", join("tickets", "x.ts"), 'const x = await import("../upstream/client.ts");'],
+  ["a re-export", join("domain", "x.ts"), 'export { sign } from "../signing/canonical.ts";'],
+  ["generated code in the sandbox", join("sandbox", "x.ts"), 'import { A } from "../../gen/a_pb.ts";'],
+])("a planted import of %s is named", (_what, path, text) => {
+  expect(crossings([{ path, text }])).toHaveLength(1);
+});
+
+test("time is read and timers are set in lib/clock.ts only", () => {
+  const offenders = sources
+    .filter(({ path }) => path !== join("lib", "clock.ts"))
+    .filter(({ text }) => LIBRARY_TIME.test(text.replaceAll(/^\s*(\/\/|\*|\/\*).*$/gm, "")))
+    .map(({ path }) => path);
+  expect(offenders).toEqual([]);
+});
+
+test("files stay small: 200 lines, and the middle one under 100", () => {
+  const lengths = sources.map(({ path, text }) => ({ path, lines: text.split("\n").length }));
+  expect(lengths.filter(({ lines }) => lines > 200)).toEqual([]);
+  const sorted = lengths.map(({ lines }) => lines).sort((a, b) => a - b);
+  expect(sorted[Math.floor(sorted.length / 2)]).toBeLessThan(100);
+});

@@ -1,0 +1,347 @@
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { afterAll, afterEach, beforeEach, describe, expect, test } from "vitest";
+import { UpstreamError } from "../../src/errors.ts";
+import { Secret } from "../../src/lib/secret.ts";
+import { createUpstreamClient, type UpstreamClient } from "../../src/upstream/client.ts";
+import type { Edition, TokenParam } from "../../src/upstream/dialect.ts";
+import { createDispatcher } from "../../src/upstream/dispatcher.ts";
+import { createTransport } from "../../src/upstream/transport.ts";
+
+interface Seen {
+  method: string;
+  path: string;
+  query: Record<string, string>;
+  contentType: string | undefined;
+  body: Record<string, string> | undefined;
+}
+
+let answer: (request: IncomingMessage, response: ServerResponse) => void;
+let seen: Seen[] = [];
+let connections = 0;
+let clientGone: Promise<void>;
+let noticeGone: () => void;
+
+const server = createServer((request, response) => {
+  const chunks: Buffer[] = [];
+  request.on("data", (chunk: Buffer) => chunks.push(chunk));
+  response.on("close", () => {
+    if (!response.writableFinished) noticeGone();
+  });
+  request.on("end", () => {
+    const url = new URL(request.url ?? "", "http://x");
+    const body = Buffer.concat(chunks).toString();
+    seen.push({
+      method: request.method ?? "",
+      path: url.pathname,
+      query: Object.fromEntries(url.searchParams),
+      contentType: request.headers["content-type"],
+      body: body === "" ? undefined : (JSON.parse(body) as Record<string, string>),
+    });
+    answer(request, response);
+  });
+}).on("connection", () => connections++);
+let dispatcher: ReturnType<typeof createDispatcher>;
+const signal = new AbortController().signal;
+const secret = new Secret("the secret");
+const token = new Secret("the token");
+
+const json = (body: unknown) => (_request: IncomingMessage, response: ServerResponse) =>
+  void response.setHeader("content-type", "application/json").end(JSON.stringify(body));
+
+beforeEach(async () => {
+  seen = [];
+  connections = 0;
+  clientGone = new Promise((resolve) => {
+    noticeGone = resolve;
+  });
+  if (!server.listening) await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  // Fresh connections for each test: some tests break theirs.
+  dispatcher = createDispatcher({ connections: 4, proxy: undefined });
+});
+afterEach(() => dispatcher.destroy());
+afterAll(() => server.close());
+
+function client(
+  options: { edition?: Edition; tokenParam?: TokenParam; baseUrl?: string; timeoutMs?: number } = {},
+) {
+  const { edition = "enhanced", tokenParam = "app_id", timeoutMs = 10_000 } = options;
+  const baseUrl = options.baseUrl ?? `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return createUpstreamClient({
+    appId: "TIDA0001",
+    edition,
+    tokenParam,
+    transport: createTransport({ baseUrl, dispatcher }),
+    tokenTimeoutMs: timeoutMs,
+    signTimeoutMs: timeoutMs,
+    callTimeoutMs: timeoutMs,
+  });
+}
+
+const upload = (of: UpstreamClient, photo?: { bytes: Uint8Array; type: "1" | "2" }) =>
+  of.upload(
+    {
+      orderNo: "order1",
+      name: "张三",
+      idNo: "11010519491231002X",
+      userId: "u1",
+      nonce: "n",
+      sign: "s",
+      photo,
+    },
+    signal,
+  );
+const query = (of: UpstreamClient, media = false) =>
+  of.query({ orderNo: "order1", nonce: "n", sign: "s", media }, signal);
+
+async function failureOf(work: Promise<unknown>): Promise<string> {
+  const error = await work.then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
+  expect(error).toBeInstanceOf(UpstreamError);
+  const { failure, code } = error as UpstreamError;
+  return code === undefined ? failure : `${failure} ${code}`;
+}
+
+describe("what is sent (protocol.md 1 to 4, 6)", () => {
+  test.each(["app_id", "appId"] as const)(
+    "token and ticket queries name the app once, as %s",
+    async (tokenParam) => {
+      const upstream = client({ tokenParam });
+      answer = json({ code: "0", access_token: "t", expire_in: 7200 });
+      await upstream.fetchAccessToken(secret, signal);
+      answer = json({ code: "0", tickets: [{ value: "v", expire_in: "3600" }] });
+      await upstream.fetchSignTicket(token, signal);
+      await upstream.fetchNonceTicket(token, "u1", signal);
+      const app = { [tokenParam]: "TIDA0001", version: "1.0.0" };
+      expect(seen.map(({ method, path, query: sent }) => [method, path, sent])).toEqual([
+        [
+          "GET",
+          "/api/oauth2/access_token",
+          { ...app, secret: "the secret", grant_type: "client_credential" },
+        ],
+        ["GET", "/api/oauth2/api_ticket", { ...app, access_token: "the token", type: "SIGN" }],
+        [
+          "GET",
+          "/api/oauth2/api_ticket",
+          { ...app, access_token: "the token", type: "NONCE", user_id: "u1" },
+        ],
+      ]);
+    },
+  );
+
+  test.each([
+    ["basic", "/api/server/getfaceid", "webankAppId"],
+    ["enhanced", "/api/server/getAdvFaceId", "appId"],
+    ["plus", "/api/server/getPlusFaceId", "appId"],
+  ] as const)("an upload of the %s edition", async (edition, path, field) => {
+    answer = json({ code: "0", result: { orderNo: "order1", faceId: "f", success: false } });
+    expect(await upload(client({ edition }), { bytes: Buffer.from([255, 254, 253]), type: "2" })).toBe("f");
+    expect(seen).toEqual([
+      {
+        method: "POST",
+        path,
+        query: { orderNo: "order1" },
+        contentType: "application/json",
+        body: {
+          [field]: "TIDA0001",
+          orderNo: "order1",
+          name: "张三",
+          idNo: "11010519491231002X",
+          userId: "u1",
+          sourcePhotoStr: "//79",
+          sourcePhotoType: "2",
+          version: "1.0.0",
+          sign: "s",
+          nonce: "n",
+        },
+      },
+    ]);
+  });
+
+  test("a query, with and without media", async () => {
+    answer = json({ code: "66660011" });
+    await query(client());
+    await query(client(), true);
+    const body = { appId: "TIDA0001", version: "1.0.0", nonce: "n", orderNo: "order1", sign: "s" };
+    expect(seen.map((request) => [request.path, request.query, request.body])).toEqual([
+      ["/api/v2/base/queryfacerecord", { orderNo: "order1" }, body],
+      ["/api/v2/base/queryfacerecord", { orderNo: "order1" }, { ...body, getFile: "1" }],
+    ]);
+  });
+
+  test("a base URL may have a path", async () => {
+    answer = json({ code: "66660011" });
+    await query(client({ baseUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}/proxy/` }));
+    expect(seen[0]?.path).toBe("/proxy/api/v2/base/queryfacerecord");
+  });
+
+  test("connections are kept", async () => {
+    answer = json({ code: "66660011" });
+    const upstream = client();
+    for (let i = 0; i < 20; i++) await query(upstream);
+    expect(connections).toBe(1);
+  });
+});
+
+describe("what is read", () => {
+  test.each([7200, "7200"])("expire_in as %j", async (expireIn) => {
+    answer = json({
+      code: 0,
+      access_token: "t",
+      expire_in: expireIn,
+      expire_time: "19700101000000",
+      more: {},
+    });
+    const { value, lifeMs } = await client().fetchAccessToken(secret, signal);
+    expect([value.reveal(), lifeMs]).toEqual(["t", 7_200_000]);
+  });
+
+  test("a verdict with all its evidence", async () => {
+    answer = json({
+      code: "0",
+      bizSeqNo: "b1",
+      result: {
+        orderNo: "order1",
+        liveRate: "99",
+        similarity: "88.01",
+        occurredTime: "20220329104717",
+        photo: "AQI=",
+        video: "AwQ=",
+        success: false,
+      },
+    });
+    expect(await query(client())).toEqual({
+      code: "0",
+      bizSeqNo: "b1",
+      liveRate: 99,
+      similarity: 88.01,
+      occurredAt: Date.parse("2022-03-29T02:47:17Z"),
+      photo: Buffer.from([1, 2]),
+      video: Buffer.from([3, 4]),
+    });
+  });
+
+  test("a verdict without evidence, its scores in words", async () => {
+    answer = json({
+      code: 66660004,
+      result: { orderNo: "order1", liveRate: "分数为空", occurredTime: "soon" },
+    });
+    expect(await query(client())).toEqual({ code: "66660004" });
+  });
+
+  test.each([
+    ["another order's result", { code: "0", result: { orderNo: "order2" } }],
+    ["another order's failure", { code: "66660004", result: { orderNo: "order2" } }],
+    ["a pass that names no order", { code: "0", result: {} }],
+    ["no code", { result: { orderNo: "order1" } }],
+    ["no object", ["0"]],
+    ["null", null],
+  ])("%s is no verdict", async (_what, body) => {
+    answer = json(body);
+    expect(await failureOf(query(client()))).toBe("malformed");
+  });
+
+  test.each([
+    ["no faceId", { code: "0", result: { orderNo: "order1", success: true } }],
+    ["another order's faceId", { code: "0", result: { orderNo: "order2", faceId: "f" } }],
+  ])("%s is no upload", async (_what, body) => {
+    answer = json(body);
+    expect(await failureOf(upload(client()))).toBe("malformed");
+  });
+
+  test.each([
+    { code: "0" },
+    { code: "0", tickets: [] },
+    { code: "0", tickets: [{ value: "", expire_in: 120 }] },
+    { code: "0", tickets: [{ value: "v" }] },
+    { code: "0", tickets: [{ value: "v", expire_in: "soon" }] },
+    { code: "0", tickets: "v" },
+  ])("%j is no ticket", async (body) => {
+    answer = json(body);
+    expect(await failureOf(client().fetchNonceTicket(token, "u1", signal))).toBe("malformed");
+  });
+});
+
+describe("what goes wrong", () => {
+  test("a code is passed on", async () => {
+    answer = json({ code: "400504", msg: "slow down" });
+    expect(await failureOf(client().fetchNonceTicket(token, "u1", signal))).toBe("code 400504");
+  });
+
+  test.each([
+    [429, "throttled"],
+    [500, "status"],
+    [502, "status"],
+    [302, "status"],
+  ])("HTTP %d is %s, and asked once", async (status, failure) => {
+    answer = (_request, response) =>
+      void response.writeHead(status, { location: "/elsewhere" }).end("<html>");
+    expect(await failureOf(client().fetchAccessToken(secret, signal))).toBe(failure);
+    expect(seen).toHaveLength(1);
+  });
+
+  test("HTML with status 200", async () => {
+    answer = (_request, response) => void response.end("<html>busy</html>");
+    expect(await failureOf(query(client()))).toBe("malformed");
+  });
+
+  test("a connection that is reset, before and inside the answer, and asked once", async () => {
+    answer = (request) => void request.socket.destroy();
+    expect(await failureOf(client().fetchAccessToken(secret, signal))).toBe("broken");
+    answer = (request, response) => {
+      response.writeHead(200, { "content-length": "1000" });
+      response.write('{"code":', () => request.socket.destroy());
+    };
+    expect(await failureOf(client().fetchAccessToken(secret, signal))).toBe("broken");
+    expect(seen).toHaveLength(2);
+  });
+
+  test("nobody listening", async () => {
+    const other = createServer();
+    await new Promise<void>((resolve) => other.listen(0, "127.0.0.1", resolve));
+    const { port } = other.address() as AddressInfo;
+    await new Promise((resolve) => other.close(resolve));
+    expect(await failureOf(query(client({ baseUrl: `http://127.0.0.1:${port}` })))).toBe("not_sent");
+  });
+
+  test("a silent vendor runs into the time limit, and the connection is closed", async () => {
+    answer = () => undefined;
+    expect(await failureOf(query(client({ timeoutMs: 100 })))).toBe("timeout");
+    await clientGone;
+  });
+
+  test("a body that never ends runs into the time limit", async () => {
+    answer = (_request, response) => void response.writeHead(200).write("{");
+    expect(await failureOf(query(client({ timeoutMs: 100 })))).toBe("timeout");
+    await clientGone;
+  });
+
+  test("an answer that is too large is not read to the end", async () => {
+    answer = (_request, response) => void response.end(Buffer.alloc(300 * 1024, "x"));
+    expect(await failureOf(query(client()))).toBe("too_large");
+  });
+
+  test("the caller's reason comes back, and the connection is closed", async () => {
+    const controller = new AbortController();
+    const reason = new Error("the caller left");
+    answer = () => controller.abort(reason);
+    const work = client().query({ orderNo: "order1", nonce: "n", sign: "s" }, controller.signal);
+    await expect(work).rejects.toBe(reason);
+    await clientGone;
+  });
+
+  test("no error shows a secret, a token or a person", async () => {
+    answer = json({ code: "66660015", msg: "张三 11010519491231002X" });
+    const errors = await Promise.all([
+      upload(client()).catch((error: unknown) => error),
+      client({ baseUrl: "http://127.0.0.1:1" })
+        .fetchAccessToken(secret, signal)
+        .catch((error: unknown) => error),
+    ]);
+    const { inspect } = await import("node:util");
+    const shown = errors.map((error) => inspect(error, { depth: 10, showHidden: true })).join();
+    for (const word of ["张三", "11010519491231002X", "the secret"]) expect(shown).not.toContain(word);
+  });
+});
