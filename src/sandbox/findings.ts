@@ -1,0 +1,70 @@
+import type { Finding } from "./breaches.ts";
+import { firstValues, readJsonObject, type SandboxRequest } from "./request.ts";
+import type { State } from "./state.ts";
+
+/** Text fields by name; one that is absent or not a text is undefined. */
+export type Fields = Readonly<Partial<Record<string, string>>>;
+
+/** Names and number of query parameters. Unknown ones are shown if they look like a name and not like a value. */
+export function queryFindings({ query }: SandboxRequest, known: readonly string[]): Finding[] {
+  return [
+    ["duplicate_parameter", Object.values(query).some((value) => Array.isArray(value))],
+    ...unknownFindings(Object.keys(query), known),
+  ];
+}
+
+function unknownFindings(names: readonly string[], known: readonly string[]): Finding[] {
+  return names
+    .filter((name) => !known.includes(name))
+    .map((name) => ["unknown_parameter", true, /^[A-Za-z_]{1,24}$/.test(name) ? name : "unprintable"]);
+}
+
+/** `app_id` or `appId`, not both (protocol.md 0.3), and `version`. */
+export function appFindings({ app_id, appId, version }: Fields, state: State): Finding[] {
+  return [
+    ["app_id_both_names", app_id !== undefined && appId !== undefined],
+    ["app_id_unknown", (app_id ?? appId) !== state.appId],
+    ["version_wrong", version !== "1.0.0"],
+  ];
+}
+
+const MOST_BODY_BYTES = 2_000_000;
+
+/** The body's text fields, and what is wrong with the body as a whole (protocol.md 4.2, 6.1). */
+export function readBody(request: SandboxRequest, known: readonly string[]): [Fields, Finding[]] {
+  const { body, contentType } = request;
+  const json = readJsonObject(body) ?? {};
+  const isText = ([, value]: [string, unknown]) => typeof value === "string";
+  const fields = Object.fromEntries(Object.entries(json).filter(isText)) as Fields;
+  return [
+    fields,
+    [
+      ...queryFindings(request, ["orderNo"]),
+      ["content_type_wrong", !/^application\/json\s*(;\s*charset="?utf-8"?\s*)?$/i.test(contentType)],
+      ["body_too_large", Buffer.byteLength(body) > MOST_BODY_BYTES],
+      ["body_not_json", readJsonObject(body) === undefined],
+      ["field_not_text", !Object.entries(json).every(isText)],
+      ...unknownFindings(Object.keys(json), known),
+    ],
+  ];
+}
+
+/** What every signed call carries besides its signature's validity. */
+export function signedFindings(fields: Fields, request: SandboxRequest, state: State): Finding[] {
+  const { orderNo = "", nonce = "", sign = "", version } = fields;
+  const inQuery = firstValues(request.query)["orderNo"];
+  return [
+    ["version_wrong", version !== "1.0.0"],
+    ["order_no_format", !isWord(orderNo, 1, 32)],
+    ["order_no_not_in_query", inQuery === undefined],
+    ["order_no_differs", inQuery !== undefined && inQuery !== orderNo],
+    ["nonce_format", !isWord(nonce, 32, 32)],
+    ["nonce_reused", state.seen.nonces.has(nonce)],
+    ["sign_format", !/^[0-9A-Fa-f]{40}$/.test(sign)],
+  ];
+}
+
+/** Whether the text is of letters and digits only, and of a length within the bounds. */
+export function isWord(text: string, min: number, max: number): boolean {
+  return text.length >= min && text.length <= max && /^[0-9A-Za-z]*$/.test(text);
+}

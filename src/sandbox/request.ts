@@ -1,0 +1,45 @@
+/** What is called. `any` call of the vendor's, and the played SDK. */
+export type Endpoint = "access_token" | "sign_ticket" | "nonce_ticket" | "upload" | "query" | "sdk_verify";
+
+export const ENDPOINTS: readonly Endpoint[] = [
+  "access_token",
+  "sign_ticket",
+  "nonce_ticket",
+  "upload",
+  "query",
+  "sdk_verify",
+];
+
+/** A call as the handlers see it, whatever hosts them. */
+export interface SandboxRequest {
+  endpoint: Endpoint;
+  /** A parameter that was sent twice is an array. */
+  query: Readonly<Record<string, string | string[] | undefined>>;
+  /** Empty for GET. */
+  body: string;
+  /** Content-Type as sent; empty where there was none. */
+  contentType: string;
+  /** Who called: the header `x-sandbox-caller`, else address and port. */
+  caller: string;
+}
+
+/** The first value of each query parameter. */
+export function firstValues(query: SandboxRequest["query"]): Partial<Record<string, string>> {
+  return Object.fromEntries(
+    Object.entries(query).map(([name, value]) => [name, Array.isArray(value) ? value[0] : value]),
+  );
+}
+
+/** The body's JSON object; undefined for anything else. */
+export function readJsonObject(body: string): Readonly<Record<string, unknown>> | undefined {
+  try {
+    const json: unknown = JSON.parse(body);
+    return isRecord(json) ? json : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,167 @@
+import type { AddressInfo } from "node:net";
+import type { FastifyInstance } from "fastify";
+import { type Clock, systemClock } from "../lib/clock.ts";
+import type { Breach } from "./breaches.ts";
+import { createFaults, type Faults } from "./faults.ts";
+import type { Edition } from "./orders.ts";
+import { createRandomText } from "./random.ts";
+import { scenarioNamed } from "./scenarios.ts";
+import { completeOrder, type SdkReply } from "./sdk.ts";
+import { createServer } from "./server.ts";
+import { createState } from "./state.ts";
+import { createCounters, type Stats } from "./stats.ts";
+import { createTurnableClock } from "./turnable-clock.ts";
+
+/** Everything has a default. Times are milliseconds and default to the vendor's (protocol.md 10.1). */
+export interface SandboxOptions {
+  /** Default 127.0.0.1. */
+  host?: string;
+  /** Default 0: any free port, kept over a stop and a new start. */
+  port?: number;
+  /** 8 characters; default `TIDA0001`. */
+  appId?: string;
+  /** 64 characters; default random. */
+  secret?: string;
+  /** What the app id is entitled to; default all three. */
+  editions?: readonly Edition[];
+  /** The time under the sandbox's own; default the machine's. */
+  clock?: Clock;
+  /** How long the previous token outlives a new one; default 60 s. */
+  overlapMs?: number;
+  /** Default 7200 s. */
+  tokenLifeMs?: number;
+  /** SIGN tickets; default 3600 s. */
+  ticketLifeMs?: number;
+  /** NONCE tickets; default 120 s. */
+  nonceLifeMs?: number;
+  /** Least time between two NONCE tickets for one user; default 2 s. */
+  nonceIntervalMs?: number;
+  /** Default 5 min. */
+  faceIdLifeMs?: number;
+  /** Default 3 days. */
+  recordLifeMs?: number;
+  /** How long every call takes; default 0. Above 0, calls of a token that meet are sure to be seen as overlapping. */
+  latencyMs?: number;
+  /** Numbers in [0, 1) for tokens and serials, such as `seededRandom(7)`; default the CSPRNG. */
+  random?: () => number;
+  /** Default true: refuse also what the vendor only forbids in writing. Breaches are recorded either way. */
+  strict?: boolean;
+}
+
+/** A small upstream of our own: the vendor's hosts and the App SDK, faithful in time as well as in shape. */
+export interface Sandbox {
+  start(): Promise<void>;
+  /** Cuts what is open and returns promptly. State stays: a new `start` goes on with it, on the same port. */
+  stop(): Promise<void>;
+  /** Base URL without a slash at the end; throws before `start`. */
+  readonly url: string;
+  readonly appId: string;
+  readonly secret: string;
+  /** Oldest first; the same array over the sandbox's life. */
+  readonly breaches: readonly Breach[];
+  /** A snapshot. */
+  readonly stats: Stats;
+  readonly faults: Faults;
+  /** Sandbox time, milliseconds since the Unix epoch. */
+  now(): number;
+  /** Turns the sandbox clock forward. */
+  advance(ms: number): void;
+  /** A foreign rotator: a new token that nobody here is told, so that the current one dies after the overlap. */
+  rotate(): void;
+  /** Every token and ticket dies at once. */
+  revoke(): void;
+  /** A new secret; every token and ticket of the old one dies at once (protocol.md 1). */
+  changeSecret(secret: string): void;
+  /** Gives an order an outcome without a launch; default what its ID number chose. Throws for an unknown order or outcome. */
+  complete(orderNo: string, outcome?: string): SdkReply["json"];
+  clearBreaches(): void;
+  /** The value of every remembered token and ticket, to look for them where they must not be. */
+  issuedValues(): readonly string[];
+}
+
+export function createSandbox(options: SandboxOptions = {}): Sandbox {
+  const text = createRandomText(options.random);
+  const {
+    host = "127.0.0.1",
+    appId = "TIDA0001",
+    secret = text(64),
+    editions = ["basic", "enhanced", "plus"],
+  } = options;
+  if (appId.length !== 8) throw new RangeError("appId must have 8 characters");
+  if (secret.length !== 64) throw new RangeError("secret must have 64 characters");
+  const clock = createTurnableClock(options.clock ?? systemClock);
+  const state = createState({
+    appId,
+    secret,
+    editions,
+    clock,
+    text,
+    strict: options.strict ?? true,
+    lifetimes: {
+      overlapMs: options.overlapMs ?? 60_000,
+      tokenLifeMs: options.tokenLifeMs ?? 7_200_000,
+      ticketLifeMs: options.ticketLifeMs ?? 3_600_000,
+      nonceLifeMs: options.nonceLifeMs ?? 120_000,
+      nonceIntervalMs: options.nonceIntervalMs ?? 2000,
+      faceIdLifeMs: options.faceIdLifeMs ?? 300_000,
+      recordLifeMs: options.recordLifeMs ?? 3 * 86_400_000,
+    },
+  });
+  const faults = createFaults();
+  const counters = createCounters();
+  let port = options.port ?? 0;
+  let server: FastifyInstance | undefined;
+  let stopping = new AbortController();
+
+  const sandbox: Sandbox = {
+    async start() {
+      if (server) throw new Error("the sandbox runs already");
+      stopping = new AbortController();
+      const latencyMs = options.latencyMs ?? 0;
+      server = createServer({ state, faults, counters, latencyMs, sandbox, stopping: stopping.signal });
+      await server.listen({ host, port });
+      port = (server.server.address() as AddressInfo).port;
+    },
+    async stop() {
+      stopping.abort(new Error("the sandbox stops"));
+      const running = server;
+      server = undefined;
+      await running?.close();
+    },
+    get url() {
+      if (port === 0) throw new Error("the sandbox has no address before its start");
+      return `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
+    },
+    appId,
+    get secret() {
+      return state.secret;
+    },
+    breaches: state.breaches.list,
+    get stats() {
+      return counters.read(state.credentials.currentToken()?.generation ?? 0);
+    },
+    faults,
+    now: () => clock.now(),
+    advance: (ms) => clock.advance(ms),
+    rotate() {
+      state.credentials.issueToken();
+    },
+    revoke: () => state.credentials.revokeAll(),
+    changeSecret(next) {
+      if (next.length !== 64) throw new RangeError("secret must have 64 characters");
+      state.secret = next;
+      state.credentials.revokeAll();
+    },
+    complete(orderNo, outcome) {
+      const order = state.orders.byNumber(orderNo);
+      const scenario = outcome === undefined ? order?.scenario : scenarioNamed(outcome);
+      if (!order) throw new RangeError("no such order");
+      if (scenario?.at !== "query")
+        throw new RangeError("no such outcome; GET /sandbox/scenarios lists them");
+      return completeOrder(order, scenario, state).json;
+    },
+    clearBreaches: () => state.breaches.clear(),
+    issuedValues: () => state.credentials.values(),
+  };
+  return sandbox;
+}

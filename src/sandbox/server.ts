@@ -1,0 +1,142 @@
+import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
+import { addControls } from "./controls.ts";
+import type { Faults } from "./faults.ts";
+import { answerUpload, UPLOADS } from "./identity.ts";
+import { type Answer, answer, type Wire } from "./misbehave.ts";
+import { answerAccessToken, answerNonceTicket, answerSignTicket } from "./oauth.ts";
+import type { Edition } from "./orders.ts";
+import { answerQuery } from "./record.ts";
+import type { Reply } from "./reply.ts";
+import type { Endpoint, SandboxRequest } from "./request.ts";
+import type { Sandbox } from "./sandbox.ts";
+import { playSdk } from "./sdk.ts";
+import type { State } from "./state.ts";
+import type { Counters } from "./stats.ts";
+
+export interface ServerParts {
+  state: State;
+  faults: Faults;
+  counters: Counters;
+  /** How long every call takes, milliseconds of sandbox time. */
+  latencyMs: number;
+  /** What the controls at /sandbox/ turn. */
+  sandbox: Sandbox;
+  stopping: AbortSignal;
+}
+
+type Handler = (request: SandboxRequest) => Answer;
+
+/** The handlers on a port: the vendor's paths, /sdk/verify and the controls. */
+export function createServer(parts: ServerParts): FastifyInstance {
+  const { state, counters } = parts;
+  const app = fastify({ forceCloseConnections: true, bodyLimit: 32 * 1024 * 1024 });
+  // Every body arrives as text: what the content type should have been is the handlers' to judge.
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser("*", { parseAs: "string" }, (_request, body, done) => done(null, body));
+
+  const vendor =
+    (handle: (request: SandboxRequest, state: State) => Reply): Handler =>
+    (request) => {
+      const json = handle(request, state);
+      counters.answered(request.endpoint, json.code);
+      if (request.endpoint === "access_token" && json.code === "0") counters.tokenIssued(state.clock.now());
+      return { status: 200, json };
+    };
+  const token = vendor(answerAccessToken);
+  const signTicket = vendor(answerSignTicket);
+  const nonceTicket = vendor(answerNonceTicket);
+  const query = vendor(answerQuery);
+
+  app.get("/api/oauth2/access_token", (request, reply) =>
+    exchange(parts, "access_token", token, request, reply),
+  );
+  app.get("/api/oauth2/api_ticket", (request, reply) =>
+    readQuery(request)["type"] === "NONCE"
+      ? exchange(parts, "nonce_ticket", nonceTicket, request, reply)
+      : exchange(parts, "sign_ticket", signTicket, request, reply),
+  );
+  for (const edition of Object.keys(UPLOADS) as Edition[]) {
+    const upload = vendor((request) => answerUpload(edition, request, state));
+    app.post(UPLOADS[edition].path, (request, reply) => exchange(parts, "upload", upload, request, reply));
+  }
+  app.post("/api/v2/base/queryfacerecord", (request, reply) =>
+    exchange(parts, "query", query, request, reply),
+  );
+  app.post("/sdk/verify", (request, reply) =>
+    exchange(parts, "sdk_verify", (seen) => playSdk(seen, state), request, reply),
+  );
+  addControls(app, parts);
+  app.setNotFoundHandler((_request, reply) => reply.code(404).send({ code: "404", msg: "no such path" }));
+  return app;
+}
+
+async function exchange(
+  { state, faults, counters, latencyMs, stopping }: ServerParts,
+  endpoint: Endpoint,
+  handle: Handler,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
+  const seen = readRequest(endpoint, request);
+  const { inFlight, leave } = counters.enter(endpoint);
+  if (inFlight > 1 && endpoint === "access_token")
+    state.breaches.add("overlapping_refresh", endpoint, seen.caller);
+  if (inFlight > 1 && endpoint === "sign_ticket")
+    state.breaches.add("overlapping_sign_ticket", endpoint, seen.caller);
+  const left = new AbortController();
+  // Whoever has hung up is waiting for nothing, and no longer in flight.
+  reply.raw.once("close", () => {
+    leave();
+    left.abort(new Error("the caller left"));
+  });
+  const gone = AbortSignal.any([left.signal, stopping]);
+  try {
+    if (latencyMs > 0) await state.clock.sleep(latencyMs, gone);
+    const wire = createWire(reply, leave, gone, stopping);
+    await answer(faults.take(endpoint), () => handle(seen), wire, state.clock);
+  } catch (error) {
+    leave();
+    if (!gone.aborted) throw error;
+    reply.hijack();
+    reply.raw.destroy();
+  }
+  return reply;
+}
+
+function createWire(reply: FastifyReply, leave: () => void, gone: AbortSignal, stopping: AbortSignal): Wire {
+  return {
+    gone,
+    stopping,
+    send(status, contentType, body) {
+      // Left before the bytes go: the caller's next call may arrive before this one is closed.
+      leave();
+      void reply.code(status).header("content-type", contentType).send(body);
+    },
+    reset() {
+      reply.hijack();
+      reply.raw.socket?.resetAndDestroy();
+    },
+    truncate(contentType, body) {
+      reply.hijack();
+      const bytes = Buffer.from(body);
+      reply.raw.writeHead(200, { "content-type": contentType, "content-length": bytes.length });
+      reply.raw.write(bytes.subarray(0, bytes.length >> 1), () => reply.raw.destroy());
+    },
+  };
+}
+
+export function readRequest(endpoint: Endpoint, request: FastifyRequest): SandboxRequest {
+  const { headers, body, ip, socket } = request;
+  const named = headers["x-sandbox-caller"];
+  return {
+    endpoint,
+    query: readQuery(request),
+    body: typeof body === "string" ? body : "",
+    contentType: headers["content-type"] ?? "",
+    caller: typeof named === "string" ? named : `${ip}:${socket.remotePort}`,
+  };
+}
+
+function readQuery(request: FastifyRequest): SandboxRequest["query"] {
+  return request.query as SandboxRequest["query"];
+}

@@ -1,0 +1,38 @@
+import type { Finding } from "./breaches.ts";
+import type { Ticket } from "./credentials.ts";
+import type { State } from "./state.ts";
+import { isSignedBy } from "./verify.ts";
+
+/** Judges a signature that must be made with a live SIGN ticket (protocol.md 5.1), and says why it is wrong. */
+export function signFindings(
+  sign: string,
+  values: readonly string[],
+  userId: string,
+  state: State,
+): Finding[] {
+  const { credentials } = state;
+  const fits = (ticket: Ticket) => isSignedBy(sign, values, ticket.value);
+  const ticket = credentials.signTickets().find(fits);
+  if (ticket) return [["sign_ticket_dead", !credentials.isAlive(ticket)]];
+  const isNonce = credentials.nonceTickets(userId).some(fits);
+  return [[isNonce ? "ticket_kind_wrong" : "signature_wrong", true]];
+}
+
+/** As `signFindings`, for a launch: a live NONCE ticket of this user that no launch has burnt. Gives the ticket it fits. */
+export function launchFindings(
+  sign: string,
+  values: readonly string[],
+  userId: string,
+  state: State,
+): [Ticket | undefined, Finding[]] {
+  const { credentials } = state;
+  const fits = (ticket: Ticket) => isSignedBy(sign, values, ticket.value);
+  const ticket = credentials.nonceTickets(userId).find(fits);
+  if (ticket) {
+    const dead: Finding = ["nonce_ticket_dead", !credentials.isAlive(ticket)];
+    return [ticket, [["nonce_ticket_used", ticket.used], dead]];
+  }
+  if (credentials.signTickets().some(fits)) return [undefined, [["ticket_kind_wrong", true]]];
+  const isOthers = [...credentials.nonceUsers()].some((user) => credentials.nonceTickets(user).some(fits));
+  return [undefined, [[isOthers ? "nonce_ticket_of_other_user" : "signature_wrong", true]]];
+}
