@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from "node:fs";
-import { dirname, join, relative, sep } from "node:path";
+import { dirname, join, sep } from "node:path";
 import { expect, test } from "vitest";
 
 const SRC = join(import.meta.dirname, "../../src");
