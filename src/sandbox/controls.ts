@@ -54,9 +54,11 @@ export function addControls(app: FastifyInstance, { sandbox, faults }: ServerPar
   });
 
   app.setErrorHandler((error, _request, reply) => {
-    const isWish = error instanceof RangeError;
-    const msg = isWish ? error.message : "the sandbox itself failed";
-    return reply.code(isWish ? 400 : 500).send({ code: isWish ? "400" : "500", msg });
+    const { statusCode, message } = error as { statusCode?: number; message: string };
+    const status = error instanceof RangeError ? 400 : (statusCode ?? 500);
+    return reply
+      .code(status)
+      .send({ code: String(status), msg: status < 500 ? message : "the sandbox itself failed" });
   });
 }
 

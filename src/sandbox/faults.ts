@@ -48,7 +48,7 @@ export interface Fault extends FaultSpec {
   after: number;
 }
 
-/** The script of faults, in the order in which they were added. */
+/** The script of faults. Of several that match a call, the one added first hits, until its times are over. */
 export interface Faults {
   /** Gives the new fault's id. */
   add(spec: FaultSpec): number;

@@ -33,7 +33,8 @@ const MOST_BODY_BYTES = 2_000_000;
 /** The body's text fields, and what is wrong with the body as a whole (protocol.md 4.2, 6.1). */
 export function readBody(request: SandboxRequest, known: readonly string[]): [Fields, Finding[]] {
   const { body, contentType } = request;
-  const json = readJsonObject(body) ?? {};
+  const object = readJsonObject(body);
+  const json = object ?? {};
   const isText = ([, value]: [string, unknown]) => typeof value === "string";
   const fields = Object.fromEntries(Object.entries(json).filter(isText)) as Fields;
   return [
@@ -42,16 +43,16 @@ export function readBody(request: SandboxRequest, known: readonly string[]): [Fi
       ...queryFindings(request, ["orderNo"]),
       ["content_type_wrong", !/^application\/json\s*(;\s*charset="?utf-8"?\s*)?$/i.test(contentType)],
       ["body_too_large", Buffer.byteLength(body) > MOST_BODY_BYTES],
-      ["body_not_json", readJsonObject(body) === undefined],
+      ["body_not_json", object === undefined],
       ["field_not_text", !Object.entries(json).every(isText)],
       ...unknownFindings(Object.keys(json), known),
     ],
   ];
 }
 
-/** What every signed call carries besides its signature's validity. */
+/** What every signed call of the server carries besides its signature. */
 export function signedFindings(fields: Fields, request: SandboxRequest, state: State): Finding[] {
-  const { orderNo = "", nonce = "", sign = "", version } = fields;
+  const { orderNo = "", nonce = "", version } = fields;
   const inQuery = firstValues(request.query)["orderNo"];
   return [
     ["version_wrong", version !== "1.0.0"],
@@ -60,7 +61,6 @@ export function signedFindings(fields: Fields, request: SandboxRequest, state: S
     ["order_no_differs", inQuery !== undefined && inQuery !== orderNo],
     ["nonce_format", !isWord(nonce, 32, 32)],
     ["nonce_reused", state.seen.nonces.has(nonce)],
-    ["sign_format", !/^[0-9A-Fa-f]{40}$/.test(sign)],
   ];
 }
 

@@ -35,9 +35,13 @@ export function answerUpload(edition: Edition, request: SandboxRequest, state: S
   const [fields, bodyFindings] = readBody(request, ["appId", "webankAppId", ...FIELDS]);
   const { orderNo = "", userId = "", version = "", nonce = "", sign = "" } = fields;
   const appId = fields[appIdField];
-  const refusal = state.breaches.judge(request, [
-    ["edition_not_entitled", !state.editions.has(edition)],
+  const { breaches, editions } = state;
+  const bodyRefusal = breaches.judge(request, [
+    ["edition_not_entitled", !editions.has(edition)],
     ...bodyFindings,
+  ]);
+  if (bodyRefusal) return refuse(state, bodyRefusal);
+  const refusal = breaches.judge(request, [
     ...appIdFindings(fields, appIdField, state),
     ...signedFindings(fields, request, state),
     ["user_id_format", !isWord(userId, 1, 32)],

@@ -35,7 +35,12 @@ export function answerAccessToken(request: SandboxRequest, state: State): Reply 
 export function answerSignTicket(request: SandboxRequest, state: State): Reply {
   const query = firstValues(request.query);
   const refusal = state.breaches.judge(request, [
-    ...queryFindings(request, [...APP, "access_token", "type"]),
+    ...queryFindings(request, [
+      ...APP,
+      "access_token",
+      "type",
+      ...(query["type"] === "SIGN" ? [] : ["user_id"]),
+    ]),
     ...ticketFindings(query, state),
   ]);
   const token = state.credentials.findToken(query["access_token"] ?? "");
@@ -52,7 +57,7 @@ export function answerNonceTicket(request: SandboxRequest, state: State): Reply 
   const refusal = state.breaches.judge(request, [
     ...queryFindings(request, [...APP, "access_token", "type", "user_id"]),
     ...ticketFindings(query, state),
-    ["user_id_format", !isWord(userId, 1, 32)],
+    ["ticket_user_id_format", !isWord(userId, 1, 32)],
     ["nonce_too_frequent", latest !== undefined && clock.now() < latest.issuedAt + lifetimes.nonceIntervalMs],
   ]);
   const token = credentials.findToken(query["access_token"] ?? "");

@@ -25,8 +25,9 @@ export function answerQuery(request: SandboxRequest, state: State): Reply {
   } = fields;
   // The vendor's query names no user; the order's is asked for only to tell a NONCE ticket used by mistake.
   const userId = state.orders.byNumber(orderNo)?.userId ?? "";
+  const bodyRefusal = state.breaches.judge(request, bodyFindings);
+  if (bodyRefusal) return refuse(state, bodyRefusal);
   const refusal = state.breaches.judge(request, [
-    ...bodyFindings,
     ["app_id_unknown", appId !== state.appId],
     ...signedFindings(fields, request, state),
     ...signFindings(sign, [appId ?? "", orderNo, version, nonce], userId, state),

@@ -38,7 +38,7 @@ export const RULES = {
     text: "a second NONCE ticket for one user within 2 s",
     source: "3, 8.2",
   },
-  user_id_format: { code: "400103", text: "user id is not 1 to 32 letters and digits", source: "3, 4.2" },
+  ticket_user_id_format: { code: "400103", text: "user_id is not 1 to 32 letters and digits", source: "3" },
   // Bodies.
   method_wrong: { code: null, text: "the path exists, the method is another one", source: "1 to 6" },
   content_type_wrong: { code: "400101", text: "the content type is not JSON in UTF-8", source: "4.2, 12" },
@@ -60,9 +60,10 @@ export const RULES = {
   order_no_not_in_query: { code: "400101", text: "?orderNo= is missing", source: "4.2, 6.1" },
   order_no_differs: { code: "400101", text: "?orderNo= and the body's orderNo differ", source: "4.2" },
   order_no_reused: { code: "400101", text: "an order number came a second time", source: "4.2, 4.4" },
+  user_id_format: { code: "400101", text: "user id is not 1 to 32 letters and digits", source: "4.2" },
   nonce_format: { code: "400101", text: "nonce is not 32 letters and digits", source: "5" },
   nonce_reused: { code: "400101", text: "a nonce came a second time", source: "5, own" },
-  sign_format: { code: "400101", text: "sign is not 40 hexadecimal digits", source: "5" },
+  sign_format: { code: "400101", always: true, text: "sign is not 40 hexadecimal digits", source: "5" },
   signature_wrong: { code: "400101", always: true, text: "the signature fits no ticket", source: "5.1" },
   sign_ticket_dead: {
     code: "400101",

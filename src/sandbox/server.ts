@@ -24,6 +24,17 @@ export interface ServerParts {
   stopping: AbortSignal;
 }
 
+const TOKEN = "/api/oauth2/access_token";
+const TICKET = "/api/oauth2/api_ticket";
+const QUERY = "/api/v2/base/queryfacerecord";
+
+const VENDOR_PATHS: Readonly<Partial<Record<string, Endpoint>>> = {
+  [TOKEN]: "access_token",
+  [TICKET]: "sign_ticket",
+  [QUERY]: "query",
+  ...Object.fromEntries(Object.values(UPLOADS).map(({ path }) => [path, "upload" as const])),
+};
+
 type Handler = (request: SandboxRequest) => Answer;
 
 /** The handlers on a port: the vendor's paths, /sdk/verify and the controls. */
@@ -47,10 +58,8 @@ export function createServer(parts: ServerParts): FastifyInstance {
   const nonceTicket = vendor(answerNonceTicket);
   const query = vendor(answerQuery);
 
-  app.get("/api/oauth2/access_token", (request, reply) =>
-    exchange(parts, "access_token", token, request, reply),
-  );
-  app.get("/api/oauth2/api_ticket", (request, reply) =>
+  app.get(TOKEN, (request, reply) => exchange(parts, "access_token", token, request, reply));
+  app.get(TICKET, (request, reply) =>
     readQuery(request)["type"] === "NONCE"
       ? exchange(parts, "nonce_ticket", nonceTicket, request, reply)
       : exchange(parts, "sign_ticket", signTicket, request, reply),
@@ -59,14 +68,16 @@ export function createServer(parts: ServerParts): FastifyInstance {
     const upload = vendor((request) => answerUpload(edition, request, state));
     app.post(UPLOADS[edition].path, (request, reply) => exchange(parts, "upload", upload, request, reply));
   }
-  app.post("/api/v2/base/queryfacerecord", (request, reply) =>
-    exchange(parts, "query", query, request, reply),
-  );
+  app.post(QUERY, (request, reply) => exchange(parts, "query", query, request, reply));
   app.post("/sdk/verify", (request, reply) =>
     exchange(parts, "sdk_verify", (seen) => playSdk(seen, state), request, reply),
   );
   addControls(app, parts);
-  app.setNotFoundHandler((_request, reply) => reply.code(404).send({ code: "404", msg: "no such path" }));
+  app.setNotFoundHandler((request, reply) => {
+    const endpoint = VENDOR_PATHS[request.url.split("?", 1)[0] ?? ""];
+    if (endpoint) state.breaches.add("method_wrong", endpoint, readRequest(endpoint, request).caller);
+    return reply.code(404).send({ code: "404", msg: "no such path" });
+  });
   return app;
 }
 
@@ -89,24 +100,26 @@ async function exchange(
     leave();
     left.abort(new Error("the caller left"));
   });
-  const gone = AbortSignal.any([left.signal, stopping]);
+  const wire = createWire(reply, leave, left.signal, stopping);
   try {
-    if (latencyMs > 0) await state.clock.sleep(latencyMs, gone);
-    const wire = createWire(reply, leave, gone, stopping);
+    if (latencyMs > 0) await state.clock.sleep(latencyMs, wire.gone);
     await answer(faults.take(endpoint), () => handle(seen), wire, state.clock);
   } catch (error) {
     leave();
-    if (!gone.aborted) throw error;
+    if (!left.signal.aborted && !stopping.aborted) throw error;
     reply.hijack();
     reply.raw.destroy();
   }
   return reply;
 }
 
-function createWire(reply: FastifyReply, leave: () => void, gone: AbortSignal, stopping: AbortSignal): Wire {
+function createWire(reply: FastifyReply, leave: () => void, left: AbortSignal, stopping: AbortSignal): Wire {
   return {
-    gone,
     stopping,
+    // Joined only when something waits for it: most calls are over at once, and `stopping` outlives them all.
+    get gone() {
+      return AbortSignal.any([left, stopping]);
+    },
     send(status, contentType, body) {
       // Left before the bytes go: the caller's next call may arrive before this one is closed.
       leave();
@@ -125,7 +138,7 @@ function createWire(reply: FastifyReply, leave: () => void, gone: AbortSignal, s
   };
 }
 
-export function readRequest(endpoint: Endpoint, request: FastifyRequest): SandboxRequest {
+function readRequest(endpoint: Endpoint, request: FastifyRequest): SandboxRequest {
   const { headers, body, ip, socket } = request;
   const named = headers["x-sandbox-caller"];
   return {

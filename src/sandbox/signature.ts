@@ -10,6 +10,7 @@ export function signFindings(
   userId: string,
   state: State,
 ): Finding[] {
+  if (!isSign(sign)) return [["sign_format", true]];
   const { credentials } = state;
   const fits = (ticket: Ticket) => isSignedBy(sign, values, ticket.value);
   const ticket = credentials.signTickets().find(fits);
@@ -25,6 +26,7 @@ export function launchFindings(
   userId: string,
   state: State,
 ): [Ticket | undefined, Finding[]] {
+  if (!isSign(sign)) return [undefined, [["sign_format", true]]];
   const { credentials } = state;
   const fits = (ticket: Ticket) => isSignedBy(sign, values, ticket.value);
   const ticket = credentials.nonceTickets(userId).find(fits);
@@ -35,4 +37,9 @@ export function launchFindings(
   if (credentials.signTickets().some(fits)) return [undefined, [["ticket_kind_wrong", true]]];
   const isOthers = [...credentials.nonceUsers()].some((user) => credentials.nonceTickets(user).some(fits));
   return [undefined, [[isOthers ? "nonce_ticket_of_other_user" : "signature_wrong", true]]];
+}
+
+/** The shape of every signature: SHA-1 in hexadecimal digits. */
+function isSign(sign: string): boolean {
+  return /^[0-9A-Fa-f]{40}$/.test(sign);
 }

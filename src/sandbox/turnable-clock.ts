@@ -16,7 +16,7 @@ export function createTurnableClock(clock: Clock): TurnableClock {
   let turnedMs = 0;
   let turned = new AbortController();
 
-  const now = () => offset + clock.monotonic() + turnedMs;
+  const now = () => Math.round(offset + clock.monotonic() + turnedMs);
 
   return {
     now,

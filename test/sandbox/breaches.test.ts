@@ -1,0 +1,337 @@
+import { describe, expect, test } from "vitest";
+import { createBreachLog } from "../../src/sandbox/breaches.ts";
+import { PHOTO_BASE64 } from "../../src/sandbox/media.ts";
+import type { RuleName } from "../../src/sandbox/rules.ts";
+import { createTurnableClock } from "../../src/sandbox/turnable-clock.ts";
+import { expectedSign } from "../../src/sandbox/verify.ts";
+import { type Changes, frozenClock, PERSON, until, withSandbox } from "./merchant.ts";
+
+describe("the token call", () => {
+  test.each<[RuleName, string, Changes]>([
+    ["app_id_unknown", "66660001", { app_id: "TIDA9999" }],
+    ["app_id_unknown", "66660001", { app_id: undefined }],
+    ["app_id_both_names", "400103", { appId: "TIDA0001" }],
+    ["version_wrong", "400502", { version: "1.0" }],
+    ["grant_type_wrong", "400104", { grant_type: "CLIENT_CREDENTIAL" }],
+    ["secret_wrong", "400104", { secret: "x".repeat(64) }],
+    ["unknown_parameter", "0", { appid: "TIDA0001" }],
+  ])("%s answers %s", (rule, code, changes) =>
+    withSandbox({}, async (_sandbox, merchant) => {
+      expect(await merchant.fetchToken(changes)).toMatchObject({ code });
+      expect(merchant.rules()).toEqual([rule]);
+    }),
+  );
+
+  test("takes appId for app_id, in both calls", () =>
+    withSandbox({}, async (_sandbox, merchant) => {
+      const spelling = { app_id: undefined, appId: "TIDA0001" };
+      const token = await merchant.fetchToken(spelling);
+      expect(await merchant.fetchTicket(token.access_token ?? "", spelling)).toMatchObject({ code: "0" });
+      expect(merchant.rules()).toEqual([]);
+    }));
+
+  test("duplicate_parameter", () =>
+    withSandbox({}, async (sandbox, merchant) => {
+      const query = `app_id=TIDA0001&version=1.0.0&version=1.0.0&grant_type=client_credential&secret=${sandbox.secret}`;
+      expect(await merchant.request(`/api/oauth2/access_token?${query}`)).toMatchObject({ code: "400103" });
+      expect(merchant.rules()).toEqual(["duplicate_parameter"]);
+    }));
+
+  test("method_wrong answers 404", () =>
+    withSandbox({}, async (_sandbox, merchant) => {
+      expect(await merchant.post("/api/oauth2/access_token?app_id=TIDA0001", {})).toMatchObject({
+        code: "404",
+      });
+      expect(merchant.rules()).toEqual(["method_wrong"]);
+    }));
+});
+
+describe("the ticket calls", () => {
+  test.each<[RuleName, string, Changes]>([
+    ["ticket_type_wrong", "400103", { type: "sign" }],
+    ["ticket_type_wrong", "400103", { type: "nonce", user_id: "user1" }],
+    ["token_unknown", "400103", { access_token: "x".repeat(64) }],
+    ["unknown_parameter", "0", { user_id: "user1" }],
+    ["ticket_user_id_format", "400103", { type: "NONCE" }],
+    ["ticket_user_id_format", "400103", { type: "NONCE", user_id: "u".repeat(33) }],
+    ["ticket_user_id_format", "400103", { type: "NONCE", user_id: "user_1" }],
+    ["version_wrong", "400502", { type: "NONCE", user_id: "user1", version: undefined }],
+  ])("%s answers %s", (rule, code, changes) =>
+    withSandbox({}, async (_sandbox, merchant) => {
+      const { token } = await merchant.refresh();
+      expect(await merchant.fetchTicket(token, changes)).toMatchObject({ code });
+      expect(merchant.rules()).toEqual([rule]);
+    }),
+  );
+});
+
+const big = Buffer.concat([Buffer.from(PHOTO_BASE64, "base64"), Buffer.alloc(512_000)]).toString("base64");
+
+describe("the upload", () => {
+  test.each<[RuleName, string, Changes]>([
+    ["version_wrong", "400502", { version: "1.0.1" }],
+    ["nonce_format", "400101", { nonce: "n".repeat(16) }],
+    ["nonce_format", "400101", { nonce: "-".repeat(32) }],
+    ["order_no_format", "400101", { orderNo: "o".repeat(33) }],
+    ["order_no_format", "400101", { orderNo: "order_1" }],
+    ["user_id_format", "400101", { userId: "u".repeat(33) }],
+    ["sign_format", "400101", { sign: "0".repeat(64) }],
+    ["signature_wrong", "400101", { sign: "0".repeat(40) }],
+    ["field_not_text", "400101", { sourcePhotoType: 2 }],
+    ["unknown_parameter", "0", { liveInterType: "1" }],
+    ["app_id_field_wrong", "66660001", { appId: undefined, webankAppId: "TIDA0001" }],
+    ["app_id_unknown", "66660001", { appId: undefined }],
+    ["identity_invalid", "66660015", { idNo: "110105194912310021" }],
+    ["identity_invalid", "66660015", { idNo: "11010519490230002X" }],
+    ["identity_invalid", "66660015", { idNo: "11010519491231002x" }],
+    ["identity_invalid", "66660015", { idNo: "" }],
+    ["identity_invalid", "66660015", { name: "张" }],
+    ["identity_invalid", "66660015", { name: " 张三" }],
+    ["photo_type_without_photo", "400101", { sourcePhotoType: "2" }],
+    ["photo_type_wrong", "400101", { sourcePhotoStr: PHOTO_BASE64, sourcePhotoType: "3" }],
+    ["photo_type_wrong", "400101", { sourcePhotoStr: PHOTO_BASE64 }],
+    [
+      "photo_encoding_wrong",
+      "66660039",
+      { sourcePhotoStr: `data:image/png;base64,${PHOTO_BASE64}`, sourcePhotoType: "2" },
+    ],
+    [
+      "photo_encoding_wrong",
+      "66660039",
+      { sourcePhotoStr: PHOTO_BASE64.replace(/^.{76}/, "$&\n"), sourcePhotoType: "2" },
+    ],
+    ["photo_format_wrong", "66660039", { sourcePhotoStr: "R0lGODlhAQABAAAA", sourcePhotoType: "2" }],
+    ["photo_too_large", "400601", { sourcePhotoStr: big, sourcePhotoType: "2" }],
+  ])("%s answers %s", (rule, code, changes) =>
+    withSandbox({}, async (_sandbox, merchant) => {
+      const { ticket } = await merchant.refresh();
+      expect(await merchant.upload(ticket, changes)).toMatchObject({ code });
+      expect(merchant.rules()).toEqual([rule]);
+    }),
+  );
+
+  test("takes a photo, with and without name and number", () =>
+    withSandbox({}, async (_sandbox, merchant) => {
+      const { ticket } = await merchant.refresh();
+      const photo = { sourcePhotoStr: PHOTO_BASE64, sourcePhotoType: "1" };
+      expect(await merchant.upload(ticket, photo)).toMatchObject({ code: "0" });
+      expect(await merchant.upload(ticket, { ...photo, name: undefined, idNo: undefined })).toMatchObject({
+        code: "0",
+      });
+      expect(merchant.rules()).toEqual([]);
+    }));
+
+  test("answers with the echo and a faceId, and with a success that means nothing", () =>
+    withSandbox({}, async (_sandbox, merchant) => {
+      const answer = await merchant.upload((await merchant.refresh()).ticket, { orderNo: "mine1" });
+      expect(answer).toMatchObject({ code: "0", result: { orderNo: "mine1", success: false } });
+      expect(answer.result?.["faceId"]).toMatch(/^[0-9A-Za-z]{32}$/);
+      expect(answer.transactionTime).toMatch(/^\d{14}$/);
+    }));
+
+  test("order number and nonce come once", () =>
+    withSandbox({}, async (_sandbox, merchant) => {
+      const { ticket } = await merchant.refresh();
+      const nonce = merchant.nonce();
+      await merchant.upload(ticket, { orderNo: "same", nonce });
+      expect(await merchant.upload(ticket, { orderNo: "same" })).toMatchObject({ code: "400101" });
+      expect(await merchant.upload(ticket, { nonce })).toMatchObject({ code: "400101" });
+      expect(merchant.rules()).toEqual(["order_no_reused", "nonce_reused"]);
+    }));
+
+  test.each<[RuleName, string, string]>([
+    ["order_no_not_in_query", "", "application/json"],
+    ["order_no_differs", "?orderNo=another", "application/json"],
+    ["content_type_wrong", "?orderNo=o1", "text/plain"],
+    ["content_type_wrong", "?orderNo=o1", "application/json; charset=gbk"],
+    ["unknown_parameter", "?orderNo=o1&order_no=o1", "application/json; charset=UTF-8"],
+  ])("%s (%s, %s)", (rule, search, contentType) =>
+    withSandbox({}, async (_sandbox, merchant) => {
+      const { ticket } = await merchant.refresh();
+      const body = merchant.uploadBody(ticket, { orderNo: "o1" });
+      const answer = await merchant.post(`/api/server/getAdvFaceId${search}`, body, contentType);
+      expect(answer.code).toBe(rule === "unknown_parameter" ? "0" : "400101");
+      expect(merchant.rules()).toEqual([rule]);
+    }),
+  );
+
+  test("body_not_json and body_too_large", () =>
+    withSandbox({}, async (_sandbox, merchant) => {
+      expect(await merchant.post("/api/server/getAdvFaceId", "[]")).toMatchObject({ code: "400101" });
+      const large = JSON.stringify({ sourcePhotoStr: "A".repeat(2_000_000) });
+      expect(await merchant.post("/api/server/getAdvFaceId", large)).toMatchObject({ code: "400601" });
+      expect(merchant.rules()).toEqual(["body_not_json", "body_too_large"]);
+    }));
+
+  test("each edition has its path and its name of the app id", () =>
+    withSandbox({}, async (_sandbox, merchant) => {
+      const { ticket } = await merchant.refresh();
+      for (const [path, field] of [
+        ["getfaceid", "webankAppId"],
+        ["getAdvFaceId", "appId"],
+        ["getPlusFaceId", "appId"],
+      ] as const) {
+        const body = merchant.uploadBody(ticket, { orderNo: path }, field);
+        expect(await merchant.post(`/api/server/${path}?orderNo=${path}`, body)).toMatchObject({ code: "0" });
+      }
+      expect(merchant.rules()).toEqual([]);
+    }));
+
+  test("edition_not_entitled answers 66660030", () =>
+    withSandbox({ editions: ["basic"] }, async (_sandbox, merchant) => {
+      expect(await merchant.upload((await merchant.refresh()).ticket)).toMatchObject({ code: "66660030" });
+      expect(merchant.rules()).toEqual(["edition_not_entitled"]);
+    }));
+
+  test("ticket_kind_wrong: a NONCE ticket signs no upload", () =>
+    withSandbox({}, async (_sandbox, merchant) => {
+      const { token } = await merchant.refresh();
+      const issued = await merchant.fetchTicket(token, { type: "NONCE", user_id: "user1" });
+      expect(await merchant.upload(issued.tickets?.[0]?.value ?? "")).toMatchObject({ code: "400101" });
+      expect(merchant.rules()).toEqual(["ticket_kind_wrong"]);
+    }));
+});
+
+describe("the query", () => {
+  test.each<[RuleName, string, Changes]>([
+    ["app_id_unknown", "66660001", { appId: "TIDA9999" }],
+    ["version_wrong", "400502", { version: "2" }],
+    ["nonce_format", "400101", { nonce: "short" }],
+    ["sign_format", "400101", { sign: "" }],
+    ["signature_wrong", "400101", { sign: "0".repeat(40) }],
+    ["get_file_format", "400101", { getFile: "12" }],
+    ["query_version_format", "400101", { queryVersion: "1.0.0.0.0" }],
+    ["unknown_parameter", "66660011", { get_file: "1" }],
+  ])("%s answers %s", (rule, code, changes) =>
+    withSandbox({}, async (_sandbox, merchant) => {
+      const { ticket } = await merchant.refresh();
+      expect(await merchant.query(ticket, "order1", changes)).toMatchObject({ code });
+      expect(merchant.rules()).toEqual([rule]);
+    }),
+  );
+});
+
+describe("the start of the SDK", () => {
+  test("burns the NONCE ticket", () =>
+    withSandbox({}, async (_sandbox, merchant) => {
+      const launch = await merchant.launch(await merchant.refresh());
+      expect(await merchant.play({ ...launch, outcome: "abandoned" })).toMatchObject({ code: "0" });
+      expect(await merchant.play(launch)).toMatchObject({ code: "400101" });
+      expect(merchant.rules()).toEqual(["nonce_ticket_used"]);
+    }));
+
+  test.each<[RuleName, string, Changes]>([
+    ["app_id_unknown", "66660001", { app_id: "TIDA9999" }],
+    ["sign_format", "400101", { sign: "abc" }],
+    ["signature_wrong", "400101", { sign: "0".repeat(40) }],
+    ["face_id_unknown", "66660018", { face_id: "f".repeat(32) }],
+    ["face_id_of_other_order", "66660018", { order_no: "another" }],
+    ["order_no_format", "400101", { order_no: "an-other" }],
+  ])("%s answers %s", (rule, code, changes) =>
+    withSandbox({}, async (_sandbox, merchant) => {
+      const launch = await merchant.launch(await merchant.refresh());
+      const answer = await merchant.play({ ...launch, ...changes });
+      expect(answer).toMatchObject({ code, result: { isSuccess: false } });
+      expect(merchant.rules()).toContain(rule);
+    }),
+  );
+
+  test("tells another user's ticket, the other kind of ticket, another user, a finished faceId", () =>
+    withSandbox({}, async (sandbox, merchant) => {
+      const pair = await merchant.refresh();
+      const nonceTicket = async (user: string) =>
+        (await merchant.fetchTicket(pair.token, { type: "NONCE", user_id: user })).tickets?.[0]?.value ?? "";
+      const launch = await merchant.launch(pair);
+      const signed = (user: string, ticket: string) => {
+        const nonce = merchant.nonce();
+        const sign = expectedSign([sandbox.appId, user, "1.0.0", nonce], ticket);
+        return merchant.play({ ...launch, user_id: user, nonce, sign });
+      };
+      const others = await nonceTicket("user2");
+      await signed("user1", others);
+      await signed("user1", pair.ticket);
+      await signed("user2", others);
+      await merchant.play(launch);
+      sandbox.advance(2000);
+      await signed("user1", await nonceTicket("user1"));
+      expect(merchant.rules()).toEqual([
+        "nonce_ticket_of_other_user",
+        "ticket_kind_wrong",
+        "user_id_differs",
+        "face_id_used",
+      ]);
+    }));
+
+  test("nonce_reused: a new signature with the nonce of an earlier launch", () =>
+    withSandbox({}, async (sandbox, merchant) => {
+      const pair = await merchant.refresh();
+      const first = await merchant.launch(pair);
+      await merchant.play(first);
+      const second = await merchant.launch(pair, { userId: "user2" });
+      const issued = await merchant.fetchTicket(pair.token, { type: "NONCE", user_id: "user3" });
+      const sign = expectedSign(
+        [sandbox.appId, "user3", "1.0.0", first.nonce],
+        issued.tickets?.[0]?.value ?? "",
+      );
+      await merchant.play({ ...second, user_id: "user3", nonce: first.nonce, sign });
+      expect(merchant.rules()).toEqual(["nonce_reused", "user_id_differs"]);
+    }));
+});
+
+test("two token calls, or two SIGN ticket calls, in flight at once are breaches", () =>
+  withSandbox({ latencyMs: 30 }, async (sandbox, merchant) => {
+    const both = [merchant.fetchToken(), merchant.fetchToken()] as const;
+    await until(() => sandbox.stats.tokenCallsInFlight === 2);
+    sandbox.advance(30);
+    const [{ access_token: token = "" }] = await Promise.all(both);
+    const tickets = [merchant.fetchTicket(token), merchant.fetchTicket(token)];
+    await until(() => sandbox.stats.calls.sign_ticket === 2);
+    sandbox.advance(30);
+    await Promise.all(tickets);
+    expect(merchant.rules()).toEqual(["overlapping_refresh", "overlapping_sign_ticket"]);
+    expect(sandbox.stats).toMatchObject({
+      overlappingRefreshes: 1,
+      maxTokenCallsInFlight: 2,
+      tokenCallsInFlight: 0,
+      shortestTokenIntervalMs: 0,
+    });
+  }));
+
+test("one after the other, token calls do not overlap", () =>
+  withSandbox({}, async (sandbox, merchant) => {
+    for (let i = 0; i < 50; i++) await merchant.fetchToken();
+    expect(sandbox.stats).toMatchObject({ overlappingRefreshes: 0, maxTokenCallsInFlight: 1 });
+  }));
+
+test("a lenient sandbox records what it lets through, and lets no wrong credential through", () =>
+  withSandbox({ strict: false }, async (_sandbox, merchant) => {
+    const { ticket } = await merchant.refresh();
+    expect(await merchant.upload(ticket, { nonce: "short", version: "2" })).toMatchObject({ code: "0" });
+    expect(await merchant.upload(ticket, { sign: "" })).toMatchObject({ code: "400101" });
+    expect(await merchant.fetchToken({ secret: "" })).toMatchObject({ code: "400104" });
+    expect(merchant.rules()).toEqual(["version_wrong", "nonce_format", "sign_format", "secret_wrong"]);
+  }));
+
+test("a breach says when, where and who, and holds no value", () =>
+  withSandbox({}, async (sandbox, merchant) => {
+    const { token, ticket } = await merchant.refresh();
+    const headers = { "x-sandbox-caller": "replica 2" };
+    await merchant.request(`/api/oauth2/api_ticket?access_token=${token}&${sandbox.secret}=1`, { headers });
+    await merchant.upload(ticket, { nonce: "short", [PERSON.idNo]: "x", [PERSON.name]: "x", userId: "" });
+    await merchant.upload(`${ticket}x`, { idNo: "110105194912310021" });
+    expect(sandbox.breaches[0]).toMatchObject({ endpoint: "sign_ticket", caller: "replica 2" });
+    expect(sandbox.breaches[0]?.at).toBeLessThanOrEqual(sandbox.now());
+    const text = JSON.stringify(sandbox.breaches);
+    expect(sandbox.issuedValues()).toEqual([token, ticket]);
+    for (const value of [token, ticket, sandbox.secret, PERSON.name, "110105"])
+      expect(text).not.toContain(value);
+  }));
+
+test("one wrong client does not fill the memory", () => {
+  const clock = createTurnableClock(frozenClock());
+  const breaches = createBreachLog(clock, true);
+  for (let i = 0; i < 10_100; i++) breaches.add("secret_wrong", "access_token", "someone");
+  expect(breaches.list).toHaveLength(10_000);
+  breaches.clear();
+  expect(breaches.list).toEqual([]);
+});
