@@ -35,7 +35,7 @@ export interface Call {
   /** The caller's cancellation, its deadline and the service's own cap; whatever waits must obey it. */
   signal: AbortSignal;
   /** Facts for the access line: vendor code, serial number, durations. Nothing personal. */
-  note(facts: Readonly<Record<string, string | number>>): void;
+  note: (facts: Readonly<Record<string, string | number>>) => void;
 }
 
 /** A transport-free RPC: what every door calls once the pipeline has let a request through. */

@@ -1,5 +1,5 @@
 import { create } from "@bufbuild/protobuf";
-import { type Timestamp, timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import {
   type GetFaceParamsRequest,
   type GetFaceParamsResponse,
@@ -11,9 +11,9 @@ import { PROTOCOL_VERSION } from "../domain/version.ts";
 import { UpstreamError } from "../errors.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Signer } from "../signing/signer.ts";
-import type { TicketPair, TicketReader } from "../tickets/reader.ts";
-import type { Credential, UpstreamClient } from "../upstream/client.ts";
-import type { Call, Handler } from "./call.ts";
+import type { TicketReader } from "../tickets/reader.ts";
+import type { UpstreamClient } from "../upstream/client.ts";
+import type { Handler } from "./call.ts";
 import { withUsablePair } from "./refusal.ts";
 
 export interface GetFaceParamsOptions {
@@ -34,75 +34,73 @@ const FACE_ID_LIFE_MS = 5 * 60 * 1000;
 /** One NONCE ticket in two seconds for each user (protocol.md 8.2, 400504), and a little for the way. */
 const NONCE_SPACING_MS = 2_050;
 
-interface Launch {
-  orderNo: string;
-  faceId: string;
-  nonceTicket: Credential;
-  /** Until when the SDK may be started, on the monotonic clock. */
-  startBefore: number;
-}
-
 /** GetFaceParams: one identity upload and one NONCE ticket, asked for at the same time, and the launch signature. */
 export function createGetFaceParams(
   options: GetFaceParamsOptions,
 ): Handler<GetFaceParamsRequest, GetFaceParamsResponse> {
   const { appId, licence, livemode, orders, signer, createNonce, tickets, upstream, clock } = options;
 
-  async function prepare(
-    pair: TicketPair,
+  function uploadIdentity(
     request: GetFaceParamsRequest,
     userId: string,
-    call: Call,
-  ): Promise<Launch> {
-    const askedAt = clock.monotonic();
-    // An order number serves one upload, so a second attempt gets a second one (protocol.md 4.4).
-    const orderNo = request.orderNo || orders.mint(call.caller.subject, clock.now());
-    const [faceId, nonceTicket] = await bothOrNeither(
-      call.signal,
-      (signal) => {
-        const nonce = createNonce();
-        const sign = signer.upload({ userId, nonce }, pair.signTicket);
-        const { name, idNo } = request;
-        return upstream.upload({ orderNo, name, idNo, userId, nonce, sign, photo: photoOf(request) }, signal);
-      },
-      (signal) => nonceTicketFor(pair, userId, signal),
-    );
-    const startBefore = Math.min(
-      askedAt + FACE_ID_LIFE_MS,
-      askedAt + nonceTicket.lifeMs,
-      tickets.safeUntil(pair),
-    );
-    return { orderNo, faceId, nonceTicket, startBefore };
+    subject: string,
+    signal: AbortSignal,
+  ) {
+    return withUsablePair(tickets, signal, async (pair) => {
+      // An order number serves one upload, so a second attempt gets a second one (protocol.md 4.4).
+      const orderNo = request.orderNo || orders.mint(subject, clock.now());
+      const nonce = createNonce();
+      const sign = signer.upload({ userId, nonce }, pair.signTicket);
+      const { name, idNo } = request;
+      const upload = { orderNo, name, idNo, userId, nonce, sign, photo: photoOf(request) };
+      const askedAt = clock.monotonic();
+      const faceId = await upstream.upload(upload, signal);
+      return { orderNo, faceId, expiresAt: askedAt + FACE_ID_LIFE_MS };
+    });
   }
 
-  async function nonceTicketFor(pair: TicketPair, userId: string, signal: AbortSignal): Promise<Credential> {
+  function fetchNonceTicket(userId: string, signal: AbortSignal) {
+    return withUsablePair(tickets, signal, async (pair) => {
+      const askedAt = clock.monotonic();
+      const { value, lifeMs } = await upstream.fetchNonceTicket(pair.accessToken, userId, signal);
+      // The ticket dies with its token, and that one an overlap after the next rotation.
+      return { value, expiresAt: Math.min(askedAt + lifeMs, tickets.safeUntil(pair)) };
+    });
+  }
+
+  /** A double tap is made to wait out the vendor's two seconds, once. */
+  async function spacedNonceTicket(userId: string, signal: AbortSignal) {
     try {
-      return await upstream.fetchNonceTicket(pair.accessToken, userId, signal);
+      return await fetchNonceTicket(userId, signal);
     } catch (error) {
       if (!(error instanceof UpstreamError) || error.code !== "400504") throw error;
       await clock.sleep(NONCE_SPACING_MS, signal);
-      return upstream.fetchNonceTicket(pair.accessToken, userId, signal);
+      return fetchNonceTicket(userId, signal);
     }
   }
 
-  return async (request, call) => {
+  return async (request, { caller, signal: outer, note }) => {
     const userId = request.userId || orders.userIdOf(request.idNo);
-    const launch = await withUsablePair(tickets, call.signal, (pair) => prepare(pair, request, userId, call));
-    call.note({ order_no: launch.orderNo });
+    const [{ orderNo, ...face }, ticket] = await bothOrNeither(
+      outer,
+      (signal) => uploadIdentity(request, userId, caller.subject, signal),
+      (signal) => spacedNonceTicket(userId, signal),
+    );
+    note({ order_no: orderNo });
     const nonce = createNonce();
-    const atWallClock = (monotonic: number): Timestamp =>
-      timestampFromMs(Math.floor(clock.now() + monotonic - clock.monotonic()));
+    const startInMs = Math.min(face.expiresAt, ticket.expiresAt) - clock.monotonic();
+    const now = clock.now();
     return create(GetFaceParamsResponseSchema, {
-      orderNo: launch.orderNo,
-      faceId: launch.faceId,
+      orderNo,
+      faceId: face.faceId,
       appId,
       version: PROTOCOL_VERSION,
       nonce,
       userId,
-      sign: signer.launch({ userId, nonce }, launch.nonceTicket.value),
+      sign: signer.launch({ userId, nonce }, ticket.value),
       licence,
-      startBefore: atWallClock(launch.startBefore),
-      serverTime: atWallClock(clock.monotonic()),
+      startBefore: timestampFromMs(Math.floor(now + startInMs)),
+      serverTime: timestampFromMs(now),
       livemode,
     });
   };

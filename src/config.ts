@@ -1,0 +1,152 @@
+import { storeUrlProblem } from "./domain/store-url.ts";
+import { deriveTimings, type TicketTimings, timingProblems } from "./domain/timings.ts";
+import { type Address, createEnvironmentReader, type Environment, isLoopback } from "./lib/environment.ts";
+import { Secret } from "./lib/secret.ts";
+
+/** Everything that can be configured (README, "Configuration"); units are in the names. */
+export interface Config {
+  appId: string;
+  /** The current secret and, while it is being rotated, the next one. */
+  secrets: readonly Secret[];
+  baseUrl: string;
+  edition: "basic" | "enhanced" | "plus";
+  tokenParam: "app_id" | "appId";
+  licence: string;
+  /** False in the sandbox, and nowhere else. */
+  livemode: boolean;
+  http: Address;
+  grpc: Address;
+  admin: Address;
+  storeUrl: string;
+  /** The text of STORE_KEYS; undefined to derive the key ring from the secrets. */
+  storeKeys: Secret | undefined;
+  role: "all" | "serve" | "refresh";
+  timings: TicketTimings;
+  httpTokens: readonly { caller: string; token: Secret }[];
+  grpcTokens: readonly { caller: string; token: Secret }[];
+  tls: { cert: string; key: string; clientCa: string | undefined } | undefined;
+  proxy: { httpsProxy: string; noProxy: string } | undefined;
+  logLevel: "trace" | "debug" | "info" | "warn" | "error" | "fatal" | "silent";
+  shutdownGraceMs: number;
+}
+
+/** The environment is not one to start with; the message lists every problem. */
+export class ConfigError extends Error {
+  override readonly name = "ConfigError";
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[]) {
+    super(
+      `the configuration has ${problems.length} problem(s):\n${problems.map((p) => `  ${p}`).join("\n")}`,
+    );
+    this.problems = problems;
+  }
+}
+
+/** Reads and checks the whole environment; throws ConfigError with all problems at once, also those between values. */
+export function readConfig(env: Environment, readFile: (path: string) => string): Config {
+  const read = createEnvironmentReader(env, readFile);
+  const { problems } = read;
+
+  const appId = read.text("FACEID_APP_ID") ?? "";
+  if (!/^[0-9A-Za-z]{1,32}$/.test(appId))
+    problems.push("FACEID_APP_ID: must be set to the WBappid, letters and digits");
+  const secrets = (read.secretText("FACEID_SECRET") ?? "")
+    .split(",")
+    .filter((secret) => secret.trim() !== "");
+  if (secrets.length < 1 || secrets.length > 2) {
+    problems.push("FACEID_SECRET (or FACEID_SECRET_FILE): must hold the secret, or two separated by a comma");
+  }
+
+  const refreshIntervalMs = read.durationMs("REFRESH_INTERVAL", 20 * 60_000);
+  const tokenOverlapMs = read.durationMs("TOKEN_OVERLAP", 60_000);
+  const timings = deriveTimings({ refreshIntervalMs, tokenOverlapMs });
+  for (const problem of timingProblems(timings)) problems.push(`REFRESH_INTERVAL, TOKEN_OVERLAP: ${problem}`);
+
+  const storeUrl = read.text("STORE_URL") ?? "file:./.faceid";
+  const storeProblem = storeUrlProblem(storeUrl);
+  if (storeProblem !== undefined) problems.push(`STORE_URL: ${storeProblem}`);
+  const role = read.choice("ROLE", ["all", "serve", "refresh"]);
+  if (role !== "all" && storeUrl.startsWith("memory:")) {
+    problems.push(`ROLE: ${role} needs a store that another process shares; STORE_URL is memory:`);
+  }
+
+  const config: Config = {
+    appId,
+    secrets: secrets.map((secret) => new Secret(secret.trim())),
+    baseUrl: read.baseUrl("FACEID_BASE_URL", "https://kyc1.qcloud.com"),
+    edition: read.choice("FACEID_EDITION", ["enhanced", "basic", "plus"]),
+    tokenParam: read.choice("FACEID_TOKEN_PARAM", ["app_id", "appId"]),
+    licence: read.text("FACEID_LICENCE") ?? "",
+    livemode: true,
+    http: read.address("HTTP_ADDR", { host: "127.0.0.1", port: 8080 }),
+    grpc: read.address("GRPC_ADDR", { host: "127.0.0.1", port: 50_051 }),
+    admin: read.address("ADMIN_ADDR", { host: "127.0.0.1", port: 9090 }),
+    storeUrl,
+    storeKeys: optionalSecret(read.secretText("STORE_KEYS")),
+    role,
+    timings,
+    httpTokens: read.bearerTokens("HTTP_AUTH_TOKENS"),
+    grpcTokens: read.bearerTokens("GRPC_AUTH_TOKENS"),
+    tls: readTls(read),
+    proxy: readProxy(env),
+    logLevel: read.choice("LOG_LEVEL", ["info", "trace", "debug", "warn", "error", "fatal", "silent"]),
+    shutdownGraceMs: read.durationMs("SHUTDOWN_GRACE", 10_000),
+  };
+
+  for (const name of ["JWT_JWKS_URL", "JWT_ISSUER", "JWT_AUDIENCE"]) {
+    if (read.has(name))
+      problems.push(`${name}: end-user tokens are not checked yet; starting would let everybody in`);
+  }
+  if (read.text("ALLOW_INSECURE") !== "1") problems.push(...openDoors(config));
+  if (problems.length > 0) throw new ConfigError(problems);
+  return config;
+}
+
+type Reader = ReturnType<typeof createEnvironmentReader>;
+
+const optionalSecret = (text: string | undefined) => (text === undefined ? undefined : new Secret(text));
+
+function readTls(read: Reader): Config["tls"] {
+  const [cert, key] = [read.file("TLS_CERT_FILE"), read.file("TLS_KEY_FILE")];
+  const clientCa = read.file("TLS_CLIENT_CA_FILE");
+  if (read.has("TLS_CERT_FILE") !== read.has("TLS_KEY_FILE")) {
+    read.problems.push("TLS_CERT_FILE, TLS_KEY_FILE: give both or none");
+  }
+  if (read.has("TLS_CLIENT_CA_FILE") && !read.has("TLS_CERT_FILE")) {
+    read.problems.push("TLS_CLIENT_CA_FILE: needs TLS_CERT_FILE and TLS_KEY_FILE");
+  }
+  return cert === undefined || key === undefined ? undefined : { cert, key, clientCa };
+}
+
+/** As curl and others read them: either case, lower case first. */
+function readProxy(env: Environment): Config["proxy"] {
+  const httpsProxy = env["https_proxy"] || env["HTTPS_PROXY"];
+  return httpsProxy ? { httpsProxy, noProxy: env["no_proxy"] || env["NO_PROXY"] || "" } : undefined;
+}
+
+/** Listeners that other machines can reach and that let everybody in. */
+function openDoors({ role, http, grpc, admin, httpTokens, grpcTokens, tls }: Config): string[] {
+  const serves = role !== "refresh";
+  const doors = [
+    {
+      name: "HTTP_ADDR",
+      address: http,
+      open: serves && httpTokens.length === 0,
+      cure: "set HTTP_AUTH_TOKENS",
+    },
+    {
+      name: "GRPC_ADDR",
+      address: grpc,
+      open: serves && grpcTokens.length === 0 && tls?.clientCa === undefined,
+      cure: "set GRPC_AUTH_TOKENS or TLS_CLIENT_CA_FILE",
+    },
+    { name: "ADMIN_ADDR", address: admin, open: true, cure: "bind it to loopback" },
+  ];
+  return doors
+    .filter(({ address, open }) => open && !isLoopback(address.host))
+    .map(
+      ({ name, address, cure }) =>
+        `${name}: ${address.host} is reachable from outside and admits everybody; ${cure}, or set ALLOW_INSECURE=1`,
+    );
+}
