@@ -5,10 +5,13 @@ import { type Config, readConfig } from "../src/config.ts";
 import { createSandbox, type Sandbox, type SandboxOptions } from "../src/sandbox/sandbox.ts";
 import { createService, type Overrides, type Service } from "../src/service.ts";
 import { GrpcClient } from "./grpc-client.ts";
+import { type Recorder, startRecorder } from "./recorder.ts";
 
 /** A sandbox and the shipped service in front of it, on ports of their own, with what a test needs to look inside. */
 export interface Harness extends AsyncDisposable {
   sandbox: Sandbox;
+  /** What the service and the sandbox say to each other. */
+  wire: Recorder;
   service: Service;
   config: Config;
   /** Base URLs. */
@@ -40,24 +43,29 @@ export interface Answer {
 
 export interface HarnessOptions {
   sandbox?: SandboxOptions;
+  /** Does something to the sandbox before the service starts. */
+  prepare?: (sandbox: Sandbox) => void;
   env?: Record<string, string>;
   overrides?: Overrides;
 }
 
 export async function startHarness({
   sandbox: options,
+  prepare,
   env,
   overrides,
 }: HarnessOptions = {}): Promise<Harness> {
   const sandbox = createSandbox(options);
   await sandbox.start();
+  const wire = await startRecorder(sandbox.url);
+  prepare?.(sandbox);
   const logs: Record<string, unknown>[] = [];
   const config: Config = {
     ...readConfig(
       {
         FACEID_APP_ID: sandbox.appId,
         FACEID_SECRET: sandbox.secret,
-        FACEID_BASE_URL: sandbox.url,
+        FACEID_BASE_URL: wire.url,
         FACEID_LICENCE: "test-licence",
         STORE_URL: "memory:",
         HTTP_ADDR: "127.0.0.1:0",
@@ -92,11 +100,13 @@ export async function startHarness({
   async function stop(): Promise<void> {
     grpcClient.close();
     await service.stop();
+    await wire.stop();
     await sandbox.stop();
   }
 
   return {
     sandbox,
+    wire,
     service,
     config,
     logs,

@@ -1,16 +1,12 @@
 import { PROTOCOL_VERSION } from "../domain/version.ts";
 import { UpstreamError } from "../errors.ts";
-import { Secret } from "../lib/secret.ts";
+import type { Secret } from "../lib/secret.ts";
+import { type Credential, credential } from "./credential.ts";
 import { type Edition, type TokenParam, UPLOAD } from "./dialect.ts";
 import type { Transport } from "./transport.ts";
-import { chinaTime, isRecord, number, type Reply, readReply, readSuccess, text } from "./wire.ts";
+import { base64, chinaTime, isRecord, number, readReply, readSuccess, text } from "./wire.ts";
 
-/** A token or ticket, and how long the vendor says it lives, from the moment of asking. */
-export interface Credential {
-  value: Secret;
-  /** Milliseconds, from `expire_in`; `expire_time` is never looked at (protocol.md 1). */
-  lifeMs: number;
-}
+export type { Credential };
 
 /** An identity upload; `sign` and `nonce` as in protocol.md 5.1. */
 export interface Upload {
@@ -191,23 +187,4 @@ export function createUpstreamClient(options: UpstreamOptions): UpstreamClient {
       };
     },
   };
-}
-
-function credential(
-  endpoint: "access_token" | "sign_ticket" | "nonce_ticket",
-  { bizSeqNo }: Reply,
-  fields: Readonly<Record<string, unknown>>,
-  name: string,
-): Credential {
-  const value = text(fields[name]);
-  const seconds = number(fields["expire_in"]);
-  if (value === undefined || seconds === undefined || seconds <= 0) {
-    throw new UpstreamError(endpoint, "malformed", { bizSeqNo });
-  }
-  return { value: new Secret(value), lifeMs: seconds * 1000 };
-}
-
-function base64(value: unknown): Uint8Array | undefined {
-  const encoded = text(value);
-  return encoded === undefined ? undefined : Buffer.from(encoded, "base64");
 }

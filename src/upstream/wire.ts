@@ -45,6 +45,12 @@ export function chinaTime(value: unknown): number | undefined {
   return Number.isNaN(time) ? undefined : time;
 }
 
+/** The bytes of a Base64 text; undefined for anything else and for the empty text. */
+export function base64(value: unknown): Uint8Array | undefined {
+  const encoded = text(value);
+  return encoded === undefined ? undefined : Buffer.from(encoded, "base64");
+}
+
 export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
