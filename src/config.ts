@@ -1,3 +1,4 @@
+import { keyRing, type SealKey } from "./domain/key-ring.ts";
 import { storeUrlProblem } from "./domain/store-url.ts";
 import { deriveTimings, type TicketTimings, timingProblems } from "./domain/timings.ts";
 import { type Address, createEnvironmentReader, type Environment, isLoopback } from "./lib/environment.ts";
@@ -18,8 +19,8 @@ export interface Config {
   grpc: Address;
   admin: Address;
   storeUrl: string;
-  /** The text of STORE_KEYS; undefined to derive the key ring from the secrets. */
-  storeKeys: Secret | undefined;
+  /** What seals stored pairs: the keys of STORE_KEYS, or those derived from the secrets. */
+  sealKeys: readonly SealKey[];
   role: "all" | "serve" | "refresh";
   timings: TicketTimings;
   httpTokens: readonly { caller: string; token: Secret }[];
@@ -53,7 +54,8 @@ export function readConfig(env: Environment, readFile: (path: string) => string)
     problems.push("FACEID_APP_ID: must be set to the WBappid, letters and digits");
   const secrets = (read.secretText("FACEID_SECRET") ?? "")
     .split(",")
-    .filter((secret) => secret.trim() !== "");
+    .filter((secret) => secret.trim() !== "")
+    .map((secret) => new Secret(secret.trim()));
   if (secrets.length < 1 || secrets.length > 2) {
     problems.push("FACEID_SECRET (or FACEID_SECRET_FILE): must hold the secret, or two separated by a comma");
   }
@@ -73,7 +75,7 @@ export function readConfig(env: Environment, readFile: (path: string) => string)
 
   const config: Config = {
     appId,
-    secrets: secrets.map((secret) => new Secret(secret.trim())),
+    secrets,
     baseUrl: read.baseUrl("FACEID_BASE_URL", "https://kyc1.qcloud.com"),
     edition: read.choice("FACEID_EDITION", ["enhanced", "basic", "plus"]),
     tokenParam: read.choice("FACEID_TOKEN_PARAM", ["app_id", "appId"]),
@@ -83,7 +85,7 @@ export function readConfig(env: Environment, readFile: (path: string) => string)
     grpc: read.address("GRPC_ADDR", { host: "127.0.0.1", port: 50_051 }),
     admin: read.address("ADMIN_ADDR", { host: "127.0.0.1", port: 9090 }),
     storeUrl,
-    storeKeys: optionalSecret(read.secretText("STORE_KEYS")),
+    sealKeys: readSealKeys(read, secrets),
     role,
     timings,
     httpTokens: read.bearerTokens("HTTP_AUTH_TOKENS"),
@@ -105,7 +107,15 @@ export function readConfig(env: Environment, readFile: (path: string) => string)
 
 type Reader = ReturnType<typeof createEnvironmentReader>;
 
-const optionalSecret = (text: string | undefined) => (text === undefined ? undefined : new Secret(text));
+function readSealKeys(read: Reader, secrets: readonly Secret[]): SealKey[] {
+  const text = read.secretText("STORE_KEYS");
+  try {
+    return keyRing(text === undefined ? undefined : new Secret(text), secrets);
+  } catch (error) {
+    read.problems.push(`STORE_KEYS: ${(error as Error).message}`);
+    return [];
+  }
+}
 
 function readTls(read: Reader): Config["tls"] {
   const [cert, key] = [read.file("TLS_CERT_FILE"), read.file("TLS_KEY_FILE")];

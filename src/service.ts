@@ -24,7 +24,7 @@ import { createEvents } from "./telemetry/events.ts";
 import { createLogger } from "./telemetry/logger.ts";
 import { createCoordinator } from "./tickets/coordinator.ts";
 import { openStore } from "./tickets/open-store.ts";
-import { createSealer, keyRing } from "./tickets/sealer.ts";
+import { createSealer } from "./tickets/sealer.ts";
 import { createUpstreamClient } from "./upstream/client.ts";
 import { createDispatcher } from "./upstream/dispatcher.ts";
 import { createTransport } from "./upstream/transport.ts";
@@ -68,11 +68,10 @@ export function createService(config: Config, { clock = systemClock, logSink }: 
   // The river of tickets: coordinator to store to reader.
   const store = openStore(config.storeUrl, { clock, appId, baseUrl: config.baseUrl, timings });
   const coordinator = createCoordinator({
-    appId,
     secrets,
     upstream,
     store,
-    sealer: createSealer(keyRing(config.storeKeys, secrets)),
+    sealer: createSealer(appId, config.sealKeys),
     clock,
     random: Math.random,
     timings,

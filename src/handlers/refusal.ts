@@ -18,9 +18,12 @@ export async function withUsablePair<T>(
   signal: AbortSignal,
   attempt: (pair: TicketPair) => Promise<T>,
 ): Promise<T> {
+  if (tickets.isStale()) await tickets.reread();
   const pair = tickets.current();
   try {
-    return await attempt(pair);
+    const result = await attempt(pair);
+    tickets.accepted(pair);
+    return result;
   } catch (error) {
     const code = refusedCode(error);
     if (code === undefined) throw error;

@@ -1,6 +1,8 @@
 import type { Logger } from "pino";
 import { reasonName, type ServiceError } from "../errors.ts";
 import type { CallFinished } from "../handlers/pipeline.ts";
+import { describe, frames } from "./describe.ts";
+import { ticketEvents } from "./ticket-events.ts";
 
 /**
  * One function per business event. The only file that hands fields to the logger, each by name, so one file shows
@@ -19,6 +21,8 @@ export function createEvents(logger: Logger) {
     serviceFailed({ error }: { error: unknown }) {
       logger.fatal({ event: "service_failed", ...describe(error) }, "service failed");
     },
+
+    ...ticketEvents(logger),
 
     callFinished({ method, door, requestId, peer, caller, durationMs, error, facts }: CallFinished) {
       const line = {
@@ -79,18 +83,4 @@ function causeOf({ cause, reason }: ServiceError) {
     ...(typeof inner === "string" && { cause_detail: inner }),
     ...(!expected && { stack: frames(cause) }),
   };
-}
-
-function describe(error: unknown) {
-  if (!(error instanceof Error)) return { error: "unknown" };
-  const code = (error as NodeJS.ErrnoException).code;
-  return { error: error.name, ...(code !== undefined && { code }), stack: frames(error) };
-}
-
-/** Where an error came from, without its message. */
-function frames(error: Error): string[] {
-  return (error.stack ?? "")
-    .split("\n")
-    .filter((line) => /^\s+at /.test(line))
-    .map((line) => line.trim());
 }

@@ -1,0 +1,98 @@
+/** Every duration of the ticket cache, milliseconds (ticket-cache.md 2.5). */
+export interface TicketTimings {
+  /** Age at which a pair is replaced; the vendor asks for 20 minutes (protocol.md 1). */
+  refreshIntervalMs: number;
+  /** How long a token goes on working after its successor was issued. All that follows scales with it. */
+  overlapMs: number;
+  /** Time for a token call, a SIGN ticket call and an answer of the store. */
+  tokenTimeoutMs: number;
+  signTimeoutMs: number;
+  storeTimeoutMs: number;
+  /** How long one refresh may hold the lease, and how much of that is left unused for slow writes. Never renewed. */
+  leaseMs: number;
+  marginMs: number;
+  /** Pause after a token call whose outcome is unknown: it may still be on its way. */
+  quiesceMs: number;
+  /** Least time between a commit and the rotation that a doubt about it causes. */
+  floorMs: number;
+  /** How often the store is read, give or take a fifth. */
+  pollMs: number;
+  /** How much later than the replica that refreshed last the others begin. */
+  jitterMs: { from: number; to: number };
+  /** A pair is no longer used this long before its SIGN ticket or token ends. */
+  hardMarginMs: number;
+  /** Delay after a failure that certainly rotated nothing, and after one that waiting must cure. */
+  backoffMs: { base: number; max: number };
+  slowBackoffMs: { base: number; max: number };
+  /** The window in which rotations because of refusals are counted, and how many it may hold. */
+  forcedWindowMs: number;
+  forcedBudget: number;
+}
+
+const MINUTE = 60_000;
+/** Shortest life of a pair: that of its SIGN ticket (protocol.md 2). */
+const SIGN_LIFE_MS = 60 * MINUTE;
+/** Time to repair the store or the token endpoint before anybody notices. */
+const SLACK_MS = 30 * MINUTE;
+
+/** All timings from the two that are configured. At the vendor's minute of overlap they are those of ticket-cache.md 2.5. */
+export function deriveTimings(given: { refreshIntervalMs: number; tokenOverlapMs: number }): TicketTimings {
+  const { refreshIntervalMs, tokenOverlapMs: overlapMs } = given;
+  const scaled = (msAtOneMinute: number) => (msAtOneMinute * overlapMs) / MINUTE;
+  return {
+    refreshIntervalMs,
+    overlapMs,
+    tokenTimeoutMs: scaled(6_000),
+    signTimeoutMs: scaled(4_000),
+    storeTimeoutMs: scaled(1_500),
+    leaseMs: scaled(20_000),
+    marginMs: scaled(4_000),
+    quiesceMs: scaled(3_000),
+    floorMs: scaled(15_000),
+    pollMs: scaled(5_000),
+    jitterMs: { from: scaled(10_000), to: scaled(45_000) },
+    hardMarginMs: overlapMs,
+    backoffMs: { base: scaled(2_000), max: scaled(60_000) },
+    slowBackoffMs: { base: scaled(60_000), max: scaled(600_000) },
+    forcedWindowMs: scaled(60 * MINUTE),
+    forcedBudget: 6,
+  };
+}
+
+/** The inequalities of ticket-cache.md 0 that do not hold, in words; a service must not start with any. */
+export function timingProblems(timings: TicketTimings): string[] {
+  const { refreshIntervalMs, overlapMs, tokenTimeoutMs, signTimeoutMs, leaseMs, marginMs, pollMs } = timings;
+  const { quiesceMs, floorMs, jitterMs, hardMarginMs } = timings;
+  const slowestPollMs = pollMs * 1.2;
+  const rules: [holds: boolean, rule: string][] = [
+    [
+      tokenTimeoutMs + signTimeoutMs + marginMs <= leaseMs,
+      "a token call, a ticket call and the margin must fit the lease",
+    ],
+    [
+      leaseMs + slowestPollMs + tokenTimeoutMs + signTimeoutMs < overlapMs,
+      "a refresher that died must be replaced within TOKEN_OVERLAP",
+    ],
+    [tokenTimeoutMs + quiesceMs <= overlapMs / 4, "four token calls must fit TOKEN_OVERLAP"],
+    [
+      slowestPollMs + tokenTimeoutMs + signTimeoutMs < overlapMs,
+      "a replica that missed a change must notice within TOKEN_OVERLAP",
+    ],
+    [
+      floorMs >= quiesceMs && floorMs < overlapMs / 2,
+      "the rotation floor must lie between the pause and half of TOKEN_OVERLAP",
+    ],
+    [
+      refreshIntervalMs >= leaseMs + slowestPollMs,
+      `REFRESH_INTERVAL must be at least ${seconds(leaseMs + slowestPollMs)}, a lease and a poll`,
+    ],
+    [
+      refreshIntervalMs + jitterMs.to + SLACK_MS <= SIGN_LIFE_MS - hardMarginMs,
+      `REFRESH_INTERVAL must be at most ${seconds(SIGN_LIFE_MS - hardMarginMs - SLACK_MS - jitterMs.to)}, or fewer than 30 min remain to repair a refresh that fails`,
+    ],
+    [tokenTimeoutMs >= 50, "TOKEN_OVERLAP must be at least 500ms, or no call can be made in time"],
+  ];
+  return rules.filter(([holds]) => !holds).map(([, rule]) => rule);
+}
+
+const seconds = (ms: number) => `${Math.floor(ms / 100) / 10}s`;

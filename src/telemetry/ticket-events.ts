@@ -1,0 +1,61 @@
+import type { Logger } from "pino";
+import type { TicketEvents } from "../tickets/ticket-events.ts";
+import { brief, describe } from "./describe.ts";
+
+/** The log lines of the ticket cache: generations, ages and classes, never a token (ticket-cache.md 5). */
+export function ticketEvents(logger: Logger): TicketEvents {
+  return {
+    refreshFinished({ reason, outcome, previous, generation, replica, error, ...times }) {
+      const line = {
+        event: "refresh_finished",
+        reason,
+        outcome,
+        generation,
+        previous,
+        replica,
+        duration_ms: Math.round(times.durationMs),
+        token_ms: Math.round(times.tokenMs),
+        sign_ms: Math.round(times.signMs),
+        commit_ms: Math.round(times.commitMs),
+        ...brief(error),
+      };
+      if (outcome === "ok") logger.info(line, "tickets refreshed");
+      else logger.warn(line, "ticket refresh failed");
+    },
+    pairAdopted({ generation, own, lagMs }) {
+      logger.info(
+        { event: "pair_adopted", generation, own, lag_ms: Math.round(lagMs) },
+        "ticket pair adopted",
+      );
+    },
+    pairRejected({ generation, code }) {
+      logger.warn(
+        { event: "pair_rejected", generation, upstream_code: code },
+        "the vendor refused a ticket pair",
+      );
+    },
+    foreignRotation({ generation, code, ageMs }) {
+      const line = { event: "foreign_rotation", generation, upstream_code: code, age_ms: Math.round(ageMs) };
+      logger.error(line, "another installation may use this app id, or its secret was changed");
+    },
+    pairHealed({ generation }) {
+      logger.warn({ event: "pair_healed", generation }, "the store had lost the ticket pair and got it back");
+    },
+    pairOrphaned({ generation }) {
+      logger.warn({ event: "pair_orphaned", generation }, "another refresh overtook this one");
+    },
+    recordUnreadable({ why }) {
+      logger.error({ event: "record_unreadable", why }, "the stored ticket pair cannot be read");
+    },
+    storeChanged({ up, error }) {
+      if (up) logger.info({ event: "store_up" }, "the ticket store answers");
+      else logger.error({ event: "store_down", ...brief(error) }, "the ticket store is away");
+    },
+    suspended({ silentMs }) {
+      logger.warn({ event: "suspended", silent_ms: Math.round(silentMs) }, "the process was asleep");
+    },
+    loopFailed({ error }) {
+      logger.error({ event: "loop_failed", ...describe(error) }, "a step of the refresh loop failed");
+    },
+  };
+}

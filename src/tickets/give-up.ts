@@ -1,0 +1,55 @@
+import type { TicketTimings } from "../domain/timings.ts";
+import { backoffMs } from "../lib/backoff.ts";
+import type { Failed } from "./calls.ts";
+
+/** What the state has to say so that the delay is right. */
+export interface Circumstances {
+  /** Refreshes in a row that failed before this one. */
+  failures: number;
+  /** The pair is so old that delays must be short. */
+  urgent: boolean;
+  /** Fingerprint of the configured secrets. */
+  credentials: string;
+  timings: TicketTimings;
+  random: () => number;
+}
+
+export interface GiveUp {
+  outcome: "clean" | "unknown";
+  backoffMs: number;
+  of?: string;
+  /** How long it is worth repeating the report while the store is away, milliseconds. */
+  insistMs: number;
+}
+
+/** How a refresh reports that its token call brought nothing (ticket-cache.md 2.4 to 2.6). Pure but for `random`. */
+export function giveUp({ failed }: Failed, circumstances: Circumstances): GiveUp {
+  const { failures, urgent, credentials, timings, random } = circumstances;
+  const { backoffMs: soon, slowBackoffMs: slow, quiesceMs, leaseMs, overlapMs } = timings;
+  const delayMs = (baseMs: number, maxMs: number) =>
+    Math.ceil(backoffMs({ baseMs, maxMs }, failures, random));
+  switch (failed) {
+    case "unknown":
+      // Soon, since the old token may be dying; but not while the lost call may still arrive.
+      return { outcome: "unknown", backoffMs: quiesceMs, insistMs: overlapMs };
+    case "definite":
+      return {
+        outcome: "clean",
+        backoffMs: delayMs(soon.base, urgent ? soon.max / 6 : soon.max),
+        insistMs: leaseMs,
+      };
+    case "throttled":
+      return { outcome: "clean", backoffMs: delayMs(slow.base, slow.max), insistMs: leaseMs };
+    case "fatal":
+    case "refused":
+      // Only for those who are configured alike: whoever has the right secret need not wait.
+      return {
+        outcome: "clean",
+        backoffMs: delayMs(slow.base, slow.max / 2),
+        of: credentials,
+        insistMs: leaseMs,
+      };
+    case "late":
+      return { outcome: "clean", backoffMs: 0, insistMs: leaseMs };
+  }
+}

@@ -1,0 +1,110 @@
+import type { TicketTimings } from "../domain/timings.ts";
+import { ErrorReason, ServiceError } from "../errors.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { IssuedPair } from "./pair.ts";
+import type { TicketPair } from "./reader.ts";
+
+/** A pair to be held: opened, with what is known of its age. */
+export interface Candidate {
+  generation: number;
+  sealed: string;
+  issued: IssuedPair;
+  /** Age since its commit, and time since its two calls, milliseconds, at `asOf` on the monotonic clock. */
+  ageMs: number;
+  tokenAgeMs: number;
+  signAgeMs: number;
+  asOf: number;
+  /** Whether this replica obtained it. */
+  own: boolean;
+}
+
+/** The pair in hand. Frozen; a newer one takes its place as a whole. */
+export interface Held {
+  readonly pair: TicketPair;
+  readonly sealed: string;
+  readonly secretId: string;
+  /** Monotonic times: of its commit, from when a refresh is due here, from when it must not be used. */
+  readonly bornAt: number;
+  readonly dueAt: number;
+  readonly endsAt: number;
+}
+
+/** Holds the newest pair seen. Everything about ages happens here, on the monotonic clock alone. */
+export function createHolder(clock: Clock, timings: TicketTimings, random: () => number) {
+  const { refreshIntervalMs, overlapMs, hardMarginMs, jitterMs, pollMs } = timings;
+  let held: Held | undefined;
+  let previous: { generation: number; supersededAt: number } | undefined;
+  let rotatesAt = 0;
+  let adoptedAt = Number.NEGATIVE_INFINITY;
+  let arrival = Promise.withResolvers<TicketPair>();
+  /** How long the old token certainly works once it is replaced, from when this replica knows. */
+  const sureOverlapMs = overlapMs - pollMs * 1.2;
+
+  return {
+    /** The pair in hand, usable or not. */
+    get held(): Held | undefined {
+      return held;
+    },
+
+    /** When the pair in hand was taken, on the monotonic clock. */
+    get adoptedAt(): number {
+      return adoptedAt;
+    },
+
+    /** Time since the commit of the pair in hand, milliseconds. */
+    ageMs: () => (held ? clock.monotonic() - held.bornAt : 0),
+
+    isUsable: () => held !== undefined && clock.monotonic() < held.endsAt,
+
+    current(): TicketPair {
+      if (held === undefined || clock.monotonic() >= held.endsAt) {
+        const why = held ? "the ticket pair has expired" : "there is no ticket pair yet";
+        throw new ServiceError(ErrorReason.TICKET_UNAVAILABLE, why, { retryAfterMs: pollMs });
+      }
+      return held.pair;
+    },
+
+    /** Takes the candidate if it is newer than what is held: generations only rise. */
+    adopt(candidate: Candidate): boolean {
+      const { generation, sealed, issued, ageMs, tokenAgeMs, signAgeMs, asOf, own } = candidate;
+      if (held && generation <= held.pair.generation) return false;
+      const leftMs = Math.min(issued.lifeMs - tokenAgeMs, issued.signLifeMs - signAgeMs);
+      // The vendor's hour allows twenty minutes; a shorter life shortens the interval in proportion.
+      const intervalMs = Math.min(refreshIntervalMs, issued.signLifeMs / 3);
+      const bornAt = asOf - ageMs;
+      rotatesAt = bornAt + intervalMs;
+      // Who refreshed last does so again, and the others stand by, without an election.
+      const delayMs = own ? 0 : jitterMs.from + random() * (jitterMs.to - jitterMs.from);
+      if (held) previous = { generation: held.pair.generation, supersededAt: clock.monotonic() };
+      held = Object.freeze({
+        pair: Object.freeze({ generation, accessToken: issued.accessToken, signTicket: issued.signTicket }),
+        sealed,
+        secretId: issued.secretId,
+        bornAt,
+        dueAt: rotatesAt + delayMs,
+        endsAt: asOf + leftMs - hardMarginMs,
+      });
+      adoptedAt = clock.monotonic();
+      arrival.resolve(held.pair);
+      arrival = Promise.withResolvers();
+      return true;
+    },
+
+    /** Resolves at the next adoption. */
+    next: () => arrival.promise,
+
+    /** Tells that any replica may replace the pair from now on. */
+    expectRotation() {
+      rotatesAt = Math.min(rotatesAt, clock.monotonic());
+    },
+
+    safeUntil({ generation }: TicketPair): number {
+      const now = clock.monotonic();
+      if (held?.pair.generation === generation) return Math.max(now, rotatesAt) + sureOverlapMs;
+      const from = previous?.generation === generation ? previous.supersededAt : now - overlapMs;
+      return from + sureOverlapMs;
+    },
+  };
+}
+
+export type Holder = ReturnType<typeof createHolder>;

@@ -1,0 +1,45 @@
+import { bindingBackoff } from "./record.ts";
+import type { View } from "./register.ts";
+import { doubtWaitMs } from "./state.ts";
+
+/** Why a refresh is needed. */
+export type Reason = "cold" | "unreadable" | "stage" | "intent" | "doubt" | "age";
+
+/** What the replica knows beside the shared state. */
+export interface Facts {
+  /** Whether the published pair can be opened, and if not, why; undefined when there is none. */
+  opened: "ok" | "key" | "secret" | "tag" | "format" | undefined;
+  /** Whether the replica holds a pair it can use. */
+  usable: boolean;
+  /** Age of the pair by the older of two clocks, and the age at which this replica replaces it, milliseconds. */
+  ageMs: number;
+  dueMs: number;
+  /** Longest life of a pair, milliseconds. */
+  lifeMs: number;
+}
+
+/** Whether a refresh is needed now, and why; the state may still hold it back (`waitMs`). Pure. */
+export function needOf({ state, flaw }: View, facts: Facts): Reason | undefined {
+  const { opened, usable, ageMs, dueMs, lifeMs } = facts;
+  if (flaw === "newer") return undefined;
+  // Sealed by somebody with other keys, who keeps it fresh: two groups would rotate each other to death.
+  if (opened === "key" && ageMs < lifeMs) return undefined;
+  if (!state.published && !usable) return "cold";
+  if (opened !== undefined && opened !== "ok" && !usable) return "unreadable";
+  if (state.doubt) return "doubt";
+  if (state.stage) return "stage";
+  if (state.intent) return "intent";
+  return ageMs >= dueMs ? "age" : undefined;
+}
+
+/**
+ * How long the state holds a refresh back, milliseconds; 0 when it may begin, so that `acquire` will not say `backoff`.
+ * `due`: the pair is old enough for an ordinary refresh, which no doubt holds back. Pure.
+ */
+export function waitMs({ state, now }: View, credentials: string, due: boolean, floorMs: number): number {
+  const { lease, backoff } = state;
+  const ends = [lease, bindingBackoff(backoff, credentials)].map((hold) =>
+    hold ? Math.min(hold.until - now, hold.ms) : 0,
+  );
+  return Math.max(0, ...ends, due ? 0 : doubtWaitMs(state, now, floorMs));
+}

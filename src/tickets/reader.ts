@@ -1,0 +1,136 @@
+import type { TicketTimings } from "../domain/timings.ts";
+import { type Clock, withDeadline } from "../lib/clock.ts";
+import type { Secret } from "../lib/secret.ts";
+import type { Holder } from "./held.ts";
+import type { Observer } from "./observer.ts";
+import type { Applied, Register } from "./register.ts";
+import { doubtWaitMs } from "./state.ts";
+import type { TicketEvents } from "./ticket-events.ts";
+
+/** What requests are signed with: a token and the SIGN ticket that was issued for it. */
+export interface TicketPair {
+  /** Rises with every rotation. */
+  readonly generation: number;
+  readonly accessToken: Secret;
+  readonly signTicket: Secret;
+}
+
+/** The river of tickets as the handlers see it. */
+export interface TicketReader {
+  /** The pair to use now: one property read. Throws ServiceError TICKET_UNAVAILABLE when none can be used. */
+  current(): TicketPair;
+  /**
+   * Whether the process slept, so that `current` may be dead without knowing; then `reread` first (ticket-cache.md 1,
+   * case 23). False while all is well, store away or not.
+   */
+  isStale(): boolean;
+  /** Reads the store, for half a second at most. Never rejects. */
+  reread(): Promise<void>;
+  /** Tells that the vendor accepted the pair. */
+  accepted(pair: TicketPair): void;
+  /**
+   * Reports that the vendor refused the pair with `code`, and waits for a newer one; undefined when there is none in
+   * time. The refresh is shared and goes on when `signal` aborts; then rejects with its reason.
+   */
+  renewed(pair: TicketPair, code: string, signal: AbortSignal): Promise<TicketPair | undefined>;
+  /** Until when the pair's token certainly works, if nothing goes wrong, on the monotonic clock, milliseconds. */
+  safeUntil(pair: TicketPair): number;
+  /** Whether requests can be served, and if not, why. */
+  readiness(): { ready: boolean; reason: string };
+}
+
+export interface ReaderOptions {
+  holder: Holder;
+  observer: Observer;
+  register: Register;
+  /** Looks at the store, together with all who want that now. */
+  look: () => Promise<unknown>;
+  /** Makes the coordinator look again at once. */
+  wake: () => void;
+  clock: Clock;
+  timings: TicketTimings;
+  events: TicketEvents;
+}
+
+/** A look that a request waits for, milliseconds (ticket-cache.md 1, case 23). */
+const REREAD_MS = 500;
+
+export function createReader(options: ReaderOptions): TicketReader {
+  const { holder, observer, register, look, wake, clock, timings, events } = options;
+  const staleMs = timings.pollMs * 3;
+  const renewalMs = timings.leaseMs / 2;
+  const rejectionMs = timings.overlapMs / 2;
+  let rejectedAt = Number.NEGATIVE_INFINITY;
+  let acceptedAt = Number.NEGATIVE_INFINITY;
+  let invalidation: { generation: number; done: Promise<Applied> } | undefined;
+
+  /** One conditional invalidation, however many requests were refused at once. */
+  function invalidate(generation: number, code: string): Promise<Applied> {
+    if (invalidation?.generation === generation) return invalidation.done;
+    const done = register.apply({ kind: "invalidate", generation, by: "refusal" });
+    invalidation = { generation, done };
+    const forget = () => {
+      if (invalidation?.done === done) invalidation = undefined;
+    };
+    done.then(({ status }) => {
+      if (status === "ok") events.foreignRotation({ generation, code, ageMs: holder.ageMs() });
+      forget();
+    }, forget);
+    return done;
+  }
+
+  function newerThan({ generation }: TicketPair): TicketPair | undefined {
+    const pair = holder.isUsable() ? holder.held?.pair : undefined;
+    return pair && pair.generation > generation ? pair : undefined;
+  }
+
+  async function renewal(pair: TicketPair, code: string): Promise<TicketPair | undefined> {
+    const arrival = holder.next();
+    await look();
+    const known = newerThan(pair);
+    if (known) return known;
+    const { view } = await invalidate(pair.generation, code);
+    wake();
+    if (doubtWaitMs(view.state, view.now, timings.floorMs) > renewalMs) return undefined;
+    await arrival;
+    return newerThan(pair);
+  }
+
+  return {
+    current: () => holder.current(),
+    isStale: () => observer.silentMs() > staleMs,
+
+    async reread() {
+      events.suspended({ silentMs: observer.silentMs() });
+      await withDeadline(clock, REREAD_MS, look).catch(() => undefined);
+    },
+
+    accepted({ generation }) {
+      if (generation === holder.held?.pair.generation) acceptedAt = clock.monotonic();
+    },
+
+    async renewed(pair, code, signal) {
+      events.pairRejected({ generation: pair.generation, code });
+      if (pair.generation === holder.held?.pair.generation) rejectedAt = clock.monotonic();
+      try {
+        return newerThan(pair) ?? (await withDeadline(clock, renewalMs, () => renewal(pair, code), signal));
+      } catch {
+        signal.throwIfAborted();
+        return undefined;
+      }
+    },
+
+    safeUntil: (pair) => holder.safeUntil(pair),
+
+    readiness() {
+      const now = clock.monotonic();
+      if (observer.silentMs() > staleMs * 2) return { ready: false, reason: "the refresh loop has stopped" };
+      if (!holder.held) return { ready: false, reason: "there is no ticket pair yet" };
+      if (now >= holder.held.endsAt) return { ready: false, reason: "the ticket pair has expired" };
+      if (rejectedAt > acceptedAt && rejectedAt > holder.adoptedAt && now - rejectedAt < rejectionMs) {
+        return { ready: false, reason: "the vendor refuses the ticket pair" };
+      }
+      return { ready: true, reason: "a usable ticket pair is held" };
+    },
+  };
+}

@@ -1,0 +1,64 @@
+import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
+import { isDerived, type SealKey } from "../domain/key-ring.ts";
+import type { Secret } from "../lib/secret.ts";
+
+/** Which record a sealed text is: it opens as this one and no other (ticket-cache.md 2.11). */
+export interface Identity {
+  generation: number;
+  kind: "pair" | "stage";
+}
+
+/**
+ * Opened, or why not: `key`: sealed with a key that is not in the ring; `secret`: with one derived from another secret;
+ * `tag`: damaged, or the record of another app, generation or kind; `format`: none of ours.
+ */
+export type Opened = { ok: true; plain: string } | { ok: false; why: "key" | "secret" | "tag" | "format" };
+
+/** Seals what leaves the process with AES-256-GCM. */
+export interface Sealer {
+  /** `1.<key id>.<iv>.<tag>.<ciphertext>`. With derived keys, the key is that of the secret in use. */
+  seal(plain: string, identity: Identity, secret?: Secret): string;
+  /** Never throws, whatever the text. */
+  open(sealed: string, identity: Identity): Opened;
+}
+
+const VERSION = "1";
+const CIPHER = "aes-256-gcm";
+
+/** A sealer for the records of one app id. */
+export function createSealer(appId: string, keys: readonly SealKey[]): Sealer {
+  const [first] = keys;
+  if (!first) throw new RangeError("the key ring is empty");
+  const associated = ({ generation, kind }: Identity) =>
+    Buffer.from(`${appId}|${generation}|${kind}|${VERSION}`);
+
+  return {
+    seal(plain, identity, secret) {
+      const { id, key } = keys.find(({ from }) => from === secret) ?? first;
+      const iv = randomBytes(12);
+      const cipher = createCipheriv(CIPHER, key, iv).setAAD(associated(identity));
+      const sealed = Buffer.concat([cipher.update(plain, "utf8"), cipher.final()]);
+      return [
+        VERSION,
+        id,
+        ...[iv, cipher.getAuthTag(), sealed].map((part) => part.toString("base64url")),
+      ].join(".");
+    },
+
+    open(sealed, identity) {
+      const [version, id = "", ...parts] = sealed.split(".");
+      if (version !== VERSION || parts.length !== 3) return { ok: false, why: "format" };
+      const key = keys.find((candidate) => candidate.id === id)?.key;
+      if (!key) return { ok: false, why: isDerived(id) ? "secret" : "key" };
+      const [iv = "", tag = "", ciphertext = ""] = parts;
+      try {
+        const decipher = createDecipheriv(CIPHER, key, Buffer.from(iv, "base64url"), { authTagLength: 16 });
+        decipher.setAAD(associated(identity)).setAuthTag(Buffer.from(tag, "base64url"));
+        const plain = decipher.update(Buffer.from(ciphertext, "base64url"));
+        return { ok: true, plain: Buffer.concat([plain, decipher.final()]).toString("utf8") };
+      } catch {
+        return { ok: false, why: "tag" };
+      }
+    },
+  };
+}

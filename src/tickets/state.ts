@@ -1,0 +1,192 @@
+import type { TicketTimings } from "../domain/timings.ts";
+import type { Mine, Operation, Transition } from "./operation.ts";
+import { bindingBackoff, type Hold, type TicketState } from "./record.ts";
+
+/**
+ * The whole refresh protocol: what an operation does to the state at `now` (the store's clock). Pure; returns the same
+ * state object when nothing changes. An operation done twice counts once, so an answer that got lost can be asked for again.
+ */
+export function transition(
+  state: TicketState,
+  operation: Operation,
+  now: number,
+  timings: TicketTimings,
+): Transition {
+  switch (operation.kind) {
+    case "acquire":
+      return acquire(clamped(state, now), operation, now, timings);
+    case "stage": {
+      if (!holds(state, operation)) return { state, status: "fenced" };
+      const { generation, sealed } = operation;
+      return { state: { ...state, stage: { generation, sealed, at: now } }, status: "ok" };
+    }
+    case "commit":
+      return commit(state, operation, now);
+    case "abort":
+      return abort(state, operation, now);
+    case "orphan":
+      return { state: doubted(state, state.granted, now), status: "ok" };
+    case "invalidate":
+      return invalidate(state, operation, now, timings);
+    case "heal":
+      return heal(state, operation);
+  }
+}
+
+/** Rotations because of refusals that need not wait, in each window: each may be a secret change or a vendor's restart. */
+const FORCED_AT_ONCE = 3;
+
+type Of<K extends Operation["kind"]> = Extract<Operation, { kind: K }>;
+
+function acquire(
+  state: TicketState,
+  operation: Of<"acquire">,
+  now: number,
+  timings: TicketTimings,
+): Transition {
+  const { holder, expected, atLeast, due, continues, credentials } = operation;
+  const { published, granted, lease, intent, doubt } = state;
+  const backoff = bindingBackoff(state.backoff, credentials);
+  if (lease && lease.until > now) {
+    return lease.holder === holder ? { state, status: "ok", generation: granted } : { state, status: "busy" };
+  }
+  if (published && published.generation > expected) return { state, status: "moved" };
+  if (backoff && backoff.until > now) return { state, status: "backoff" };
+  if (!due && doubtWaitMs(state, now, timings.floorMs) > 0) return { state, status: "backoff" };
+
+  const generation = Math.max((published?.generation ?? 0) + 1, granted + 1, atLeast + 1, Math.floor(now));
+  const { stage, ...rest } = state;
+  // A staged token that the caller cannot use, or that a younger doubt is about, is not to be continued by anybody.
+  const keepsStage = stage && stage.generation === continues && !(doubt && doubt.upTo >= stage.generation);
+  const next: TicketState = {
+    ...rest,
+    granted: generation,
+    lease: { holder, until: now + timings.leaseMs, ms: timings.leaseMs },
+    intent: { generation, at: now },
+    ...(keepsStage && { stage }),
+  };
+  // The predecessor vanished between its intent and its report, and staged nothing.
+  const vanished = intent && stage?.generation !== intent.generation;
+  return {
+    state: vanished ? doubted(next, intent.generation, intent.at) : next,
+    status: "ok",
+    generation,
+  };
+}
+
+/** How long a doubt, if there is one, must wait before it may cause a rotation, milliseconds; 0 for no longer. */
+export function doubtWaitMs({ doubt, published }: TicketState, now: number, floorMs: number): number {
+  if (!doubt) return 0;
+  if (doubt.hold) return Math.max(0, Math.min(doubt.hold.until - now, doubt.hold.ms));
+  // A clock that went back makes the commit look like one of the future.
+  return published && published.at <= now ? Math.max(0, published.at + floorMs - now) : 0;
+}
+
+function commit(state: TicketState, operation: Of<"commit">, now: number): Transition {
+  const { generation, sealed } = operation;
+  if (state.published?.generation === generation) return { state, status: "ok" };
+  if (!holds(state, operation)) return { state, status: "fenced" };
+  const { schema, granted, doubt, forced } = state;
+  return {
+    state: {
+      schema,
+      published: { generation, sealed, at: now },
+      granted,
+      failures: 0,
+      forced,
+      // A doubt that arose during this lease may be about this very token.
+      ...(doubt && doubt.upTo >= generation && { doubt }),
+    },
+    status: "ok",
+  };
+}
+
+function abort(state: TicketState, operation: Of<"abort">, now: number): Transition {
+  const { generation, outcome, backoffMs, of } = operation;
+  const backoff = { until: now + backoffMs, ms: backoffMs, ...(of !== undefined && { of }) };
+  if (!holds(state, operation)) {
+    // The call may yet arrive, after the calls of those who came later.
+    if (outcome !== "unknown") return { state, status: "fenced" };
+    const later = state.backoff && state.backoff.until > backoff.until ? state.backoff : backoff;
+    return {
+      state: { ...doubted(state, state.granted, now), backoff: later },
+      status: "fenced",
+    };
+  }
+  const { lease: _lease, intent, stage, ...rest } = state;
+  const keepsStage = outcome !== "badstage" && stage !== undefined;
+  const next: TicketState = {
+    ...rest,
+    backoff,
+    failures: state.failures + 1,
+    ...(keepsStage && { stage }),
+  };
+  const suspect = outcome === "unknown" || outcome === "badstage";
+  return { state: suspect ? doubted(next, generation, intent?.at ?? now) : next, status: "ok" };
+}
+
+function invalidate(
+  state: TicketState,
+  { generation, by }: Of<"invalidate">,
+  now: number,
+  timings: TicketTimings,
+): Transition {
+  const { published, doubt } = state;
+  if (published?.generation !== generation || (doubt && doubt.upTo >= generation)) {
+    return { state, status: "noop" };
+  }
+  const { floorMs, forcedWindowMs, forcedBudget } = timings;
+  const sinceCommitMs = Math.max(0, now - published.at);
+  const held = (ms: number): Hold => ({ until: now + Math.max(0, ms), ms: Math.max(0, ms) });
+  if (by === "operator") {
+    return { state: doubted(state, generation, now, held(floorMs - sinceCommitMs)), status: "ok" };
+  }
+  const forced = [...state.forced.filter((at) => at <= now && now - at < forcedWindowMs), now];
+  // A few at once; then ever rarer, so that two installations with one app id cannot kill each other every minute.
+  const further = forced.length - FORCED_AT_ONCE;
+  const spacingMs = further > 0 ? floorMs * 2 ** (further - 1) - sinceCommitMs : 0;
+  const [oldest = now] = forced.slice(-forcedBudget - 1);
+  const budgetMs = forced.length > forcedBudget ? oldest + forcedWindowMs - now : 0;
+  const hold = held(Math.max(spacingMs, budgetMs));
+  return { state: { ...doubted(state, generation, now, hold), forced }, status: "ok" };
+}
+
+function heal(state: TicketState, { generation, sealed, at }: Of<"heal">): Transition {
+  const { published, granted, lease, intent: _intent, stage: _stage, ...rest } = state;
+  if ((published?.generation ?? 0) >= generation || granted > generation) return { state, status: "noop" };
+  return {
+    state: {
+      ...rest,
+      published: { generation, sealed, at },
+      granted: generation,
+      // A lease of an earlier generation may have a token call in flight; wait it out.
+      ...(lease && granted < generation && { lease }),
+    },
+    status: "ok",
+  };
+}
+
+const holds = ({ granted, lease }: TicketState, { holder, generation }: Mine) =>
+  granted === generation && lease?.holder === holder;
+
+function doubted(state: TicketState, upTo: number, since: number, hold?: Hold): TicketState {
+  const { doubt, ...rest } = state;
+  return {
+    ...rest,
+    doubt: { upTo: Math.max(doubt?.upTo ?? 0, upTo), since: doubt?.since ?? since, ...(hold && { hold }) },
+  };
+}
+
+/** The state as it reads after a clock that went back: nothing lasts longer than it was meant to. */
+function clamped(state: TicketState, now: number): TicketState {
+  const { lease, backoff, doubt } = state;
+  const tooLong = (hold: Hold | undefined) => hold !== undefined && hold.until - now > hold.ms;
+  if (!tooLong(lease) && !tooLong(backoff) && !tooLong(doubt?.hold)) return state;
+  const cut = <T extends Hold>(hold: T): T => ({ ...hold, until: Math.min(hold.until, now + hold.ms) });
+  return {
+    ...state,
+    ...(lease && { lease: cut(lease) }),
+    ...(backoff && { backoff: cut(backoff) }),
+    ...(doubt?.hold && { doubt: { ...doubt, hold: cut(doubt.hold) } }),
+  };
+}

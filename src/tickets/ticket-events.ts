@@ -1,0 +1,37 @@
+import type { Reason } from "./need.ts";
+import type { Outcome } from "./outcome.ts";
+
+/** How a refresh ended: `ok`; fenced off by a later one; not begun; or as its failed call says. */
+export type RefreshOutcome = "ok" | "fenced" | "busy" | "store" | "bad_stage" | "no_ticket" | Outcome;
+
+/** One refresh, for the log line and the metrics of ticket-cache.md 5. */
+export interface RefreshFinished {
+  reason: Reason | "alone";
+  outcome: RefreshOutcome;
+  /** The generation it replaces and the one it was to publish; 0 for none. */
+  previous: number;
+  generation: number;
+  durationMs: number;
+  tokenMs: number;
+  signMs: number;
+  commitMs: number;
+  replica: string;
+  /** The failed call. */
+  error: unknown;
+}
+
+/** What the ticket cache tells. Nothing here is secret. */
+export interface TicketEvents {
+  refreshFinished(event: RefreshFinished): void;
+  /** `lagMs`: time from the commit to the adoption here. */
+  pairAdopted(event: { generation: number; own: boolean; lagMs: number }): void;
+  pairRejected(event: { generation: number; code: string }): void;
+  /** The vendor refused the newest pair before its time: another installation uses this app id, or the secret was changed. */
+  foreignRotation(event: { generation: number; code: string; ageMs: number }): void;
+  pairHealed(event: { generation: number }): void;
+  pairOrphaned(event: { generation: number }): void;
+  recordUnreadable(event: { why: string }): void;
+  storeChanged(event: { up: boolean; error: unknown }): void;
+  suspended(event: { silentMs: number }): void;
+  loopFailed(event: { error: unknown }): void;
+}
