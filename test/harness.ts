@@ -45,6 +45,8 @@ export interface HarnessOptions {
   sandbox?: SandboxOptions;
   /** Does something to the sandbox before the service starts. */
   prepare?: (sandbox: Sandbox) => void;
+  /** False to go on before the service is ready. */
+  ready?: boolean;
   env?: Record<string, string>;
   overrides?: Overrides;
 }
@@ -52,6 +54,7 @@ export interface HarnessOptions {
 export async function startHarness({
   sandbox: options,
   prepare,
+  ready = true,
   env,
   overrides,
 }: HarnessOptions = {}): Promise<Harness> {
@@ -84,6 +87,7 @@ export async function startHarness({
   };
   const service = createService(config, { logSink, ...overrides });
   await service.start();
+  if (ready) await eventually(() => service.readiness().ready);
   const { http = "", grpc: grpcAddress = "", admin } = service.addresses();
   const grpcClient = new GrpcClient(grpcAddress, grpc.credentials.createInsecure());
 

@@ -18,9 +18,10 @@ const SOCKET_LINGER_MS = 1_000;
 const SWEEP_MS = 50;
 
 /**
- * Makes `close()` end as soon as the last answer is out. Left alone, Node and Fastify wait for three things that may
- * never come (stack.md 3): a keep-alive connection that was busy when closing began idles on for over a minute; an HTTP/2
- * stream whose request body was refused unread stays open for good; a peer that leaves an answer unread holds its socket.
+ * Makes `close()` end as soon as the last answer is out. Left alone, Node and Fastify wait for four things that may
+ * never come (stack.md 3): a keep-alive connection that was busy when closing began idles on for over a minute; one that
+ * was opened in advance and has asked for nothing yet does not count as idle; an HTTP/2 stream whose request body was
+ * refused unread stays open for good; a peer that leaves an answer unread holds its socket.
  */
 export function closePromptly(app: FastifyInstance, { closing, drainMs, clock }: ClosingOptions): void {
   const server = app.server as unknown as Http2Server & Partial<Pick<Server, "closeIdleConnections">>;
@@ -59,6 +60,7 @@ export function closePromptly(app: FastifyInstance, { closing, drainMs, clock }:
     while (!closed.aborted) {
       const now = clock.monotonic();
       server.closeIdleConnections?.();
+      for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy();
       for (const [session, socket] of sessions) {
         if (!session.destroyed) continue;
         const since = endedAt.get(socket) ?? now;

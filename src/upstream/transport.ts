@@ -37,7 +37,8 @@ export function createTransport({ baseUrl, dispatcher }: TransportOptions): Tran
 
   return async ({ endpoint, path, query, body, signal, timeoutMs, maxBytes }) => {
     signal.throwIfAborted();
-    const timer = AbortSignal.timeout(timeoutMs);
+    // Durations that are scaled from one another may hold fractions, which it refuses.
+    const timer = AbortSignal.timeout(Math.ceil(timeoutMs));
     const fail = (failure: UpstreamFailure, cause?: unknown) =>
       new UpstreamError(endpoint, failure, { cause });
     let text: string;

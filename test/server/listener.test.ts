@@ -1,5 +1,6 @@
 import http from "node:http";
 import http2 from "node:http2";
+import net from "node:net";
 import type { FastifyInstance } from "fastify";
 import { afterEach, describe, expect, test } from "vitest";
 import { systemClock } from "../../src/lib/clock.ts";
@@ -91,6 +92,16 @@ describe("closing over HTTP/1.1", () => {
     // Left alone this takes the keep-alive time of 72 s.
     expect(await timed(stopped)).toBeLessThan(10_000);
     agent.destroy();
+  });
+
+  test("a connection that has asked for nothing yet does not hold it up", async () => {
+    const { url } = await open("http1");
+    const socket = net.connect(Number(new URL(url).port), "127.0.0.1").on("error", () => undefined);
+    const closed = new Promise((resolve) => socket.once("close", resolve));
+    // Connections are accepted in order, so the first one is known to the listener by then.
+    expect((await get(`${url}/fast`)).text).toBe("fast");
+    expect(await timed(listener?.stop())).toBeLessThan(3_000);
+    await closed;
   });
 
   test("a call that never ends is cut off after the drain time", async () => {
