@@ -16,8 +16,9 @@ type Output = typeof GetResultResponseSchema;
 
 const someone: Caller = { name: "someone", internal: false, subject: "" };
 const answer = create(GetResultResponseSchema, { orderNo: "order1" });
-const never: Handler<never, never> = (_request, { signal }) =>
+const never: Handler<GetResultRequest, typeof answer> = (_request, { signal }) =>
   new Promise((_resolve, reject) => {
+    if (signal.aborted) reject(signal.reason as Error);
     signal.addEventListener("abort", () => reject(signal.reason as Error), { once: true });
   });
 
