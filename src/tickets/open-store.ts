@@ -1,6 +1,8 @@
+import { join } from "node:path";
 import { parseStoreUrl } from "../domain/store-url.ts";
 import type { TicketTimings } from "../domain/timings.ts";
 import type { Clock } from "../lib/clock.ts";
+import { createFileStore } from "./file-store.ts";
 import { createMemoryRegister, createMemoryStore } from "./memory-store.ts";
 import type { TicketStore } from "./store.ts";
 
@@ -14,9 +16,18 @@ export interface StoreOptions {
 }
 
 /** The store STORE_URL chooses, not yet open. Throws on a URL that `storeUrlProblem` would have refused. */
-export function openStore(url: string, { clock }: StoreOptions): TicketStore {
+export function openStore(url: string, { clock, appId, baseUrl, timings }: StoreOptions): TicketStore {
   const location = parseStoreUrl(url);
   if (typeof location === "string") throw new Error(`STORE_URL ${location}`);
-  if (location.kind === "memory") return createMemoryStore(createMemoryRegister(clock));
-  throw new Error("not yet written");
+  const { host } = new URL(baseUrl);
+  switch (location.kind) {
+    case "memory":
+      return createMemoryStore(createMemoryRegister(clock));
+    case "file": {
+      const directory = join(location.directory, `${appId}@${encodeURIComponent(host)}`);
+      return createFileStore({ directory, clock, timings });
+    }
+    case "redis":
+      throw new Error("not yet written");
+  }
 }
