@@ -5,6 +5,7 @@ import { pipeline } from "node:stream";
 /** One call of the service to the vendor, as it looked on the wire. */
 export interface SeenCall {
   endpoint: "access_token" | "sign_ticket" | "nonce_ticket" | "upload" | "query";
+  path: string;
   query: Readonly<Record<string, string>>;
   /** The JSON body; empty for GET. */
   body: Readonly<Record<string, string>>;
@@ -31,6 +32,7 @@ export async function startRecorder(target: string): Promise<Recorder> {
     const text = Buffer.concat(chunks).toString();
     const call: SeenCall = {
       endpoint: endpointOf(url),
+      path: url.pathname,
       query: Object.fromEntries(url.searchParams),
       body: text === "" ? {} : (JSON.parse(text) as Record<string, string>),
       outcome: "open",

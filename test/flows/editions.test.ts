@@ -1,0 +1,78 @@
+import { expect, test } from "vitest";
+import {
+  FaceVerificationService,
+  PhotoType,
+} from "../../gen/faceverification/v1/face_verification_service_pb.ts";
+import { Verdict } from "../../gen/faceverification/v1/verdict_pb.ts";
+import { startHarness } from "../harness.ts";
+
+const { getFaceParams, getResult } = FaceVerificationService.method;
+const person = { name: "张三", idNo: "11010519491231002X" };
+/** The head of a JPEG, which is all that anybody looks at here. */
+const photo = Buffer.concat([Buffer.from("ffd8ffe000104a46494600010101", "hex"), Buffer.alloc(30_000, 7)]);
+
+const EDITIONS = [
+  ["basic", "/api/server/getfaceid"],
+  ["enhanced", "/api/server/getAdvFaceId"],
+  ["plus", "/api/server/getPlusFaceId"],
+] as const;
+const CASES = EDITIONS.flatMap(([edition, path]) =>
+  (["app_id", "appId"] as const).map((tokenParam) => ({ edition, path, tokenParam })),
+);
+
+test.each(CASES)("$edition with $tokenParam, end to end", async ({ edition, path, tokenParam }) => {
+  // The app id is entitled to this edition and no other, so a call of a wrong path would be refused.
+  await using harness = await startHarness({
+    sandbox: { editions: [edition] },
+    env: { FACEID_EDITION: edition, FACEID_TOKEN_PARAM: tokenParam },
+  });
+  const { body } = await harness.form("/get_face_params", { name: person.name, id_no: person.idNo });
+  expect(body.code).toBe("0");
+  expect((await harness.playSdk(body.result)).status).toBe(200);
+  const result = await harness.form("/get_result", { order_no: body.result.order_no });
+  expect(result.body).toMatchObject({ code: "0", result: { verdict: "PASSED" } });
+
+  expect(harness.wire.of("upload").map((call) => call.path)).toEqual([path]);
+  const asked = ["access_token", "sign_ticket", "nonce_ticket"] as const;
+  for (const { query } of asked.flatMap((endpoint) => harness.wire.of(endpoint))) {
+    expect(query[tokenParam]).toBe(harness.sandbox.appId);
+    expect(query).not.toHaveProperty(tokenParam === "appId" ? "app_id" : "appId");
+  }
+  expect(harness.sandbox.breaches).toEqual([]);
+});
+
+test.each(
+  EDITIONS.flatMap(([edition]) => [
+    { edition, photoType: PhotoType.WATERMARKED, sent: "1" },
+    { edition, photoType: PhotoType.CLEAR, sent: "2" },
+  ]),
+)("$edition with a photo of type $sent to compare with", async ({ edition, photoType, sent }) => {
+  await using harness = await startHarness({
+    sandbox: { editions: [edition] },
+    env: { FACEID_EDITION: edition },
+  });
+  const overGrpc = await harness.grpcClient.unary(getFaceParams, { ...person, photo, photoType });
+  const json = { ...person, userId: "another", photo: photo.toString("base64"), photoType };
+  const overJson = await harness.json("GetFaceParams", json);
+  expect(overJson.status).toBe(200);
+
+  for (const { body } of harness.wire.of("upload")) {
+    expect(body["sourcePhotoType"]).toBe(sent);
+    expect(Buffer.from(body["sourcePhotoStr"] ?? "", "base64").equals(photo)).toBe(true);
+    expect(body["sourcePhotoStr"]).toMatch(/^[0-9A-Za-z+/]+=*$/);
+  }
+  expect(harness.wire.of("upload")).toHaveLength(2);
+  harness.sandbox.complete(overGrpc.orderNo, "passed");
+  const { verdict } = await harness.grpcClient.unary(getResult, { orderNo: overGrpc.orderNo });
+  expect(verdict).toBe(Verdict.PASSED);
+  expect(harness.sandbox.breaches).toEqual([]);
+});
+
+test("an edition that the app id is not entitled to is an operator's matter, not the person's", async () => {
+  await using harness = await startHarness({
+    sandbox: { editions: ["basic"] },
+    env: { FACEID_EDITION: "plus" },
+  });
+  const { status, body } = await harness.form("/get_face_params", { name: person.name, id_no: person.idNo });
+  expect([status, body.code, body.reason]).toEqual([502, "66660030", "UPSTREAM_MISCONFIGURED"]);
+});
