@@ -164,7 +164,7 @@ test("without a deadline, a vendor who never answers costs a caller eight second
 });
 
 test("callers who go away never stop the refresh that they waited for", async () => {
-  harness = await startHarness({ env: { TOKEN_OVERLAP: "8s" } });
+  harness = await startHarness({ env: { TOKEN_OVERLAP: "9s" } });
   const orderNo = await anOrder();
   harness.sandbox.revoke();
   harness.sandbox.faults.add({ endpoint: "access_token", kind: "delay", delayMs: FOREVER_MS });
