@@ -39,6 +39,9 @@ export const systemClock: Clock = {
   },
 };
 
+/** A ready-made reason: without one, every `abort()` makes an exception with a stack, and nobody reads it. */
+const SETTLED = new Error("settled");
+
 /**
  * Runs `work` with a signal that aborts after `ms` on the given clock (reason: a `TimeoutError`) or with `outer`.
  * The promise settles when `work` does or the time is over, whichever is first.
@@ -63,6 +66,6 @@ export async function withDeadline<T>(
   try {
     return await Promise.race([work(signal), expired]);
   } finally {
-    done.abort();
+    done.abort(SETTLED);
   }
 }

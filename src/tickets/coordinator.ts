@@ -36,6 +36,9 @@ export interface Coordinator extends Required<Part> {
   tickets: TicketReader;
 }
 
+/** A ready-made reason to end a sleep. */
+const WOKEN = new Error("woken");
+
 /** How long a start waits for a first pair before it goes on without, milliseconds. */
 const START_WAIT_MS = 1_000;
 
@@ -73,7 +76,7 @@ export function createCoordinator(options: CoordinatorOptions): Coordinator {
 
   function wake(): void {
     hinted = true;
-    sleeping.abort();
+    sleeping.abort(WOKEN);
   }
 
   /** Looks at the store once. Also called by readers whose pair was refused; those who come at once share one look. */

@@ -4,6 +4,7 @@ import type { TicketTimings } from "../domain/timings.ts";
 import type { Clock } from "../lib/clock.ts";
 import { createFileStore } from "./file-store.ts";
 import { createMemoryRegister, createMemoryStore } from "./memory-store.ts";
+import { createRedisStore } from "./redis-store.ts";
 import type { TicketStore } from "./store.ts";
 
 /** What a store needs beyond its URL. */
@@ -28,6 +29,7 @@ export function openStore(url: string, { clock, appId, baseUrl, timings }: Store
       return createFileStore({ directory, clock, timings });
     }
     case "redis":
-      throw new Error("not yet written");
+      // The braces keep all that belongs to one register in one slot of a cluster.
+      return createRedisStore({ location, key: `faceid:{${appId}@${host}}:tickets`, clock, timings });
   }
 }

@@ -1,0 +1,43 @@
+/** What goes wrong in a run: chances per refresh or per event, and how often the surroundings misbehave. */
+export interface Scenario {
+  name: string;
+  /** Chance per refresh that the refresher dies, or is stopped, at one of its boundaries. */
+  crash?: number;
+  pause?: number;
+  /** Chance that the reply to a token call is lost after the vendor has rotated. */
+  lostReply?: number;
+  /** Chance that a write is lost by a failover of the store right after it. */
+  failover?: number;
+  /** Mean time between jumps of the store's clock, milliseconds. */
+  clockJumpEveryMs?: number;
+  /** Mean time between outages of the token endpoint (up to 15 min), wipes of the store and partitions, milliseconds. */
+  tokenOutageEveryMs?: number;
+  wipeEveryMs?: number;
+  partitionEveryMs?: number;
+  /** Chance that a hint is lost. */
+  dropHints?: number;
+}
+
+const MINUTE = 60_000;
+
+/** The scenarios of ticket-cache.md 4.3. */
+export const SCENARIOS: readonly Scenario[] = [
+  { name: "none" },
+  { name: "crash", crash: 0.25 },
+  { name: "pause", pause: 0.2 },
+  { name: "lostreply", lostReply: 0.4 },
+  { name: "failover", failover: 0.3 },
+  { name: "clockjump", clockJumpEveryMs: 20 * MINUTE },
+  {
+    name: "everything",
+    crash: 0.1,
+    pause: 0.1,
+    lostReply: 0.15,
+    failover: 0.1,
+    clockJumpEveryMs: 60 * MINUTE,
+    tokenOutageEveryMs: 60 * MINUTE,
+    wipeEveryMs: 60 * MINUTE,
+    partitionEveryMs: 30 * MINUTE,
+    dropHints: 0.1,
+  },
+];

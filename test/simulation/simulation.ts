@@ -1,0 +1,362 @@
+import { deriveTimings } from "../../src/domain/timings.ts";
+import { UpstreamError } from "../../src/errors.ts";
+import { Secret } from "../../src/lib/secret.ts";
+import type { TicketUpstream } from "../../src/tickets/calls.ts";
+import {
+  type Coordinator,
+  type CoordinatorOptions,
+  createCoordinator,
+} from "../../src/tickets/coordinator.ts";
+import type { TicketPair } from "../../src/tickets/reader.ts";
+import { createSealer } from "../../src/tickets/sealer.ts";
+import type { TicketEvents } from "../../src/tickets/ticket-events.ts";
+import { ProcessLife } from "./node.ts";
+import type { Scenario } from "./scenarios.ts";
+import { type Boundary, createStoreClient, StoreModel } from "./store-model.ts";
+import { UpstreamModel } from "./upstream-model.ts";
+import { World } from "./world.ts";
+
+export interface SimulationOptions {
+  seed: number;
+  scenario: Scenario;
+  replicas?: number;
+  hours?: number;
+  /** What runs in each process; the production coordinator unless a test plants another. */
+  create?: (options: CoordinatorOptions) => Pick<Coordinator, "start" | "tickets">;
+}
+
+export interface Outcome {
+  seed: number;
+  hash: number;
+  uses: number;
+  /** Uses of a pair that is dead at the vendor, and uses without a pair after the first. */
+  deadUses: number;
+  /** Longest series of such uses in one process, seconds. */
+  worstOutageS: number;
+  tokenCalls: number;
+  tokenCallsPerHour: number;
+  overlaps: number;
+  heals: number;
+  forced: number;
+  /** Faults that struck: crashes, stops, lost replies, and what happened to the surroundings. */
+  faults: number;
+  /** Broken invariants of ticket-cache.md 3, in words. */
+  violations: string[];
+  /** The last 400 s before the first violation or the worst outage. */
+  trace: string[];
+}
+
+const TIMINGS = deriveTimings({ refreshIntervalMs: 20 * 60_000, tokenOverlapMs: 60_000 });
+const SECRET = new Secret("s".repeat(64));
+const KEYS = [{ id: "k", key: new Uint8Array(32) }];
+/** Boundaries a refresh passes: three writes, two calls, before and after. */
+const BOUNDARIES = 10;
+/** No fault begins in the last quarter of an hour, so that what must become good again has time to. */
+const CALM_MS = 15 * 60_000;
+
+/** Runs N processes, each with the coordinator of the product, for some hours of virtual time. */
+export async function simulate(options: SimulationOptions): Promise<Outcome> {
+  const { seed, scenario, replicas = 4, hours = 3, create = createCoordinator } = options;
+  const world = new World(seed);
+  const store = new StoreModel(world);
+  const upstream = new UpstreamModel(world, TIMINGS.overlapMs);
+  const endMs = hours * 3_600_000;
+  const faulty = () => world.now < endMs - CALM_MS;
+  const violations: string[] = [];
+  let trace: string[] = [];
+  let [uses, deadUses, worstOutageS, heals, forced, faults] = [0, 0, 0, 0, 0, 0];
+  let paused = false;
+
+  function violated(rule: string): void {
+    if (violations.length === 0) trace = world.recent(400_000);
+    violations.push(`${(world.now / 1000).toFixed(1)} s: ${rule}`);
+  }
+
+  const perBoundary = (perRefresh = 0) => 1 - (1 - perRefresh) ** (1 / BOUNDARIES);
+  const crashes = perBoundary(scenario.crash);
+  const pauses = perBoundary(scenario.pause);
+  function strike(life: ProcessLife, boundary: Boundary): void {
+    if (!faulty() || life.dead) return;
+    if (crashes > 0 && world.chance(crashes)) {
+      faults++;
+      world.trace(`${life.name} ${boundary}`);
+      life.crash();
+    } else if (pauses > 0 && world.chance(pauses)) {
+      world.trace(`${life.name} ${boundary}`);
+      paused = true;
+      faults++;
+      life.pause(world.chance(0.5) ? world.between(19_000, 23_000) : world.between(3_000, 300_000));
+    }
+    if (boundary === "after_write" && scenario.failover && world.chance(scenario.failover / 3)) {
+      faults++;
+      store.failOver(world.between(1_000, 5_000));
+    }
+  }
+
+  function callUpstream<T>(
+    life: ProcessLife,
+    endpoint: "token" | "sign",
+    handle: () => T,
+    lose: () => boolean,
+  ) {
+    return new Promise<T>((resolve, reject) => {
+      strike(life, `before_${endpoint}`);
+      const send = () => {
+        if (life.dead) return;
+        world.after(world.between(10, 150), () => {
+          const token = endpoint === "token";
+          if (token && upstream.down && upstream.downHow === "not_sent") {
+            life.deliver(() => reject(new UpstreamError("access_token", "not_sent")));
+            return;
+          }
+          if (token) upstream.begin();
+          let reply: () => void;
+          try {
+            if (token && upstream.down) throw new UpstreamError("access_token", "status");
+            const value = handle();
+            reply = () => resolve(value);
+          } catch (error) {
+            reply = () => reject(error as Error);
+          }
+          const lost = lose();
+          world.after(world.between(10, 150), () => {
+            if (token) upstream.end();
+            strike(life, `after_${endpoint}`);
+            if (!lost) return life.deliver(reply);
+            faults++;
+            world.trace(`${life.name} ${endpoint} reply lost`);
+          });
+        });
+      };
+      // Stopped between its last check and the write to the socket, it sends on waking.
+      void life.running().then(send);
+    });
+  }
+
+  function upstreamOf(life: ProcessLife): TicketUpstream {
+    const lost = () => faulty() && world.chance(scenario.lostReply ?? 0);
+    return {
+      async fetchAccessToken() {
+        const value = store.value ?? "";
+        if (
+          !value.includes('"intent"') &&
+          !scenario.failover &&
+          !scenario.wipeEveryMs &&
+          create === createCoordinator
+        ) {
+          violated("8: a token call without an intent in the store");
+        }
+        world.trace(`${life.name} calls for a token`);
+        return await callUpstream(life, "token", () => upstream.issueToken(), lost);
+      },
+      async fetchSignTicket(accessToken) {
+        return await callUpstream(
+          life,
+          "sign",
+          () => upstream.issueTicket(accessToken),
+          () => false,
+        );
+      },
+    };
+  }
+
+  function eventsOf(life: ProcessLife): TicketEvents {
+    let adopted = 0;
+    return {
+      refreshFinished({ outcome, reason, generation }) {
+        world.trace(`${life.name} refresh ${generation} for ${reason}: ${outcome}`);
+      },
+      pairAdopted({ generation, own }) {
+        world.trace(`${life.name} adopted ${generation}${own ? " (own)" : ""}`);
+        if (generation <= adopted) violated(`2: ${life.name} adopted ${generation} after ${adopted}`);
+        adopted = generation;
+      },
+      pairRejected({ generation }) {
+        world.trace(`${life.name} saw ${generation} rejected`);
+      },
+      foreignRotation() {
+        forced++;
+      },
+      pairHealed({ generation }) {
+        heals++;
+        world.trace(`${life.name} healed ${generation}`);
+      },
+      pairOrphaned({ generation }) {
+        world.trace(`${life.name} orphaned ${generation}`);
+      },
+      recordUnreadable({ why }) {
+        violated(`9: ${life.name} found an unreadable record (${why})`);
+      },
+      storeChanged({ up }) {
+        world.trace(`${life.name} store ${up ? "up" : "down"}`);
+      },
+      suspended() {
+        world.trace(`${life.name} was asleep`);
+      },
+      loopFailed({ error }) {
+        violated(`a step threw: ${(error as Error).stack ?? ""}`);
+      },
+    };
+  }
+
+  interface Slot {
+    life: ProcessLife;
+    coordinator: Pick<Coordinator, "tickets">;
+    hadPair: boolean;
+    outageS: number;
+  }
+  const slots: Slot[] = [];
+  let lives = 0;
+
+  function boot(): Pick<Slot, "life" | "coordinator"> {
+    const life = new ProcessLife(world, `p${++lives}`);
+    const coordinator = create({
+      secrets: [SECRET],
+      upstream: upstreamOf(life),
+      store: createStoreClient(world, store, life, TIMINGS.storeTimeoutMs, strike),
+      sealer: createSealer("app", KEYS),
+      clock: life.clock,
+      random: world.random,
+      timings: TIMINGS,
+      replica: life.name,
+      refreshes: true,
+      events: eventsOf(life),
+    });
+    world.trace(`${life.name} starts`);
+    void coordinator.start();
+    return { life, coordinator };
+  }
+
+  function fail(slot: Slot, why: string): void {
+    deadUses++;
+    slot.outageS++;
+    if (slot.outageS === 1) world.trace(`${slot.life.name} fails: ${why}`);
+    if (slot.outageS > worstOutageS) {
+      worstOutageS = slot.outageS;
+      if (violations.length === 0) trace = world.recent(400_000);
+    }
+  }
+
+  /** One use, as a request makes it; a refused pair is reported and the use has failed all the same. */
+  function check(slot: Slot, pair: TicketPair): void {
+    const token = pair.accessToken.reveal();
+    if (upstream.ownerOf(pair.signTicket.reveal()) !== token) violated("3: a ticket of another token");
+    if (upstream.isAlive(token)) {
+      slot.outageS = 0;
+      slot.coordinator.tickets.accepted(pair);
+      return;
+    }
+    fail(slot, `${token} is dead`);
+    const never = new AbortController().signal;
+    void slot.coordinator.tickets.renewed(pair, "400103", never);
+  }
+
+  function use(slot: Slot): boolean {
+    const { life, coordinator } = slot;
+    if (life.dead || life.paused) return false;
+    const { tickets } = coordinator;
+    const attempt = () => {
+      uses++;
+      let pair: TicketPair | undefined;
+      try {
+        pair = tickets.current();
+        slot.hadPair = true;
+      } catch {
+        // A process that cannot reach the store yet, or never had a pair, is not ready and gets no traffic.
+        if (slot.hadPair) fail(slot, "no pair");
+        else uses--;
+      }
+      if (pair) check(slot, pair);
+    };
+    if (!tickets.isStale()) {
+      attempt();
+      return slot.outageS > 0;
+    }
+    void tickets.reread().then(() => {
+      if (!life.dead && !life.paused && slot.life === life) attempt();
+    });
+    return true;
+  }
+
+  for (let i = 0; i < replicas; i++) {
+    world.at(world.between(0, 5_000), () => {
+      const slot: Slot = { ...boot(), hadPair: false, outageS: 0 };
+      slots.push(slot);
+      const every = () => {
+        const settles = use(slot);
+        world.after(1_000, every);
+        return settles;
+      };
+      world.after(world.between(0, 1_000), every);
+      const revive = () => {
+        const { dead } = slot.life;
+        if (dead) Object.assign(slot, boot(), { hadPair: false, outageS: 0 });
+        world.after(world.between(5_000, 30_000), revive);
+        return dead;
+      };
+      world.after(10_000, revive);
+    });
+  }
+
+  function sometimes(everyMs: number | undefined, strikeNow: () => void): void {
+    if (everyMs === undefined) return;
+    const next = () =>
+      world.after(-Math.log(1 - world.random()) * everyMs, () => {
+        if (!faulty()) return;
+        faults++;
+        strikeNow();
+        next();
+      });
+    next();
+  }
+  store.dropHints = scenario.dropHints ?? 0;
+  sometimes(scenario.clockJumpEveryMs, () => {
+    store.jump(world.between(30_000, 7_200_000) * (world.chance(0.5) ? 1 : -1));
+  });
+  sometimes(scenario.wipeEveryMs, () => store.wipe());
+  sometimes(scenario.tokenOutageEveryMs, () => {
+    upstream.downHow = world.chance(0.5) ? "not_sent" : "status";
+    upstream.downUntil = Math.min(endMs - CALM_MS, world.now + world.between(10_000, 900_000));
+    world.trace(`token endpoint down (${upstream.downHow})`);
+  });
+  sometimes(scenario.partitionEveryMs, () => {
+    const slot = slots[Math.floor(world.random() * slots.length)];
+    if (!slot) return;
+    slot.life.partitionedUntil = world.now + world.between(5_000, 120_000);
+    world.trace(`${slot.life.name} cut off from the store`);
+  });
+
+  await world.run(endMs);
+
+  // 13: once the faults are over, everybody holds the newest token, and it works.
+  for (const { life, coordinator } of slots) {
+    if (life.dead || life.paused) continue;
+    try {
+      const token = coordinator.tickets.current().accessToken.reveal();
+      if (!upstream.isAlive(token)) violated(`13: ${life.name} ends with a dead pair`);
+      else if (!upstream.isLatest(token) && upstream.latestAgeMs > 90_000)
+        violated(`13: ${life.name} ends with an older pair`);
+    } catch {
+      violated(`13: ${life.name} ends without a pair`);
+    }
+  }
+  // 7: two token calls at once only after a stop between the last check and the write, or with a store that changed under a lease.
+  const mayOverlap = paused || scenario.failover || scenario.clockJumpEveryMs || scenario.wipeEveryMs;
+  if (upstream.overlaps > 0 && !mayOverlap) violated(`7: ${upstream.overlaps} overlapping token calls`);
+
+  return {
+    seed,
+    hash: world.hash,
+    uses,
+    deadUses,
+    worstOutageS,
+    tokenCalls: upstream.tokenCalls,
+    tokenCallsPerHour: upstream.tokenCalls / hours,
+    overlaps: upstream.overlaps,
+    heals,
+    forced,
+    faults,
+    violations,
+    trace: trace.length > 0 ? trace : world.recent(endMs),
+  };
+}
