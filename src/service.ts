@@ -4,14 +4,19 @@ import { FaceVerificationService } from "../gen/faceverification/v1/face_verific
 import { Health } from "../gen/grpc/health/v1/health_pb.ts";
 import type { Config } from "./config.ts";
 import { createOrders } from "./domain/order.ts";
+import { createPseudonym } from "./domain/pseudonym.ts";
 import { createFormRoutes } from "./form/routes.ts";
-import { createAuthorise } from "./handlers/authorise.ts";
+import { createAccess } from "./handlers/access.ts";
 import { createMethods } from "./handlers/methods.ts";
 import { createPipeline } from "./handlers/pipeline.ts";
 import { createValidate } from "./handlers/validate.ts";
+import { createMemoryLaunchStore } from "./launches/memory-store.ts";
 import { randomBase62 } from "./lib/base62.ts";
 import { type Clock, systemClock } from "./lib/clock.ts";
 import { createLifecycle, type Part } from "./lib/lifecycle.ts";
+import type { Secret } from "./lib/secret.ts";
+import { createLimits } from "./limits/limits.ts";
+import { createLoad } from "./limits/load.ts";
 import { createHealth } from "./rpc/health.ts";
 import { connectPlugin } from "./rpc/plugin.ts";
 import { createReflection } from "./rpc/reflection.ts";
@@ -27,6 +32,7 @@ import { openStore } from "./tickets/open-store.ts";
 import { createSealer } from "./tickets/sealer.ts";
 import { createUpstreamClient } from "./upstream/client.ts";
 import { createDispatcher } from "./upstream/dispatcher.ts";
+import { guarded } from "./upstream/guard.ts";
 import { createTransport } from "./upstream/transport.ts";
 
 /** What a test may replace; everything else it wants different is configuration. */
@@ -41,6 +47,8 @@ export interface Service extends Required<Part> {
   readiness(): { ready: boolean; reason: string };
 }
 
+/** Connections kept to the vendor at most. */
+const CONNECTIONS = 64;
 /** Largest form, bytes. */
 const FORM_BODY_LIMIT = 64 * 1024;
 /** Time for one call to the vendor on behalf of a request, and for a whole request, milliseconds. */
@@ -49,13 +57,14 @@ const REQUEST_TIMEOUT_MS = 15_000;
 
 /** The whole service. Reads from top to bottom as its architecture: this is the only place where rooms meet. */
 export function createService(config: Config, { clock = systemClock, logSink }: Overrides = {}): Service {
-  const { appId, secrets, livemode, licence, timings, tls, role } = config;
+  const { appId, secrets, livemode, licence, timings, access, limits, role } = config;
+  const [secret] = secrets as readonly [Secret, ...Secret[]];
   const logger = createLogger(config.logLevel, logSink);
   const events = createEvents(logger);
 
   // The vendor.
-  const dispatcher = createDispatcher({ connections: 64, proxy: config.proxy });
-  const upstream = createUpstreamClient({
+  const dispatcher = createDispatcher({ connections: CONNECTIONS, proxy: config.proxy });
+  const client = createUpstreamClient({
     appId,
     edition: config.edition,
     tokenParam: config.tokenParam,
@@ -64,6 +73,7 @@ export function createService(config: Config, { clock = systemClock, logSink }: 
     signTimeoutMs: timings.signTimeoutMs,
     callTimeoutMs: CALL_TIMEOUT_MS,
   });
+  const upstream = guarded(client, { mostAtOnce: CONNECTIONS * 3, events });
 
   // The river of tickets: coordinator to store to reader.
   const store = openStore(config.storeUrl, { clock, appId, baseUrl: config.baseUrl, timings });
@@ -82,8 +92,16 @@ export function createService(config: Config, { clock = systemClock, logSink }: 
   const { tickets } = coordinator;
 
   // The river of requests: doors to pipeline to handlers to vendor.
+  const limited = createLimits({
+    ...limits,
+    prefix: `faceid:{${appId}}:limit`,
+    shared: undefined,
+    secret,
+  });
   const pipeline = createPipeline({
-    authorise: createAuthorise({ tokens: { public: config.httpTokens, internal: config.grpcTokens } }),
+    load: createLoad({ mostInFlight: limits.inFlight, clock }),
+    authorise: createAccess(() => access, { clock, events }),
+    limit: limited.call,
     validate: createValidate([FaceVerificationService.method.getFaceParams.input]),
     maxDurationMs: REQUEST_TIMEOUT_MS,
     clock,
@@ -98,6 +116,9 @@ export function createService(config: Config, { clock = systemClock, logSink }: 
     createNonce,
     tickets,
     upstream,
+    admit: limited.launch,
+    store: createMemoryLaunchStore(clock),
+    pseudonym: createPseudonym(secret, "launches"),
     clock,
   });
 
@@ -128,9 +149,10 @@ export function createService(config: Config, { clock = systemClock, logSink }: 
   const http = createListener({
     address: config.http,
     cleartext: "http1",
-    tls: tls && { ...tls, clientCa: undefined },
+    tls: () => access.tls && { ...access.tls, clientCa: undefined },
+    trustedProxies: access.trustedProxies,
     plugins: [
-      createFormRoutes({ methods, bodyLimit: FORM_BODY_LIMIT, events }),
+      createFormRoutes({ methods, bodyLimit: FORM_BODY_LIMIT, strict: access.formStrict, events }),
       connectPlugin([createRoutes(methods, "public")], drainMs),
     ],
     closing: new AbortController(),
@@ -140,7 +162,7 @@ export function createService(config: Config, { clock = systemClock, logSink }: 
   const grpc = createListener({
     address: config.grpc,
     cleartext: "h2c",
-    tls,
+    tls: () => access.tls,
     plugins: [connectPlugin(grpcRoutes, drainMs)],
     closing: grpcClosing,
     drainMs,

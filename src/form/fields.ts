@@ -21,6 +21,10 @@ export interface FormAnswer {
   result: Readonly<Record<string, string | number | boolean | null>>;
 }
 
+/** The form fields of each route. */
+export const FACE_PARAMS_FIELDS = ["name", "id_no", "user_id", "request_id"] as const;
+export const RESULT_FIELDS = ["order_no"] as const;
+
 /** The form fields of `/get_face_params` as a request; a missing field is an empty one. */
 export function faceParamsRequest(form: Form): GetFaceParamsRequest {
   return create(GetFaceParamsRequestSchema, {

@@ -26,6 +26,8 @@ export interface GetFaceParamsOptions {
   createNonce: () => string;
   tickets: TicketReader;
   upstream: Pick<UpstreamClient, "upload" | "fetchNonceTicket">;
+  /** Counts a launch of the person with this pseudonym; throws ServiceError when there were too many. */
+  admit: (person: string) => Promise<void>;
   clock: Clock;
 }
 
@@ -38,7 +40,7 @@ const NONCE_SPACING_MS = 2_050;
 export function createGetFaceParams(
   options: GetFaceParamsOptions,
 ): Handler<GetFaceParamsRequest, GetFaceParamsResponse> {
-  const { appId, licence, livemode, orders, signer, createNonce, tickets, upstream, clock } = options;
+  const { appId, licence, livemode, orders, signer, createNonce, tickets, upstream, admit, clock } = options;
 
   function uploadIdentity(
     request: GetFaceParamsRequest,
@@ -80,7 +82,9 @@ export function createGetFaceParams(
   }
 
   return async (request, { caller, signal: outer, note }) => {
-    const userId = request.userId || orders.userIdOf(request.idNo);
+    const person = orders.userIdOf(request.idNo);
+    await admit(person);
+    const userId = request.userId || person;
     const [{ orderNo, ...face }, ticket] = await bothOrNeither(
       outer,
       (signal) => uploadIdentity(request, userId, caller.subject, signal),

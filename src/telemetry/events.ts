@@ -1,7 +1,7 @@
 import type { Logger } from "pino";
-import { reasonName, type ServiceError } from "../errors.ts";
+import { reasonName, type ServiceError, type UpstreamEndpoint } from "../errors.ts";
 import type { CallFinished } from "../handlers/pipeline.ts";
-import { describe, frames } from "./describe.ts";
+import { brief, describe, frames } from "./describe.ts";
 import { ticketEvents } from "./ticket-events.ts";
 
 /**
@@ -62,6 +62,26 @@ export function createEvents(logger: Logger) {
           ...violated(error),
         },
         "request refused",
+      );
+    },
+
+    wouldBeRefused({ door, rule, requestId }: { door: string; rule: string; requestId: string }) {
+      logger.info(
+        { event: "would_be_refused", request_id: requestId, door, rule },
+        "let in, and only observed",
+      );
+    },
+
+    circuitChanged({ endpoint, open }: { endpoint: UpstreamEndpoint; open: boolean }) {
+      const line = { event: "circuit_changed", endpoint, open };
+      if (open) logger.error(line, "the vendor fails too often and is left alone");
+      else logger.info(line, "the vendor answers again");
+    },
+
+    launchStoreFailed({ error }: { error: unknown }) {
+      logger.warn(
+        { event: "launch_store_failed", ...brief(error) },
+        "repeats are known to this process only",
       );
     },
   };
