@@ -45,6 +45,8 @@ export interface Service extends Required<Part> {
   /** `host:port` of the listeners that are open, with their real ports; after `start`. */
   addresses(): { http?: string; grpc?: string; admin: string };
   readiness(): { ready: boolean; reason: string };
+  /** Takes up certificates, tokens and keys of a configuration that was read again; the rest stays as it was. */
+  reload(config: Config): void;
 }
 
 /** Connections kept to the vendor at most. */
@@ -57,7 +59,8 @@ const REQUEST_TIMEOUT_MS = 15_000;
 
 /** The whole service. Reads from top to bottom as its architecture: this is the only place where rooms meet. */
 export function createService(config: Config, { clock = systemClock, logSink }: Overrides = {}): Service {
-  const { appId, secrets, livemode, licence, timings, access, limits, role } = config;
+  const { appId, secrets, livemode, licence, timings, limits, role } = config;
+  let { access } = config;
   const [secret] = secrets as readonly [Secret, ...Secret[]];
   const logger = createLogger(config.logLevel, logSink);
   const events = createEvents(logger);
@@ -101,7 +104,7 @@ export function createService(config: Config, { clock = systemClock, logSink }: 
   const pipeline = createPipeline({
     load: createLoad({ mostInFlight: limits.inFlight, clock }),
     authorise: createAccess(() => access, { clock, events }),
-    limit: limited.call,
+    limit: (call, caller) => limited.call(call, caller),
     validate: createValidate([FaceVerificationService.method.getFaceParams.input]),
     maxDurationMs: REQUEST_TIMEOUT_MS,
     clock,
@@ -116,7 +119,7 @@ export function createService(config: Config, { clock = systemClock, logSink }: 
     createNonce,
     tickets,
     upstream,
-    admit: limited.launch,
+    admit: (person) => limited.launch(person),
     store: createMemoryLaunchStore(clock),
     pseudonym: createPseudonym(secret, "launches"),
     clock,
@@ -192,6 +195,10 @@ export function createService(config: Config, { clock = systemClock, logSink }: 
       admin: admin.address(),
     }),
     readiness,
+    reload(next) {
+      ({ access } = next);
+      for (const door of doors) door.secure();
+    },
   };
   return service;
 }

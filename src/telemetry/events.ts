@@ -65,6 +65,18 @@ export function createEvents(logger: Logger) {
       );
     },
 
+    configReloaded() {
+      logger.info({ event: "config_reloaded" }, "files have changed and are in use");
+    },
+
+    configRejected({ error }: { error: unknown }) {
+      const problems = (error as { problems?: readonly string[] }).problems ?? [];
+      logger.error(
+        { event: "config_rejected", problems, ...brief(error) },
+        "files have changed and cannot be used; what was before stays in force",
+      );
+    },
+
     wouldBeRefused({ door, rule, requestId }: { door: string; rule: string; requestId: string }) {
       logger.info(
         { event: "would_be_refused", request_id: requestId, door, rule },

@@ -15,7 +15,8 @@ import {
   UpstreamError,
   type UpstreamFailure,
 } from "../errors.ts";
-import type { UpstreamClient } from "./client.ts";
+import type { Secret } from "../lib/secret.ts";
+import type { Query, Upload, UpstreamClient } from "./client.ts";
 
 export interface GuardOptions {
   /** Most calls of one endpoint at once, those included that wait for a connection. */
@@ -69,9 +70,11 @@ export function guarded(client: UpstreamClient, { mostAtOnce, events }: GuardOpt
 
   return {
     ...client,
-    fetchNonceTicket: guard("nonce_ticket", client.fetchNonceTicket),
-    upload: guard("upload", client.upload),
-    query: guard("query", client.query),
+    fetchNonceTicket: guard("nonce_ticket", (token: Secret, userId: string, signal: AbortSignal) =>
+      client.fetchNonceTicket(token, userId, signal),
+    ),
+    upload: guard("upload", (upload: Upload, signal: AbortSignal) => client.upload(upload, signal)),
+    query: guard("query", (query: Query, signal: AbortSignal) => client.query(query, signal)),
   };
 }
 
