@@ -2,6 +2,7 @@ import { hostname } from "node:os";
 import type { DestinationStream } from "pino";
 import { FaceVerificationService } from "../gen/faceverification/v1/face_verification_service_pb.ts";
 import { Health } from "../gen/grpc/health/v1/health_pb.ts";
+import openApi from "../gen/openapi.json" with { type: "json" };
 import type { Config } from "./config.ts";
 import { createOrders } from "./domain/order.ts";
 import { createPseudonym } from "./domain/pseudonym.ts";
@@ -21,6 +22,7 @@ import { createHealth } from "./rpc/health.ts";
 import { connectPlugin } from "./rpc/plugin.ts";
 import { createReflection } from "./rpc/reflection.ts";
 import { createRoutes } from "./rpc/routes.ts";
+import { createDocument } from "./server/document.ts";
 import { createListener } from "./server/listener.ts";
 import { createProbes } from "./server/probes.ts";
 import { createNonce } from "./signing/nonce.ts";
@@ -157,6 +159,7 @@ export function createService(config: Config, { clock = systemClock, logSink }: 
     plugins: [
       createFormRoutes({ methods, bodyLimit: FORM_BODY_LIMIT, strict: access.formStrict, events }),
       connectPlugin([createRoutes(methods, "public")], drainMs),
+      createDocument("/openapi.json", openApi),
     ],
     closing: new AbortController(),
     drainMs,

@@ -1,5 +1,5 @@
-import { create } from "@bufbuild/protobuf";
-import { type Timestamp, timestampDate } from "@bufbuild/protobuf/wkt";
+import { create, toJson } from "@bufbuild/protobuf";
+import { type Timestamp, TimestampSchema } from "@bufbuild/protobuf/wkt";
 import {
   type GetFaceParamsRequest,
   GetFaceParamsRequestSchema,
@@ -78,8 +78,8 @@ export function resultAnswer(response: GetResultResponse, language: Language): F
   };
 }
 
-const time = (timestamp: Timestamp | undefined) =>
-  timestamp ? timestampDate(timestamp).toISOString() : null;
+/** As in the JSON of the RPC door. */
+const time = (timestamp: Timestamp | undefined) => (timestamp ? toJson(TimestampSchema, timestamp) : null);
 
 function nameIn(names: Readonly<Record<string, number>>, value: number): string {
   return Object.keys(names).find((name) => names[name] === value) ?? "UNSPECIFIED";
