@@ -1,6 +1,6 @@
 import { bindingBackoff } from "./record.ts";
 import type { View } from "./register.ts";
-import { doubtWaitMs } from "./state.ts";
+import { doubtWaitMs } from "./doubt.ts";
 
 /** Why a refresh is needed. */
 export type Reason = "cold" | "unreadable" | "stage" | "intent" | "doubt" | "age";

@@ -4,7 +4,7 @@ import type { Secret } from "../lib/secret.ts";
 import type { Holder } from "./held.ts";
 import type { Observer } from "./observer.ts";
 import type { Applied, Register } from "./register.ts";
-import { doubtWaitMs } from "./state.ts";
+import { doubtWaitMs } from "./doubt.ts";
 import type { TicketEvents } from "./ticket-events.ts";
 
 /** What requests are signed with: a token and the SIGN ticket that was issued for it. */

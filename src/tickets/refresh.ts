@@ -1,4 +1,5 @@
 import type { TicketTimings } from "../domain/timings.ts";
+import { backoffMs } from "../lib/backoff.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Secret } from "../lib/secret.ts";
 import type { createCalls } from "./calls.ts";
@@ -82,6 +83,7 @@ export function createRefresh(options: RefreshOptions) {
     report.generation = generation;
 
     let token = view.state.stage ? staged : undefined;
+    let stagedAt = startedAt;
     if (!token) {
       const calledAt = clock.monotonic();
       const result = await calls.token(request.secretId, deadline);
@@ -98,19 +100,23 @@ export function createRefresh(options: RefreshOptions) {
       // The store's time before the call: the end can only be early, never late.
       token = { accessToken: value, issuedAt: view.now, lifeMs, secretId };
       const sealed = seal(writePair(token), generation, "stage", secretId);
+      stagedAt = clock.monotonic();
       const kept = await register.apply({ kind: "stage", ...mine, sealed }).catch(() => undefined);
       if (kept?.status === "fenced") return orphan(generation);
     }
 
     const askedAt = clock.monotonic();
-    const ticket = await calls.signTicket(token.accessToken, deadline);
+    const ticketDeadline = Math.min(deadline, stagedAt + timings.ticketLeaseMs - timings.marginMs);
+    const ticket = await calls.signTicket(token.accessToken, ticketDeadline);
     report.signMs = clock.monotonic() - askedAt;
     if ("failed" in ticket) {
       report.error = ticket.error;
       const bad = ticket.failed === "refused";
       const outcome = bad ? "badstage" : "keepstage";
-      const backoffMs = bad ? 0 : Math.ceil(timings.quiesceMs / 3);
-      await register.insist({ kind: "abort", ...mine, outcome, backoffMs }, timings.leaseMs, stopping);
+      const growing = { baseMs: timings.quiesceMs / 3, maxMs: timings.backoffMs.max / 6 };
+      const delayMs = bad ? 0 : Math.ceil(backoffMs(growing, view.state.failures, random));
+      const abort: Operation = { kind: "abort", ...mine, outcome, backoffMs: delayMs };
+      await register.insist(abort, timings.leaseMs, stopping);
       return bad ? "bad_stage" : "no_ticket";
     }
 
