@@ -1,6 +1,7 @@
+import { outlasts } from "./clamped.ts";
+import { doubtWaitMs } from "./doubt.ts";
 import { bindingBackoff } from "./record.ts";
 import type { View } from "./register.ts";
-import { doubtWaitMs } from "./doubt.ts";
 
 /** Why a refresh is needed. */
 export type Reason = "cold" | "unreadable" | "stage" | "intent" | "doubt" | "age";
@@ -37,9 +38,9 @@ export function needOf({ state, flaw }: View, facts: Facts): Reason | undefined 
  * `due`: the pair is old enough for an ordinary refresh, which no doubt holds back. Pure.
  */
 export function waitMs({ state, now }: View, credentials: string, due: boolean, floorMs: number): number {
+  // Only `acquire` can set right what a clock that went back has made too long; waiting here would be for hours.
+  if (outlasts(state, now)) return 0;
   const { lease, backoff } = state;
-  const ends = [lease, bindingBackoff(backoff, credentials)].map((hold) =>
-    hold ? Math.min(hold.until - now, hold.ms) : 0,
-  );
+  const ends = [lease, bindingBackoff(backoff, credentials)].map((hold) => (hold ? hold.until - now : 0));
   return Math.max(0, ...ends, due ? 0 : doubtWaitMs(state, now, floorMs));
 }

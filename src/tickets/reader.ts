@@ -1,10 +1,10 @@
 import type { TicketTimings } from "../domain/timings.ts";
 import { type Clock, withDeadline } from "../lib/clock.ts";
 import type { Secret } from "../lib/secret.ts";
+import { doubtWaitMs } from "./doubt.ts";
 import type { Holder } from "./held.ts";
 import type { Observer } from "./observer.ts";
 import type { Applied, Register } from "./register.ts";
-import { doubtWaitMs } from "./doubt.ts";
 import type { TicketEvents } from "./ticket-events.ts";
 
 /** What requests are signed with: a token and the SIGN ticket that was issued for it. */

@@ -1,8 +1,9 @@
 import type { TicketTimings } from "../domain/timings.ts";
+import { clamped } from "./clamped.ts";
 import { doubted, doubtWaitMs } from "./doubt.ts";
 import { invalidate } from "./invalidate.ts";
 import type { Mine, Operation, Transition } from "./operation.ts";
-import { bindingBackoff, type Hold, type TicketState } from "./record.ts";
+import { bindingBackoff, type TicketState } from "./record.ts";
 
 /**
  * The whole refresh protocol: what an operation does to the state at `now` (the store's clock). Pure; returns the same
@@ -84,7 +85,6 @@ function stage(state: TicketState, operation: Of<"stage">, now: number, timings:
   return { state: { ...state, stage: { generation, sealed, at: now }, lease }, status: "ok" };
 }
 
-
 function commit(state: TicketState, operation: Of<"commit">, now: number): Transition {
   const { generation, sealed } = operation;
   if (state.published?.generation === generation) return { state, status: "ok" };
@@ -146,17 +146,3 @@ function heal(state: TicketState, { generation, sealed, at }: Of<"heal">): Trans
 
 const holds = ({ granted, lease }: TicketState, { holder, generation }: Mine) =>
   granted === generation && lease?.holder === holder;
-
-/** The state as it reads after a clock that went back: nothing lasts longer than it was meant to. */
-function clamped(state: TicketState, now: number): TicketState {
-  const { lease, backoff, doubt } = state;
-  const tooLong = (hold: Hold | undefined) => hold !== undefined && hold.until - now > hold.ms;
-  if (!tooLong(lease) && !tooLong(backoff) && !tooLong(doubt?.hold)) return state;
-  const cut = <T extends Hold>(hold: T): T => ({ ...hold, until: Math.min(hold.until, now + hold.ms) });
-  return {
-    ...state,
-    ...(lease && { lease: cut(lease) }),
-    ...(backoff && { backoff: cut(backoff) }),
-    ...(doubt?.hold && { doubt: { ...doubt, hold: cut(doubt.hold) } }),
-  };
-}
