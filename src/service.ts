@@ -1,6 +1,7 @@
 import { hostname } from "node:os";
 import type { DestinationStream } from "pino";
 import { FaceVerificationService } from "../gen/faceverification/v1/face_verification_service_pb.ts";
+import { TicketAdminService } from "../gen/faceverification/v1/ticket_admin_service_pb.ts";
 import { Health } from "../gen/grpc/health/v1/health_pb.ts";
 import type { Config } from "./config.ts";
 import { createOrders } from "./domain/order.ts";
@@ -8,10 +9,13 @@ import { createFormRoutes } from "./form/routes.ts";
 import { createAuthorise } from "./handlers/authorise.ts";
 import { createMethods } from "./handlers/methods.ts";
 import { createPipeline } from "./handlers/pipeline.ts";
+import { createTicketAdmin } from "./handlers/ticket-admin.ts";
 import { createValidate } from "./handlers/validate.ts";
 import { randomBase62 } from "./lib/base62.ts";
 import { type Clock, systemClock } from "./lib/clock.ts";
 import { createLifecycle, type Part } from "./lib/lifecycle.ts";
+import { createAdminRoutes } from "./rpc/admin-routes.ts";
+import { createDescriptors } from "./rpc/descriptors.ts";
 import { createHealth } from "./rpc/health.ts";
 import { connectPlugin } from "./rpc/plugin.ts";
 import { createReflection } from "./rpc/reflection.ts";
@@ -46,6 +50,7 @@ const FORM_BODY_LIMIT = 64 * 1024;
 /** Time for one call to the vendor on behalf of a request, and for a whole request, milliseconds. */
 const CALL_TIMEOUT_MS = 8_000;
 const REQUEST_TIMEOUT_MS = 15_000;
+const OPERATOR_TIMEOUT_MS = 60_000;
 
 /** The whole service. Reads from top to bottom as its architecture: this is the only place where rooms meet. */
 export function createService(config: Config, { clock = systemClock, logSink }: Overrides = {}): Service {
@@ -79,16 +84,16 @@ export function createService(config: Config, { clock = systemClock, logSink }: 
     refreshes: role !== "serve",
     events,
   });
-  const { tickets } = coordinator;
+  const { tickets, operator } = coordinator;
 
   // The river of requests: doors to pipeline to handlers to vendor.
-  const pipeline = createPipeline({
+  const everyCall = {
     authorise: createAuthorise({ tokens: { public: config.httpTokens, internal: config.grpcTokens } }),
     validate: createValidate([FaceVerificationService.method.getFaceParams.input]),
-    maxDurationMs: REQUEST_TIMEOUT_MS,
     clock,
     events,
-  });
+  };
+  const pipeline = createPipeline({ ...everyCall, maxDurationMs: REQUEST_TIMEOUT_MS });
   const methods = createMethods(pipeline, {
     appId,
     licence,
@@ -100,6 +105,8 @@ export function createService(config: Config, { clock = systemClock, logSink }: 
     upstream,
     clock,
   });
+  const operators = createPipeline({ ...everyCall, maxDurationMs: OPERATOR_TIMEOUT_MS });
+  const ticketAdmin = createTicketAdmin(operators, { operator, role });
 
   // The doors.
   let draining = false;
@@ -120,7 +127,11 @@ export function createService(config: Config, { clock = systemClock, logSink }: 
   const admin = createListener({
     address: config.admin,
     cleartext: "http1",
-    plugins: [createProbes({ readiness })],
+    plugins: [
+      createProbes({ readiness }),
+      connectPlugin([createAdminRoutes(ticketAdmin)], drainMs),
+      createDescriptors([TicketAdminService]),
+    ],
     closing: new AbortController(),
     drainMs,
     clock,

@@ -23,8 +23,10 @@ export interface Held {
   readonly pair: TicketPair;
   readonly sealed: string;
   readonly secretId: string;
-  /** Monotonic times: of its commit, from when a refresh is due here, from when it must not be used. */
+  /** Monotonic times: of its commit, of its two calls, from when a refresh is due here, from when it must not be used. */
   readonly bornAt: number;
+  readonly tokenBornAt: number;
+  readonly signBornAt: number;
   readonly dueAt: number;
   readonly endsAt: number;
 }
@@ -81,6 +83,8 @@ export function createHolder(clock: Clock, timings: TicketTimings, random: () =>
         sealed,
         secretId: issued.secretId,
         bornAt,
+        tokenBornAt: asOf - tokenAgeMs,
+        signBornAt: asOf - signAgeMs,
         dueAt: rotatesAt + delayMs,
         endsAt: asOf + leftMs - hardMarginMs,
       });

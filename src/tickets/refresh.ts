@@ -5,9 +5,8 @@ import type { Secret } from "../lib/secret.ts";
 import type { createCalls } from "./calls.ts";
 import { giveUp } from "./give-up.ts";
 import type { Candidate } from "./held.ts";
-import type { Reason } from "./need.ts";
 import type { Mine, Operation } from "./operation.ts";
-import { fingerprint, type IssuedPair, type IssuedToken, readToken, writePair } from "./pair.ts";
+import { type IssuedPair, type IssuedToken, readToken, secretOf, writePair } from "./pair.ts";
 import type { Register, View } from "./register.ts";
 import type { Sealer } from "./sealer.ts";
 import type { RefreshFinished, RefreshOutcome, TicketEvents } from "./ticket-events.ts";
@@ -31,7 +30,6 @@ export interface RefreshOptions {
 
 export interface RefreshRequest {
   view: View;
-  reason: Reason;
   /** The highest generation this replica has held. */
   atLeast: number;
   /** Whether the pair is old enough for an ordinary refresh, and whether it is so old that delays must be short. */
@@ -60,8 +58,7 @@ export function createRefresh(options: RefreshOptions) {
     return opened.ok ? readToken(opened.plain) : undefined;
   }
 
-  const secretOf = (secretId: string) => secrets.find((secret) => fingerprint(secret) === secretId);
-
+  /** Runs one refresh to its end and fills in the report. Rejects when the store is away at the beginning. */
   async function attempt(request: RefreshRequest, report: RefreshFinished): Promise<RefreshOutcome> {
     const startedAt = clock.monotonic();
     const deadline = startedAt + timings.leaseMs - timings.marginMs;
@@ -139,7 +136,7 @@ export function createRefresh(options: RefreshOptions) {
   }
 
   function seal(plain: string, generation: number, kind: "pair" | "stage", secretId: string): string {
-    return sealer.seal(plain, { generation, kind }, secretOf(secretId));
+    return sealer.seal(plain, { generation, kind }, secretOf(secrets, secretId));
   }
 
   /** Somebody else has the lease, and our token has cut the life of theirs, or theirs of ours. */
@@ -149,28 +146,5 @@ export function createRefresh(options: RefreshOptions) {
     return "fenced";
   }
 
-  /** Runs one refresh to its end. Never rejects; what became of it is told as an event. */
-  return async (request: RefreshRequest): Promise<RefreshOutcome> => {
-    const startedAt = clock.monotonic();
-    const report: RefreshFinished = {
-      reason: request.reason,
-      outcome: "store",
-      previous: request.view.state.published?.generation ?? 0,
-      generation: 0,
-      durationMs: 0,
-      tokenMs: 0,
-      signMs: 0,
-      commitMs: 0,
-      replica,
-      error: undefined,
-    };
-    try {
-      report.outcome = await attempt(request, report);
-    } catch (error) {
-      report.error = error;
-    }
-    report.durationMs = clock.monotonic() - startedAt;
-    if (report.outcome !== "busy") events.refreshFinished(report);
-    return report.outcome;
-  };
+  return attempt;
 }
