@@ -31,6 +31,10 @@ export interface Held {
   readonly endsAt: number;
 }
 
+/** How long token and ticket both last, from `asOf`, milliseconds. */
+const leftMs = ({ issued, tokenAgeMs, signAgeMs }: Candidate) =>
+  Math.min(issued.lifeMs - tokenAgeMs, issued.signLifeMs - signAgeMs);
+
 /** Holds the newest pair seen. Everything about ages happens here, on the monotonic clock alone. */
 export function createHolder(clock: Clock, timings: TicketTimings, random: () => number) {
   const { refreshIntervalMs, overlapMs, hardMarginMs, jitterMs, pollMs } = timings;
@@ -56,6 +60,9 @@ export function createHolder(clock: Clock, timings: TicketTimings, random: () =>
     /** Time since the commit of the pair in hand, milliseconds. */
     ageMs: () => (held ? clock.monotonic() - held.bornAt : 0),
 
+    /** Whether the candidate has nothing left to be used for. */
+    isOver: (candidate: Candidate) => leftMs(candidate) <= hardMarginMs,
+
     isUsable: () => held !== undefined && clock.monotonic() < held.endsAt,
 
     current(): TicketPair {
@@ -70,7 +77,6 @@ export function createHolder(clock: Clock, timings: TicketTimings, random: () =>
     adopt(candidate: Candidate): boolean {
       const { generation, sealed, issued, ageMs, tokenAgeMs, signAgeMs, asOf, own } = candidate;
       if (held && generation <= held.pair.generation) return false;
-      const leftMs = Math.min(issued.lifeMs - tokenAgeMs, issued.signLifeMs - signAgeMs);
       // The vendor's hour allows twenty minutes; a shorter life shortens the interval in proportion.
       const intervalMs = Math.min(refreshIntervalMs, issued.signLifeMs / 3);
       const bornAt = asOf - ageMs;
@@ -86,7 +92,7 @@ export function createHolder(clock: Clock, timings: TicketTimings, random: () =>
         tokenBornAt: asOf - tokenAgeMs,
         signBornAt: asOf - signAgeMs,
         dueAt: rotatesAt + delayMs,
-        endsAt: asOf + leftMs - hardMarginMs,
+        endsAt: asOf + leftMs(candidate) - hardMarginMs,
       });
       adoptedAt = clock.monotonic();
       arrival.resolve(held.pair);

@@ -41,14 +41,16 @@ export function createObserver({ register, holder, sealer, clock, events }: Obse
       events.recordUnreadable({ why: unreadable.why });
       return;
     }
-    unreadable = undefined;
     const since = (time: number) => Math.max(0, now - time);
     const ages = {
       ageMs: since(at),
       tokenAgeMs: since(issued.issuedAt),
       signAgeMs: since(issued.signIssuedAt),
     };
-    adopt({ generation, sealed, issued, ...ages, asOf: askedAt, own: false });
+    const candidate = { generation, sealed, issued, ...ages, asOf: askedAt, own: false };
+    // Not in exchange for one that works: a store's clock that jumped makes a new pair look old.
+    unreadable = holder.isOver(candidate) ? { record: sealed, why: "expired" } : undefined;
+    if (!unreadable) adopt(candidate);
   }
 
   /** A store that lost data gets the newest pair back from whoever holds it. */

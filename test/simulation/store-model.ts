@@ -14,7 +14,7 @@ export class StoreModel {
   /** Chance that a hint does not arrive. */
   dropHints = 0;
   /** Called with every accepted write. */
-  onWrite: (value: string) => void = () => undefined;
+  onWrite: (before: string | undefined, after: string) => void = () => undefined;
 
   constructor(world: World) {
     this.#world = world;
@@ -37,7 +37,7 @@ export class StoreModel {
     this.#previous = this.#value;
     this.#value = value;
     this.#version++;
-    this.onWrite(value);
+    this.onWrite(this.#previous, value);
     for (const [life, listeners] of this.#listeners) {
       if (life.dead || life.partitionedUntil > this.#world.now || this.#world.chance(this.dropHints))
         continue;
