@@ -1,6 +1,7 @@
 import { hostname } from "node:os";
 import type { DestinationStream } from "pino";
 import { FaceVerificationService } from "../gen/faceverification/v1/face_verification_service_pb.ts";
+import { TicketAdminService } from "../gen/faceverification/v1/ticket_admin_service_pb.ts";
 import { Health } from "../gen/grpc/health/v1/health_pb.ts";
 import openApi from "../gen/openapi.json" with { type: "json" };
 import type { Config } from "./config.ts";
@@ -8,8 +9,10 @@ import { createOrders } from "./domain/order.ts";
 import { createPseudonym } from "./domain/pseudonym.ts";
 import { createFormRoutes } from "./form/routes.ts";
 import { createAccess } from "./handlers/access.ts";
+import type { Caller, IncomingCall } from "./handlers/call.ts";
 import { createMethods } from "./handlers/methods.ts";
 import { createPipeline } from "./handlers/pipeline.ts";
+import { createTicketAdmin } from "./handlers/ticket-admin.ts";
 import { createValidate } from "./handlers/validate.ts";
 import { createMemoryLaunchStore } from "./launches/memory-store.ts";
 import { randomBase62 } from "./lib/base62.ts";
@@ -18,6 +21,8 @@ import { createLifecycle, type Part } from "./lib/lifecycle.ts";
 import type { Secret } from "./lib/secret.ts";
 import { createLimits } from "./limits/limits.ts";
 import { createLoad } from "./limits/load.ts";
+import { createAdminRoutes } from "./rpc/admin-routes.ts";
+import { createDescriptors } from "./rpc/descriptors.ts";
 import { createHealth } from "./rpc/health.ts";
 import { connectPlugin } from "./rpc/plugin.ts";
 import { createReflection } from "./rpc/reflection.ts";
@@ -58,6 +63,7 @@ const FORM_BODY_LIMIT = 64 * 1024;
 /** Time for one call to the vendor on behalf of a request, and for a whole request, milliseconds. */
 const CALL_TIMEOUT_MS = 8_000;
 const REQUEST_TIMEOUT_MS = 15_000;
+const OPERATOR_TIMEOUT_MS = 60_000;
 
 /** The whole service. Reads from top to bottom as its architecture: this is the only place where rooms meet. */
 export function createService(config: Config, { clock = systemClock, logSink }: Overrides = {}): Service {
@@ -94,7 +100,7 @@ export function createService(config: Config, { clock = systemClock, logSink }: 
     refreshes: role !== "serve",
     events,
   });
-  const { tickets } = coordinator;
+  const { tickets, operator } = coordinator;
 
   // The river of requests: doors to pipeline to handlers to vendor.
   const limited = createLimits({
@@ -103,15 +109,15 @@ export function createService(config: Config, { clock = systemClock, logSink }: 
     shared: undefined,
     secret,
   });
-  const pipeline = createPipeline({
+  const everyCall = {
     load: createLoad({ mostInFlight: limits.inFlight, clock }),
     authorise: createAccess(() => access, { clock, events }),
-    limit: (call, caller) => limited.call(call, caller),
+    limit: (call: IncomingCall, caller: Caller) => limited.call(call, caller),
     validate: createValidate([FaceVerificationService.method.getFaceParams.input]),
-    maxDurationMs: REQUEST_TIMEOUT_MS,
     clock,
     events,
-  });
+  };
+  const pipeline = createPipeline({ ...everyCall, maxDurationMs: REQUEST_TIMEOUT_MS });
   const methods = createMethods(pipeline, {
     appId,
     licence,
@@ -126,6 +132,8 @@ export function createService(config: Config, { clock = systemClock, logSink }: 
     pseudonym: createPseudonym(secret, "launches"),
     clock,
   });
+  const operators = createPipeline({ ...everyCall, maxDurationMs: OPERATOR_TIMEOUT_MS });
+  const ticketAdmin = createTicketAdmin(operators, { operator, role });
 
   // The doors.
   let draining = false;
@@ -146,7 +154,11 @@ export function createService(config: Config, { clock = systemClock, logSink }: 
   const admin = createListener({
     address: config.admin,
     cleartext: "http1",
-    plugins: [createProbes({ readiness })],
+    plugins: [
+      createProbes({ readiness }),
+      connectPlugin([createAdminRoutes(ticketAdmin)], drainMs),
+      createDescriptors([TicketAdminService]),
+    ],
     closing: new AbortController(),
     drainMs,
     clock,
