@@ -4,24 +4,31 @@ import { FaceVerificationService } from "../gen/faceverification/v1/face_verific
 import { Health } from "../gen/grpc/health/v1/health_pb.ts";
 import type { Config } from "./config.ts";
 import { createOrders } from "./domain/order.ts";
+import { SERVICE_VERSION } from "./domain/version.ts";
+import { STATUS } from "./form/errors.ts";
 import { createFormRoutes } from "./form/routes.ts";
 import { createAuthorise } from "./handlers/authorise.ts";
 import { createMethods } from "./handlers/methods.ts";
 import { createPipeline } from "./handlers/pipeline.ts";
+import { traced } from "./handlers/traced.ts";
 import { createValidate } from "./handlers/validate.ts";
 import { randomBase62 } from "./lib/base62.ts";
 import { type Clock, systemClock } from "./lib/clock.ts";
-import { createLifecycle, type Part } from "./lib/lifecycle.ts";
+import { createLifecycle, type Part, together } from "./lib/lifecycle.ts";
+import { CODES } from "./rpc/errors.ts";
 import { createHealth } from "./rpc/health.ts";
 import { connectPlugin } from "./rpc/plugin.ts";
 import { createReflection } from "./rpc/reflection.ts";
 import { createRoutes } from "./rpc/routes.ts";
 import { createListener } from "./server/listener.ts";
+import { createMetricsRoute } from "./server/metrics.ts";
 import { createProbes } from "./server/probes.ts";
 import { createNonce } from "./signing/nonce.ts";
 import { createSigner } from "./signing/signer.ts";
-import { createEvents } from "./telemetry/events.ts";
-import { createLogger } from "./telemetry/logger.ts";
+import { observeStore } from "./telemetry/store-observer.ts";
+import { createTelemetry, type Telemetry, type TelemetryOptions } from "./telemetry/telemetry.ts";
+import { ticketSnapshot } from "./telemetry/ticket-snapshot.ts";
+import { createUpstreamObserver } from "./telemetry/upstream-observer.ts";
 import { createCoordinator } from "./tickets/coordinator.ts";
 import { openStore } from "./tickets/open-store.ts";
 import { createSealer } from "./tickets/sealer.ts";
@@ -33,12 +40,16 @@ import { createTransport } from "./upstream/transport.ts";
 export interface Overrides {
   clock?: Clock;
   logSink?: DestinationStream;
+  /** The process's own, where it has one. */
+  telemetry?: Telemetry;
 }
 
 export interface Service extends Required<Part> {
   /** `host:port` of the listeners that are open, with their real ports; after `start`. */
   addresses(): { http?: string; grpc?: string; admin: string };
   readiness(): { ready: boolean; reason: string };
+  /** Says that it is not ready any more, so that no new work is sent here, and goes on serving until `stop`. */
+  drain(): void;
 }
 
 /** Largest form, bytes. */
@@ -47,11 +58,17 @@ const FORM_BODY_LIMIT = 64 * 1024;
 const CALL_TIMEOUT_MS = 8_000;
 const REQUEST_TIMEOUT_MS = 15_000;
 
+/** Log, metrics, traces and audit trail as configured. */
+export function openTelemetry(config: Config, options: Partial<TelemetryOptions> = {}): Telemetry {
+  const statuses = { http: STATUS, grpc: CODES };
+  return createTelemetry(config, { version: SERVICE_VERSION, clock: systemClock, statuses, ...options });
+}
+
 /** The whole service. Reads from top to bottom as its architecture: this is the only place where rooms meet. */
-export function createService(config: Config, { clock = systemClock, logSink }: Overrides = {}): Service {
+export function createService(config: Config, overrides: Overrides = {}): Service {
+  const { clock = systemClock, logSink, telemetry = openTelemetry(config, { clock, logSink }) } = overrides;
   const { appId, secrets, livemode, licence, timings, tls, role } = config;
-  const logger = createLogger(config.logLevel, logSink);
-  const events = createEvents(logger);
+  const { events, metrics, tracer } = telemetry;
 
   // The vendor.
   const dispatcher = createDispatcher({ connections: 64, proxy: config.proxy });
@@ -60,13 +77,15 @@ export function createService(config: Config, { clock = systemClock, logSink }: 
     edition: config.edition,
     tokenParam: config.tokenParam,
     transport: createTransport({ baseUrl: config.baseUrl, dispatcher }),
+    observe: createUpstreamObserver({ tracer, clock, events }),
     tokenTimeoutMs: timings.tokenTimeoutMs,
     signTimeoutMs: timings.signTimeoutMs,
     callTimeoutMs: CALL_TIMEOUT_MS,
   });
 
   // The river of tickets: coordinator to store to reader.
-  const store = openStore(config.storeUrl, { clock, appId, baseUrl: config.baseUrl, timings });
+  const opened = openStore(config.storeUrl, { clock, appId, baseUrl: config.baseUrl, timings });
+  const store = observeStore(opened, clock, events);
   const coordinator = createCoordinator({
     secrets,
     upstream,
@@ -80,16 +99,17 @@ export function createService(config: Config, { clock = systemClock, logSink }: 
     events,
   });
   const { tickets } = coordinator;
+  metrics.tickets.observe(() => ticketSnapshot(tickets));
 
   // The river of requests: doors to pipeline to handlers to vendor.
-  const pipeline = createPipeline({
+  const checked = createPipeline({
     authorise: createAuthorise({ tokens: { public: config.httpTokens, internal: config.grpcTokens } }),
     validate: createValidate([FaceVerificationService.method.getFaceParams.input]),
     maxDurationMs: REQUEST_TIMEOUT_MS,
     clock,
     events,
   });
-  const methods = createMethods(pipeline, {
+  const methods = createMethods(traced(checked, tracer), {
     appId,
     licence,
     livemode,
@@ -104,7 +124,8 @@ export function createService(config: Config, { clock = systemClock, logSink }: 
   // The doors.
   let draining = false;
   const readiness = () => (draining ? { ready: false, reason: "shutting down" } : tickets.readiness());
-  const drainMs = Math.max(1_000, config.shutdownGraceMs - 2_000);
+  const drainMs = Math.max(1_000, config.shutdownGraceMs - config.shutdownDelayMs - 2_000);
+  const closing = { draining: () => draining, drainMs, clock };
   const grpcClosing = new AbortController();
   const grpcRoutes = [
     createRoutes(methods, "internal"),
@@ -120,10 +141,9 @@ export function createService(config: Config, { clock = systemClock, logSink }: 
   const admin = createListener({
     address: config.admin,
     cleartext: "http1",
-    plugins: [createProbes({ readiness })],
+    plugins: [createProbes({ readiness }), createMetricsRoute(metrics)],
     closing: new AbortController(),
-    drainMs,
-    clock,
+    ...closing,
   });
   const http = createListener({
     address: config.http,
@@ -134,8 +154,7 @@ export function createService(config: Config, { clock = systemClock, logSink }: 
       connectPlugin([createRoutes(methods, "public")], drainMs),
     ],
     closing: new AbortController(),
-    drainMs,
-    clock,
+    ...closing,
   });
   const grpc = createListener({
     address: config.grpc,
@@ -143,23 +162,26 @@ export function createService(config: Config, { clock = systemClock, logSink }: 
     tls,
     plugins: [connectPlugin(grpcRoutes, drainMs)],
     closing: grpcClosing,
-    drainMs,
-    clock,
+    ...closing,
   });
   const doors = role === "refresh" ? [] : [grpc, http];
 
   const lifecycle = createLifecycle([
+    telemetry,
     admin,
     { stop: () => dispatcher.close() },
     { start: () => store.open(), stop: () => store.close() },
     coordinator,
-    ...doors,
+    together(doors),
   ]);
 
   const service: Service = {
     async start() {
       await lifecycle.start();
       events.serviceStarted({ ...service.addresses(), livemode, role });
+    },
+    drain() {
+      draining = true;
     },
     async stop() {
       draining = true;

@@ -121,10 +121,15 @@ function incomingCall(request: FastifyRequest, reply: FastifyReply): IncomingCal
     requestId: request.id,
     credential: /^bearer +(\S+)$/i.exec(request.headers.authorization ?? "")?.[1],
     peer: request.ip,
+    traceparent: single(request.headers["traceparent"]),
+    answerHeader: (name, value) => void reply.header(name, value),
     language: request.headers["accept-language"],
     signal: gone.signal,
   };
 }
+
+/** A header that may be given once only. */
+const single = (header: string | string[] | undefined) => (typeof header === "string" ? header : undefined);
 
 /** The demo's users read Chinese; others say so. */
 const language = (request: FastifyRequest) => languageOf(request.headers["accept-language"], "zh");

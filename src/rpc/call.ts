@@ -12,6 +12,8 @@ export function incomingCall(context: HandlerContext, listener: IncomingCall["li
     credential: /^bearer +(\S+)$/i.exec(header("authorization") ?? "")?.[1],
     // The listener overwrites these two headers, so they are its own words and not the client's.
     peer: header("x-peer-address") ?? "",
+    traceparent: header("traceparent"),
+    answerHeader: (name, value) => context.responseHeader.set(name, value),
     language: header("accept-language"),
     signal: translated(context.signal),
   };

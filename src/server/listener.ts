@@ -17,6 +17,8 @@ export interface ListenerOptions extends ClosingOptions {
   /** Cleartext speaks one of the two; with TLS both are spoken, by ALPN. */
   cleartext: "http1" | "h2c";
   tls?: Tls | undefined;
+  /** Whether to make clients of HTTP/1.1 connect anew, elsewhere, with the answer to their next request. */
+  draining: () => boolean;
   /** What is served. Fresh plugin objects for each listener: the Connect plugin keeps state in its options. */
   plugins: readonly FastifyPluginAsync[];
 }
@@ -30,7 +32,7 @@ export interface Listener extends Part {
 
 /** One socket and what it serves. Every listener of the service is one call of this function. */
 export function createListener(options: ListenerOptions): Listener {
-  const { address, plugins } = options;
+  const { address, plugins, draining } = options;
   const app = openApp(options);
 
   app.addHook("onRequest", async (request, reply) => {
@@ -38,6 +40,7 @@ export function createListener(options: ListenerOptions): Listener {
     request.raw.headers["x-request-id"] = request.id;
     request.raw.headers["x-peer-address"] = request.ip;
     void reply.header("x-request-id", request.id);
+    if (draining() && request.raw.httpVersionMajor === 1) void reply.header("connection", "close");
   });
   app.setNotFoundHandler((_request, reply) =>
     reply.code(404).send({ code: "404", msg: "there is no such route", reason: "ROUTE_NOT_FOUND" }),

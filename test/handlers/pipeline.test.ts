@@ -53,6 +53,8 @@ function wrapped(
       requestId: "request-1",
       credential: undefined,
       peer: "192.0.2.1",
+      traceparent: undefined,
+      answerHeader: () => undefined,
       language: undefined,
       signal: new AbortController().signal,
       ...changes,
