@@ -11,7 +11,7 @@ export function together(parts: readonly Part[]): Part {
       for (const part of parts) await part.start?.();
     },
     async stop() {
-      const results = await Promise.allSettled(parts.map((part) => part.stop?.()));
+      const results = await Promise.allSettled(parts.map(async (part) => part.stop?.()));
       const failed = results.find((result) => result.status === "rejected");
       if (failed) throw failed.reason;
     },

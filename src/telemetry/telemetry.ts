@@ -50,7 +50,7 @@ export function createTelemetry(settings: TelemetrySettings, options: TelemetryO
   const tracer = createTracer(
     traces && (async () => (await import("./otlp-spans.ts")).createOtlpSpans(traces)),
   );
-  const logger = createLogger({ level: logLevel, traceId: tracer.traceId, sink: logSink });
+  const logger = createLogger({ level: logLevel, traceId: () => tracer.traceId(), sink: logSink });
   const metrics = createMetrics({
     appId,
     build: { version, role, livemode },

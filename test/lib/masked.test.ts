@@ -15,18 +15,24 @@ describe.each([
     ["JSON", () => JSON.stringify({ deep: [{ value }] })],
     // biome-ignore lint/style/useTemplate: concatenation is the point
     ["concatenation", () => "" + value],
-    ["a template", () => `${value}`],
+    ["a template", () => `${value as unknown as string}`],
     ["String()", () => String(value)],
     ["inspect", () => inspect({ deep: [{ value }] }, { depth: 10, showHidden: true })],
     ["inspect without customs", () => inspect(value, { customInspect: false, showHidden: true })],
-    ["an error's message", () => inspect(new Error(`no luck with ${value}`, { cause: value }))],
+    [
+      "an error's message",
+      () => inspect(new Error(`no luck with ${value as unknown as string}`, { cause: value })),
+    ],
     ["its own properties", () => JSON.stringify(Object.entries(value))],
     ["a clone", () => inspect(structuredClone({ value }))],
     [
       "a careless log line",
       () => {
         const lines: string[] = [];
-        pino({}, { write: (line: string) => lines.push(line) }).info({ value, err: new Error(`${value}`) });
+        pino({}, { write: (line: string) => lines.push(line) }).info({
+          value,
+          err: new Error(String(value)),
+        });
         return lines.join("");
       },
     ],
