@@ -125,7 +125,7 @@ export function createService(config: Config, overrides: Overrides = {}): Servic
   let draining = false;
   const readiness = () => (draining ? { ready: false, reason: "shutting down" } : tickets.readiness());
   const drainMs = Math.max(1_000, config.shutdownGraceMs - config.shutdownDelayMs - 2_000);
-  const closing = { draining: () => draining, drainMs, clock };
+  const common = { draining: () => draining, drainMs, clock, events };
   const grpcClosing = new AbortController();
   const grpcRoutes = [
     createRoutes(methods, "internal"),
@@ -143,7 +143,7 @@ export function createService(config: Config, overrides: Overrides = {}): Servic
     cleartext: "http1",
     plugins: [createProbes({ readiness }), createMetricsRoute(metrics)],
     closing: new AbortController(),
-    ...closing,
+    ...common,
   });
   const http = createListener({
     address: config.http,
@@ -151,18 +151,18 @@ export function createService(config: Config, overrides: Overrides = {}): Servic
     tls: tls && { ...tls, clientCa: undefined },
     plugins: [
       createFormRoutes({ methods, bodyLimit: FORM_BODY_LIMIT, events }),
-      connectPlugin([createRoutes(methods, "public")], drainMs),
+      connectPlugin([createRoutes(methods, "public")], drainMs, { events }),
     ],
     closing: new AbortController(),
-    ...closing,
+    ...common,
   });
   const grpc = createListener({
     address: config.grpc,
     cleartext: "h2c",
     tls,
-    plugins: [connectPlugin(grpcRoutes, drainMs)],
+    plugins: [connectPlugin(grpcRoutes, drainMs, { events })],
     closing: grpcClosing,
-    ...closing,
+    ...common,
   });
   const doors = role === "refresh" ? [] : [grpc, http];
 

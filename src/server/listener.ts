@@ -19,6 +19,10 @@ export interface ListenerOptions extends ClosingOptions {
   tls?: Tls | undefined;
   /** Whether to make clients of HTTP/1.1 connect anew, elsewhere, with the answer to their next request. */
   draining: () => boolean;
+  events: {
+    /** A request for a route that does not exist. */
+    routeUnknown(refused: { requestId: string }): void;
+  };
   /** What is served. Fresh plugin objects for each listener: the Connect plugin keeps state in its options. */
   plugins: readonly FastifyPluginAsync[];
 }
@@ -32,7 +36,7 @@ export interface Listener extends Part {
 
 /** One socket and what it serves. Every listener of the service is one call of this function. */
 export function createListener(options: ListenerOptions): Listener {
-  const { address, plugins, draining } = options;
+  const { address, plugins, draining, events } = options;
   const app = openApp(options);
 
   app.addHook("onRequest", async (request, reply) => {
@@ -42,9 +46,10 @@ export function createListener(options: ListenerOptions): Listener {
     void reply.header("x-request-id", request.id);
     if (draining() && request.raw.httpVersionMajor === 1) void reply.header("connection", "close");
   });
-  app.setNotFoundHandler((_request, reply) =>
-    reply.code(404).send({ code: "404", msg: "there is no such route", reason: "ROUTE_NOT_FOUND" }),
-  );
+  app.setNotFoundHandler((request, reply) => {
+    events.routeUnknown({ requestId: request.id });
+    return reply.code(404).send({ code: "404", msg: "there is no such route", reason: "ROUTE_NOT_FOUND" });
+  });
   closePromptly(app, options);
   for (const plugin of plugins) void app.register(plugin);
 

@@ -1,5 +1,5 @@
 import { codeEntry } from "../domain/codes.ts";
-import { type ErrorReason, reasonName, type ServiceError } from "../errors.ts";
+import { ErrorReason, reasonName, ServiceError } from "../errors.ts";
 import type { CallFinished } from "../handlers/pipeline.ts";
 import type { AuditLine } from "./audit.ts";
 import { brief, frames } from "./describe.ts";
@@ -63,6 +63,13 @@ export function callEvents(options: EventsOptions) {
     }
   }
 
+  function requestRefused({ door, requestId, path, error }: RequestRefused): void {
+    const outcome = reasonName(error.reason);
+    metrics.refused.inc({ door, outcome });
+    const line = { event: "request_refused", request_id: requestId, door, path, outcome };
+    logger.info({ ...line, ...violated(error) }, "request refused");
+  }
+
   return {
     callFinished(finished: CallFinished) {
       const { method, door, requestId, peer, caller, durationMs, error, facts } = finished;
@@ -104,11 +111,12 @@ export function callEvents(options: EventsOptions) {
       writeAudit(finished, outcome, code, billed);
     },
 
-    requestRefused({ door, requestId, path, error }: RequestRefused) {
-      const outcome = reasonName(error.reason);
-      metrics.refused.inc({ door, outcome });
-      const line = { event: "request_refused", request_id: requestId, door, path, outcome };
-      logger.info({ ...line, ...violated(error) }, "request refused");
+    requestRefused,
+
+    /** The path is not told: it is the client's own text. */
+    routeUnknown({ requestId }: { requestId: string }) {
+      const error = new ServiceError(ErrorReason.ROUTE_NOT_FOUND, "there is no such route");
+      requestRefused({ door: "http", requestId, path: "", error });
     },
   };
 }

@@ -42,6 +42,7 @@ async function open(cleartext: "http1" | "h2c", drainMs = 30_000) {
     plugins: [plugin],
     closing: new AbortController(),
     draining: () => false,
+    events: { routeUnknown: () => undefined },
     drainMs,
     clock: systemClock,
   });
