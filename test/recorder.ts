@@ -7,6 +7,7 @@ export interface SeenCall {
   endpoint: "access_token" | "sign_ticket" | "nonce_ticket" | "upload" | "query";
   path: string;
   query: Readonly<Record<string, string>>;
+  headers: Readonly<Record<string, string | string[] | undefined>>;
   /** The JSON body; empty for GET. */
   body: Readonly<Record<string, string>>;
   /** `left`: the service hung up before it had its answer. */
@@ -34,6 +35,7 @@ export async function startRecorder(target: string): Promise<Recorder> {
       endpoint: endpointOf(url),
       path: url.pathname,
       query: Object.fromEntries(url.searchParams),
+      headers: request.headers,
       body: text === "" ? {} : (JSON.parse(text) as Record<string, string>),
       outcome: "open",
     };
