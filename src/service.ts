@@ -125,7 +125,7 @@ export function createService(config: Config, overrides: Overrides = {}): Servic
   let draining = false;
   const readiness = () => (draining ? { ready: false, reason: "shutting down" } : tickets.readiness());
   const drainMs = Math.max(1_000, config.shutdownGraceMs - config.shutdownDelayMs - 2_000);
-  const common = { draining: () => draining, drainMs, clock, events };
+  const common = { drainMs, clock, events };
   const grpcClosing = new AbortController();
   const grpcRoutes = [
     createRoutes(methods, "internal"),
@@ -182,9 +182,10 @@ export function createService(config: Config, overrides: Overrides = {}): Servic
     },
     drain() {
       draining = true;
+      for (const door of doors) door.drain();
     },
     async stop() {
-      draining = true;
+      service.drain();
       await lifecycle.stop();
     },
     addresses: () => ({

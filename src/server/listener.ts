@@ -17,8 +17,6 @@ export interface ListenerOptions extends ClosingOptions {
   /** Cleartext speaks one of the two; with TLS both are spoken, by ALPN. */
   cleartext: "http1" | "h2c";
   tls?: Tls | undefined;
-  /** Whether to make clients of HTTP/1.1 connect anew, elsewhere, with the answer to their next request. */
-  draining: () => boolean;
   events: {
     /** A request for a route that does not exist. */
     routeUnknown(refused: { requestId: string }): void;
@@ -29,6 +27,8 @@ export interface ListenerOptions extends ClosingOptions {
 
 export interface Listener extends Part {
   start(): Promise<void>;
+  /** Makes clients connect elsewhere from their next call on, and goes on answering; before `stop`. */
+  drain(): void;
   stop(): Promise<void>;
   /** `host:port` with the real port; after `start`. */
   address(): string;
@@ -36,26 +36,31 @@ export interface Listener extends Part {
 
 /** One socket and what it serves. Every listener of the service is one call of this function. */
 export function createListener(options: ListenerOptions): Listener {
-  const { address, plugins, draining, events } = options;
+  const { address, plugins, events } = options;
   const app = openApp(options);
+  const connections = closePromptly(app, options);
+  let draining = false;
 
   app.addHook("onRequest", async (request, reply) => {
     // The doors read both from the headers, whatever the protocol; what a client wrote there is overwritten.
     request.raw.headers["x-request-id"] = request.id;
     request.raw.headers["x-peer-address"] = request.ip;
     void reply.header("x-request-id", request.id);
-    if (draining() && request.raw.httpVersionMajor === 1) void reply.header("connection", "close");
+    if (draining && request.raw.httpVersionMajor === 1) void reply.header("connection", "close");
   });
   app.setNotFoundHandler((request, reply) => {
     events.routeUnknown({ requestId: request.id });
     return reply.code(404).send({ code: "404", msg: "there is no such route", reason: "ROUTE_NOT_FOUND" });
   });
-  closePromptly(app, options);
   for (const plugin of plugins) void app.register(plugin);
 
   return {
     async start() {
       await app.listen(address);
+    },
+    drain() {
+      draining = true;
+      connections.drain();
     },
     stop: () => app.close(),
     address() {

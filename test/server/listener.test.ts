@@ -41,7 +41,6 @@ async function open(cleartext: "http1" | "h2c", drainMs = 30_000) {
     cleartext,
     plugins: [plugin],
     closing: new AbortController(),
-    draining: () => false,
     events: { routeUnknown: () => undefined },
     drainMs,
     clock: systemClock,
