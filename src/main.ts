@@ -23,7 +23,6 @@ async function main(): Promise<void> {
 
   const telemetry = openTelemetry(config, { process: true });
   const { events } = telemetry;
-  const service = createService(config, { telemetry });
   const fail = (error: unknown) => {
     events.serviceFailed({ error });
     process.exit(1);
@@ -31,6 +30,7 @@ async function main(): Promise<void> {
   process.on("uncaughtException", fail);
   process.on("unhandledRejection", fail);
   process.on("SIGHUP", () => telemetry.reopen());
+  const service = createService(config, { telemetry });
   stopOnSignals(
     config,
     async (signal) => {

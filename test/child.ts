@@ -30,18 +30,27 @@ const SABOTAGE = `data:text/javascript,${encodeURIComponent(`
   process.on("SIGWINCH", () => { Promise.reject(error()); });
 `)}`;
 
+const aloud = (text: string) =>
+  `data:text/javascript,${encodeURIComponent(`console.log(${JSON.stringify(text)}); console.error(${JSON.stringify(text)});`)}`;
+
 export interface ChildOptions {
   env: Record<string, string>;
   /** What the sabotage says, which no log may repeat. */
   sabotage?: string;
+  /** What the process says aloud when it starts, on both its streams. */
+  spoken?: string;
 }
 
 /** Starts the process and returns at once. */
 export function launchChild({
   env,
   sabotage,
+  spoken,
 }: ChildOptions): Pick<Child, "out" | "err" | "signal" | "exited"> {
-  const args = sabotage === undefined ? [] : ["--import", SABOTAGE];
+  const args = [
+    ...(sabotage === undefined ? [] : ["--import", SABOTAGE]),
+    ...(spoken === undefined ? [] : ["--import", aloud(spoken)]),
+  ];
   const child = spawn(process.execPath, [...args, "src/main.ts"], {
     cwd: join(import.meta.dirname, ".."),
     stdio: ["ignore", "pipe", "pipe"],

@@ -16,6 +16,8 @@ export interface SeenCall {
 
 /** Stands between service and sandbox, passes everything on, and remembers what it saw. */
 export interface Recorder {
+  /** Set to answer some calls itself; the vendor never sees those. */
+  instead: ((call: SeenCall) => { status: number; body: string } | undefined) | undefined;
   url: string;
   calls: readonly SeenCall[];
   /** The calls of one endpoint. */
@@ -40,6 +42,12 @@ export async function startRecorder(target: string): Promise<Recorder> {
       outcome: "open",
     };
     calls.push(call);
+    const own = recorder.instead?.(call);
+    if (own) {
+      call.outcome = "answered";
+      response.writeHead(own.status, { "content-type": "application/json" }).end(own.body);
+      return;
+    }
     const onward = send(url, { method: request.method ?? "", headers: request.headers }, (answer) => {
       response.writeHead(answer.statusCode ?? 0, answer.headers);
       // Unlike pipe, this cuts the one side when the other is cut.
@@ -57,7 +65,8 @@ export async function startRecorder(target: string): Promise<Recorder> {
     pass(request, response).catch(() => response.destroy());
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  return {
+  const recorder: Recorder = {
+    instead: undefined,
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     calls,
     of: (endpoint) => calls.filter((call) => call.endpoint === endpoint),
@@ -66,6 +75,7 @@ export async function startRecorder(target: string): Promise<Recorder> {
       await new Promise((resolve) => server.close(resolve));
     },
   };
+  return recorder;
 }
 
 function endpointOf({ pathname, searchParams }: URL): SeenCall["endpoint"] {

@@ -37,8 +37,10 @@ function decodeUtf8(bytes: Uint8Array, field: string): string {
   }
 }
 
-/** A stranger's field name as it may be repeated in an answer. */
-const printable = (name: string) => (/^[A-Za-z0-9_.-]{1,32}$/.test(name) ? name : "a field");
+const FIELDS = new Set(["name", "id_no", "user_id", "request_id", "order_no"]);
+
+/** A field's name as it may be repeated in answer and log; any other is the client's own text, and may be a value. */
+const printable = (name: string) => (FIELDS.has(name) ? name : "a field");
 
 function malformed(field: string, rule: string, description: string): ServiceError {
   return new ServiceError(ErrorReason.MALFORMED_REQUEST, `malformed form: ${field} (${rule})`, {
