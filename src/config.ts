@@ -5,6 +5,7 @@ import { storeUrlProblem } from "./domain/store-url.ts";
 import { deriveTimings, type TicketTimings, timingProblems } from "./domain/timings.ts";
 import { type Address, createEnvironmentReader, type Environment } from "./lib/environment.ts";
 import { Secret } from "./lib/secret.ts";
+import { readTraces, type TraceSettings } from "./lib/traces-environment.ts";
 
 /** Everything that can be configured (README, "Configuration"); units are in the names. */
 export interface Config {
@@ -30,6 +31,12 @@ export interface Config {
   proxy: { httpsProxy: string; noProxy: string } | undefined;
   logLevel: "trace" | "debug" | "info" | "warn" | "error" | "fatal" | "silent";
   shutdownGraceMs: number;
+  /** How long the doors stay open once the service says that it is not ready. */
+  shutdownDelayMs: number;
+  /** A file, `stderr`, or undefined for no audit trail. */
+  auditLog: string | undefined;
+  /** What the standard variables of OpenTelemetry ask for; undefined when they do not. */
+  traces: TraceSettings | undefined;
 }
 
 /** How much is let through; no rates, no limit. */
@@ -108,10 +115,16 @@ export function readConfig(env: Environment, readFile: (path: string) => string)
     proxy: readProxy(env),
     logLevel: read.choice("LOG_LEVEL", ["info", "trace", "debug", "warn", "error", "fatal", "silent"]),
     shutdownGraceMs: read.durationMs("SHUTDOWN_GRACE", 10_000),
+    shutdownDelayMs: read.durationMs("SHUTDOWN_DELAY", 1_000),
+    auditLog: read.text("AUDIT_LOG"),
+    traces: readTraces(read),
   };
 
   if (read.text("ALLOW_INSECURE") !== "1") {
     problems.push(...openDoors({ ...config, serves: role !== "refresh" }, config.access));
+  }
+  if (config.shutdownDelayMs + 1_000 > config.shutdownGraceMs) {
+    problems.push("SHUTDOWN_DELAY: must leave at least a second of SHUTDOWN_GRACE");
   }
   if (problems.length > 0) throw new ConfigError(problems);
   return config;

@@ -2,9 +2,7 @@ import { readFileSync } from "node:fs";
 import { reloadOnChange } from "./config/reload.ts";
 import { type Config, ConfigError, readConfig } from "./config.ts";
 import { systemClock } from "./lib/clock.ts";
-import { createService } from "./service.ts";
-import { createEvents } from "./telemetry/events.ts";
-import { createLogger } from "./telemetry/logger.ts";
+import { createService, openTelemetry } from "./service.ts";
 
 const readFile = (path: string) => readFileSync(path, "utf8");
 
@@ -25,18 +23,29 @@ async function main(): Promise<void> {
     process.exit(2);
   }
 
-  const events = createEvents(createLogger(config.logLevel));
-  const service = createService(config);
+  const telemetry = openTelemetry(config, { process: true });
+  const { events } = telemetry;
   const fail = (error: unknown) => {
     events.serviceFailed({ error });
     process.exit(1);
   };
   process.on("uncaughtException", fail);
   process.on("unhandledRejection", fail);
-  stopOnSignals(config, events, async () => {
-    await service.stop();
-    await trial?.stop();
-  });
+  process.on("SIGHUP", () => telemetry.reopen());
+  const service = createService(config, { telemetry });
+  stopOnSignals(
+    config,
+    async (signal) => {
+      events.serviceStopping({ signal });
+      service.drain();
+      // Whoever sends calls here needs a moment to see it. Nobody does in the sandbox.
+      if (!trial) await systemClock.sleep(config.shutdownDelayMs);
+      await service.stop();
+      await trial?.stop();
+      await telemetry.flush();
+    },
+    fail,
+  );
   await service.start();
   void reloadOnChange({
     read,
@@ -52,10 +61,11 @@ async function main(): Promise<void> {
 /** How soon the same signal is taken for one: npm hands on what the terminal has already sent to everybody. */
 const SAME_SIGNAL_MS = 500;
 
+/** Stops at the first signal, within SHUTDOWN_GRACE; exits at once at the second. */
 function stopOnSignals(
   { shutdownGraceMs }: Config,
-  events: ReturnType<typeof createEvents>,
-  stop: () => Promise<void>,
+  stop: (signal: NodeJS.Signals) => Promise<void>,
+  fail: (error: unknown) => void,
 ): void {
   let stoppingSince: number | undefined;
   const onSignal = (signal: NodeJS.Signals) => {
@@ -64,15 +74,8 @@ function stopOnSignals(
       return;
     }
     stoppingSince = systemClock.monotonic();
-    events.serviceStopping({ signal });
     void systemClock.sleep(shutdownGraceMs).then(() => process.exit(1));
-    stop().then(
-      () => process.exit(0),
-      (error: unknown) => {
-        events.serviceFailed({ error });
-        process.exit(1);
-      },
-    );
+    stop(signal).then(() => process.exit(0), fail);
   };
   process.on("SIGTERM", onSignal);
   process.on("SIGINT", onSignal);

@@ -13,5 +13,7 @@ export function strictViolations(
   ];
 }
 
-/** A stranger's field name as it may be repeated in an answer. */
-export const printable = (name: string): string => (/^[A-Za-z0-9_.-]{1,32}$/.test(name) ? name : "a field");
+const FIELDS = new Set(["name", "id_no", "user_id", "request_id", "order_no"]);
+
+/** A field's name as it may be repeated in answer and log; any other is the client's own text, and may be a value. */
+export const printable = (name: string): string => (FIELDS.has(name) ? name : "a field");

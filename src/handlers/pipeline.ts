@@ -1,7 +1,7 @@
 import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
 import { ErrorReason, type FieldViolation, invalidRequest, ServiceError } from "../errors.ts";
 import type { Clock } from "../lib/clock.ts";
-import type { Call, Caller, Handler, IncomingCall } from "./call.ts";
+import type { Call, Caller, Facts, Handler, IncomingCall } from "./call.ts";
 import { asServiceError } from "./failure.ts";
 
 /** An RPC and what the pipeline has to know of it. */
@@ -34,7 +34,7 @@ export interface CallFinished {
   durationMs: number;
   /** Undefined for success. */
   error: ServiceError | undefined;
-  facts: Readonly<Record<string, string | number>>;
+  facts: Facts;
 }
 
 export interface PipelineOptions {
@@ -65,7 +65,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 
   return (method) => async (incoming, incomingCall) => {
     const startedAt = clock.monotonic();
-    const facts: Record<string, string | number> = {};
+    const facts: Facts = {};
     let caller: Caller | undefined;
     let error: ServiceError | undefined;
     const limit = AbortSignal.timeout(maxDurationMs);

@@ -31,11 +31,18 @@ export function createEnvironmentReader(env: Environment, readFile: (path: strin
     }
   }
 
-  function parse<T>(name: string, otherwise: T, rule: string, read: (text: string) => T | undefined): T {
+  function parse<T>(
+    name: string,
+    otherwise: T,
+    rule: string,
+    read: (text: string) => T | undefined,
+    quotable = true,
+  ): T {
     const text = raw(name);
     if (text === undefined) return otherwise;
     const value = read(text.trim());
-    if (value === undefined) problems.push(`${name}: ${rule}, not ${JSON.stringify(text)}`);
+    if (value === undefined)
+      problems.push(`${name}: ${rule}${quotable ? `, not ${JSON.stringify(text)}` : ""}`);
     return value ?? otherwise;
   }
 
@@ -101,11 +108,13 @@ export function createEnvironmentReader(env: Environment, readFile: (path: strin
 
     /** An http or https URL without query. */
     baseUrl(name: string, otherwise: string): string {
-      return parse(name, otherwise, "must be an http or https URL without query", (text) => {
+      const read = (text: string) => {
         const url = URL.parse(text);
         const usable = url !== null && /^https?:$/.test(url.protocol) && url.search === "" && url.hash === "";
         return usable ? text.replace(/\/+$/, "") : undefined;
-      });
+      };
+      // Not quoted: there may be a password in it.
+      return parse(name, otherwise, "must be an http or https URL without query", read, false);
     },
 
     /** `caller:token[,caller:token...]`, from the variable or its file. */

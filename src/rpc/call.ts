@@ -13,6 +13,8 @@ export function incomingCall(context: HandlerContext, listener: IncomingCall["li
     // The listener overwrites these headers, so they are its own words and not the client's.
     peer: header("x-peer-address") ?? "",
     certificate: header("x-peer-certificate"),
+    traceparent: header("traceparent"),
+    answerHeader: (name, value) => context.responseHeader.set(name, value),
     language: header("accept-language"),
     signal: translated(context.signal),
   };

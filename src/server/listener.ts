@@ -23,12 +23,18 @@ export interface ListenerOptions extends ClosingOptions {
   tls?: (() => Tls | undefined) | undefined;
   /** Addresses and networks of the proxies whose `x-forwarded-for` is believed. */
   trustedProxies?: readonly string[];
+  events: {
+    /** A request for a route that does not exist. */
+    routeUnknown(refused: { requestId: string }): void;
+  };
   /** What is served. Fresh plugin objects for each listener: the Connect plugin keeps state in its options. */
   plugins: readonly FastifyPluginAsync[];
 }
 
 export interface Listener extends Part {
   start(): Promise<void>;
+  /** Makes clients connect elsewhere from their next call on, and goes on answering; before `stop`. */
+  drain(): void;
   stop(): Promise<void>;
   /** `host:port` with the real port; after `start`. */
   address(): string;
@@ -38,9 +44,12 @@ export interface Listener extends Part {
 
 /** One socket and what it serves. Every listener of the service is one call of this function. */
 export function createListener(options: ListenerOptions): Listener {
-  const { address, plugins, clock } = options;
+  const { address, plugins, clock, events } = options;
   const app = openApp(options);
   const asksForCertificates = options.tls?.()?.clientCa !== undefined;
+  const connections = closePromptly(app, options);
+  keepAlive(app, clock);
+  let draining = false;
 
   app.addHook("onRequest", async (request, reply) => {
     // The doors read these from the headers, whatever the protocol; what a client wrote there is overwritten.
@@ -51,17 +60,21 @@ export function createListener(options: ListenerOptions): Listener {
     const certificate = asksForCertificates ? certificateName(request.raw) : undefined;
     if (certificate !== undefined) headers["x-peer-certificate"] = certificate;
     void reply.header("x-request-id", request.id);
+    if (draining && request.raw.httpVersionMajor === 1) void reply.header("connection", "close");
   });
-  app.setNotFoundHandler((_request, reply) =>
-    reply.code(404).send({ code: "404", msg: "there is no such route", reason: "ROUTE_NOT_FOUND" }),
-  );
-  closePromptly(app, options);
-  keepAlive(app, clock);
+  app.setNotFoundHandler((request, reply) => {
+    events.routeUnknown({ requestId: request.id });
+    return reply.code(404).send({ code: "404", msg: "there is no such route", reason: "ROUTE_NOT_FOUND" });
+  });
   for (const plugin of plugins) void app.register(plugin);
 
   return {
     async start() {
       await app.listen(address);
+    },
+    drain() {
+      draining = true;
+      connections.drain();
     },
     stop: () => app.close(),
     address() {

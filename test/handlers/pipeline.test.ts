@@ -56,6 +56,8 @@ function wrapped(
       credential: undefined,
       certificate: undefined,
       peer: "192.0.2.1",
+      traceparent: undefined,
+      answerHeader: () => undefined,
       language: undefined,
       signal: new AbortController().signal,
       ...changes,
