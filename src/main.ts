@@ -1,7 +1,9 @@
 import { readFileSync } from "node:fs";
+import { reloadOnChange } from "./config/reload.ts";
 import { type Config, ConfigError, readConfig } from "./config.ts";
 import { systemClock } from "./lib/clock.ts";
-import { createService, openTelemetry } from "./service.ts";
+import { openTelemetry } from "./service/open-telemetry.ts";
+import { createService } from "./service.ts";
 
 const readFile = (path: string) => readFileSync(path, "utf8");
 
@@ -11,10 +13,11 @@ async function main(): Promise<void> {
     process.argv[2] === "sandbox"
       ? await (await import("./sandbox/trial.ts")).startTrial(process.env)
       : undefined;
+  const env = { ...process.env, ...trial?.environment };
+  const read = (reader: typeof readFile) => ({ ...readConfig(env, reader), livemode: trial === undefined });
   let config: Config;
   try {
-    const env = trial ? { ...process.env, ...trial.environment } : process.env;
-    config = { ...readConfig(env, readFile), livemode: trial === undefined };
+    config = read(readFile);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     console.error(error.message);
@@ -45,6 +48,14 @@ async function main(): Promise<void> {
     fail,
   );
   await service.start();
+  void reloadOnChange({
+    read,
+    readFile,
+    apply: (changed) => service.reload(changed),
+    clock: systemClock,
+    signal: new AbortController().signal,
+    events,
+  });
   if (trial) console.error(trial.instructions(service.addresses()));
 }
 

@@ -2,39 +2,41 @@ import { hostname } from "node:os";
 import type { DestinationStream } from "pino";
 import { FaceVerificationService } from "../gen/faceverification/v1/face_verification_service_pb.ts";
 import { Health } from "../gen/grpc/health/v1/health_pb.ts";
+import openApi from "../gen/openapi.json" with { type: "json" };
 import type { Config } from "./config.ts";
 import { createOrders } from "./domain/order.ts";
-import { SERVICE_VERSION } from "./domain/version.ts";
-import { STATUS } from "./form/errors.ts";
+import { createPseudonym } from "./domain/pseudonym.ts";
 import { createFormRoutes } from "./form/routes.ts";
-import { createAuthorise } from "./handlers/authorise.ts";
+import { createAccess } from "./handlers/access.ts";
 import { createMethods } from "./handlers/methods.ts";
 import { createPipeline } from "./handlers/pipeline.ts";
 import { traced } from "./handlers/traced.ts";
 import { createValidate } from "./handlers/validate.ts";
+import { createMemoryLaunchStore } from "./launches/memory-store.ts";
 import { randomBase62 } from "./lib/base62.ts";
 import { type Clock, systemClock } from "./lib/clock.ts";
 import { createLifecycle, type Part, together } from "./lib/lifecycle.ts";
-import { CODES } from "./rpc/errors.ts";
+import type { Secret } from "./lib/secret.ts";
+import { createLimits } from "./limits/limits.ts";
+import { createLoad } from "./limits/load.ts";
 import { createHealth } from "./rpc/health.ts";
 import { connectPlugin } from "./rpc/plugin.ts";
 import { createReflection } from "./rpc/reflection.ts";
 import { createRoutes } from "./rpc/routes.ts";
+import { createDocument } from "./server/document.ts";
 import { createListener } from "./server/listener.ts";
 import { createMetricsRoute } from "./server/metrics.ts";
 import { createProbes } from "./server/probes.ts";
+import { openTelemetry } from "./service/open-telemetry.ts";
+import { openVendor } from "./service/vendor.ts";
 import { createNonce } from "./signing/nonce.ts";
 import { createSigner } from "./signing/signer.ts";
 import { observeStore } from "./telemetry/store-observer.ts";
-import { createTelemetry, type Telemetry, type TelemetryOptions } from "./telemetry/telemetry.ts";
+import type { Telemetry } from "./telemetry/telemetry.ts";
 import { ticketSnapshot } from "./telemetry/ticket-snapshot.ts";
-import { createUpstreamObserver } from "./telemetry/upstream-observer.ts";
 import { createCoordinator } from "./tickets/coordinator.ts";
 import { openStore } from "./tickets/open-store.ts";
 import { createSealer } from "./tickets/sealer.ts";
-import { createUpstreamClient } from "./upstream/client.ts";
-import { createDispatcher } from "./upstream/dispatcher.ts";
-import { createTransport } from "./upstream/transport.ts";
 
 /** What a test may replace; everything else it wants different is configuration. */
 export interface Overrides {
@@ -48,40 +50,28 @@ export interface Service extends Required<Part> {
   /** `host:port` of the listeners that are open, with their real ports; after `start`. */
   addresses(): { http?: string; grpc?: string; admin: string };
   readiness(): { ready: boolean; reason: string };
+  /** Takes up certificates, tokens and keys of a configuration that was read again; the rest stays as it was. */
+  reload(config: Config): void;
   /** Says that it is not ready any more, so that no new work is sent here, and goes on serving until `stop`. */
   drain(): void;
 }
 
 /** Largest form, bytes. */
 const FORM_BODY_LIMIT = 64 * 1024;
-/** Time for one call to the vendor on behalf of a request, and for a whole request, milliseconds. */
-const CALL_TIMEOUT_MS = 8_000;
+/** Time for a whole request, milliseconds. */
 const REQUEST_TIMEOUT_MS = 15_000;
-
-/** Log, metrics, traces and audit trail as configured. */
-export function openTelemetry(config: Config, options: Partial<TelemetryOptions> = {}): Telemetry {
-  const statuses = { http: STATUS, grpc: CODES };
-  return createTelemetry(config, { version: SERVICE_VERSION, clock: systemClock, statuses, ...options });
-}
 
 /** The whole service. Reads from top to bottom as its architecture: this is the only place where rooms meet. */
 export function createService(config: Config, overrides: Overrides = {}): Service {
   const { clock = systemClock, logSink, telemetry = openTelemetry(config, { clock, logSink }) } = overrides;
-  const { appId, secrets, livemode, licence, timings, tls, role } = config;
+  const { appId, secrets, livemode, licence, timings, limits, role } = config;
+  let { access } = config;
+  const [secret] = secrets as readonly [Secret, ...Secret[]];
   const { events, metrics, tracer } = telemetry;
 
   // The vendor.
-  const dispatcher = createDispatcher({ connections: 64, proxy: config.proxy });
-  const upstream = createUpstreamClient({
-    appId,
-    edition: config.edition,
-    tokenParam: config.tokenParam,
-    transport: createTransport({ baseUrl: config.baseUrl, dispatcher }),
-    observe: createUpstreamObserver({ tracer, clock, events }),
-    tokenTimeoutMs: timings.tokenTimeoutMs,
-    signTimeoutMs: timings.signTimeoutMs,
-    callTimeoutMs: CALL_TIMEOUT_MS,
-  });
+  const vendor = openVendor(config, telemetry, clock);
+  const { upstream } = vendor;
 
   // The river of tickets: coordinator to store to reader.
   const opened = openStore(config.storeUrl, { clock, appId, baseUrl: config.baseUrl, timings });
@@ -102,14 +92,22 @@ export function createService(config: Config, overrides: Overrides = {}): Servic
   metrics.tickets.observe(() => ticketSnapshot(tickets));
 
   // The river of requests: doors to pipeline to handlers to vendor.
-  const checked = createPipeline({
-    authorise: createAuthorise({ tokens: { public: config.httpTokens, internal: config.grpcTokens } }),
+  const limited = createLimits({
+    ...limits,
+    prefix: `faceid:{${appId}}:limit`,
+    shared: undefined,
+    secret,
+  });
+  const pipeline = createPipeline({
+    load: createLoad({ mostInFlight: limits.inFlight, clock }),
+    authorise: createAccess(() => access, { clock, events }),
+    limit: (call, caller) => limited.call(call, caller),
     validate: createValidate([FaceVerificationService.method.getFaceParams.input]),
     maxDurationMs: REQUEST_TIMEOUT_MS,
     clock,
     events,
   });
-  const methods = createMethods(traced(checked, tracer), {
+  const methods = createMethods(traced(pipeline, tracer), {
     appId,
     licence,
     livemode,
@@ -118,6 +116,9 @@ export function createService(config: Config, overrides: Overrides = {}): Servic
     createNonce,
     tickets,
     upstream,
+    admit: (person) => limited.launch(person),
+    store: createMemoryLaunchStore(clock),
+    pseudonym: createPseudonym(secret, "launches"),
     clock,
   });
 
@@ -148,10 +149,12 @@ export function createService(config: Config, overrides: Overrides = {}): Servic
   const http = createListener({
     address: config.http,
     cleartext: "http1",
-    tls: tls && { ...tls, clientCa: undefined },
+    tls: () => access.tls && { ...access.tls, clientCa: undefined },
+    trustedProxies: access.trustedProxies,
     plugins: [
-      createFormRoutes({ methods, bodyLimit: FORM_BODY_LIMIT, events }),
+      createFormRoutes({ methods, bodyLimit: FORM_BODY_LIMIT, strict: access.formStrict, events }),
       connectPlugin([createRoutes(methods, "public")], drainMs, { events }),
+      createDocument("/openapi.json", openApi),
     ],
     closing: new AbortController(),
     ...common,
@@ -159,7 +162,7 @@ export function createService(config: Config, overrides: Overrides = {}): Servic
   const grpc = createListener({
     address: config.grpc,
     cleartext: "h2c",
-    tls,
+    tls: () => access.tls,
     plugins: [connectPlugin(grpcRoutes, drainMs, { events })],
     closing: grpcClosing,
     ...common,
@@ -169,7 +172,7 @@ export function createService(config: Config, overrides: Overrides = {}): Servic
   const lifecycle = createLifecycle([
     telemetry,
     admin,
-    { stop: () => dispatcher.close() },
+    { stop: () => vendor.close() },
     { start: () => store.open(), stop: () => store.close() },
     coordinator,
     together(doors),
@@ -193,6 +196,10 @@ export function createService(config: Config, overrides: Overrides = {}): Servic
       admin: admin.address(),
     }),
     readiness,
+    reload(next) {
+      ({ access } = next);
+      for (const door of doors) door.secure();
+    },
   };
   return service;
 }

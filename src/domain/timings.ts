@@ -38,7 +38,8 @@ const SLACK_MS = 30 * MINUTE;
 /** All timings from the two that are configured. At the vendor's minute of overlap they are those of ticket-cache.md 2.5. */
 export function deriveTimings(given: { refreshIntervalMs: number; tokenOverlapMs: number }): TicketTimings {
   const { refreshIntervalMs, tokenOverlapMs: overlapMs } = given;
-  const scaled = (msAtOneMinute: number) => (msAtOneMinute * overlapMs) / MINUTE;
+  // Whole milliseconds: they end up in the stored state, which takes nothing else.
+  const scaled = (msAtOneMinute: number) => Math.round((msAtOneMinute * overlapMs) / MINUTE);
   return {
     refreshIntervalMs,
     overlapMs,

@@ -1,3 +1,5 @@
+import type { AppSignature } from "./app-signature.ts";
+
 /** Who calls, as the pipeline has found out. */
 export interface Caller {
   /** For logs and limits: a configured caller's name, or what kind of stranger it is. */
@@ -20,6 +22,10 @@ export interface IncomingCall {
   requestId: string;
   /** The bearer token that was presented. */
   credential: string | undefined;
+  /** The name in the client certificate, which the listener has checked; undefined where it asks for none. */
+  certificate: string | undefined;
+  /** The app's signature over the request, on the form door. */
+  appSignature?: AppSignature | undefined;
   /** The peer's address. */
   peer: string;
   /** W3C Trace Context of the caller, if it sent any. */

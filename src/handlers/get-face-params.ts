@@ -27,6 +27,8 @@ export interface GetFaceParamsOptions {
   createNonce: () => string;
   tickets: TicketReader;
   upstream: Pick<UpstreamClient, "upload" | "fetchNonceTicket">;
+  /** Counts a launch of the person with this pseudonym; throws ServiceError when there were too many. */
+  admit: (person: string) => Promise<void>;
   clock: Clock;
 }
 
@@ -39,7 +41,7 @@ const NONCE_SPACING_MS = 2_050;
 export function createGetFaceParams(
   options: GetFaceParamsOptions,
 ): Handler<GetFaceParamsRequest, GetFaceParamsResponse> {
-  const { appId, licence, livemode, orders, signer, createNonce, tickets, upstream, clock } = options;
+  const { appId, licence, livemode, orders, signer, createNonce, tickets, upstream, admit, clock } = options;
 
   function uploadIdentity(
     { orderNo: given, ...person }: Person,
@@ -82,8 +84,9 @@ export function createGetFaceParams(
 
   return async (request, call) => {
     const person = personOf(request);
-    call.note({ person: orders.userIdOf(person.idNo) });
-    const userId = request.userId || orders.userIdOf(person.idNo);
+    const pseudonym = orders.userIdOf(person.idNo);
+    await admit(pseudonym);
+    const userId = request.userId || pseudonym;
     const [{ orderNo, ...face }, ticket] = await bothOrNeither(
       call.signal,
       (signal) => uploadIdentity(person, userId, call, signal),

@@ -38,8 +38,12 @@ export interface CallFinished {
 }
 
 export interface PipelineOptions {
+  /** Whether there is room for one more call; whoever is taken in leaves again. */
+  load: { enter(): boolean; leave(): void };
   /** Finds out who calls; throws ServiceError for those who may not. */
   authorise: (call: IncomingCall) => Promise<Caller> | Caller;
+  /** Throws ServiceError for those who call too often. */
+  limit: (call: IncomingCall, caller: Caller) => Promise<void>;
   /** The rules written in the proto. */
   validate: <D extends DescMessage>(desc: D, request: MessageShape<D>) => FieldViolation[];
   /** Time for a call, also when the caller gives none or a longer one, milliseconds. */
@@ -52,9 +56,12 @@ export type Pipeline = <Input extends DescMessage, Output extends DescMessage>(
   method: Method<Input, Output>,
 ) => Wrapped<Input, Output>;
 
-/** What holds for every call by whichever door, once: observe, authorise, validate, a time limit, errors in our words. */
+/** When to come back to a service that has too much to do, milliseconds. */
+const BUSY_MS = 1_000;
+
+/** What holds for every call by whichever door, once: observe, shed, authorise, limit, validate, a time limit, errors in our words. */
 export function createPipeline(options: PipelineOptions): Pipeline {
-  const { authorise, validate, maxDurationMs, clock, events } = options;
+  const { load, authorise, limit: limited, validate, maxDurationMs, clock, events } = options;
 
   return (method) => async (incoming, incomingCall) => {
     const startedAt = clock.monotonic();
@@ -63,9 +70,14 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     let error: ServiceError | undefined;
     const limit = AbortSignal.timeout(maxDurationMs);
     const signal = AbortSignal.any([incomingCall.signal, limit]);
+    const admitted = load.enter();
     try {
+      if (!admitted) {
+        throw new ServiceError(ErrorReason.OVERLOADED, "too many calls at once", { retryAfterMs: BUSY_MS });
+      }
       signal.throwIfAborted();
       caller = await authorise(incomingCall);
+      await limited(incomingCall, caller);
       const request = method.normalise?.(incoming) ?? incoming;
       const violations = [
         ...validate(method.input, request),
@@ -86,6 +98,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
         : asServiceError(thrown);
       throw error;
     } finally {
+      if (admitted) load.leave();
       const { door, requestId, peer } = incomingCall;
       const durationMs = clock.monotonic() - startedAt;
       events.callFinished({

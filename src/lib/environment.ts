@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import { Secret } from "./secret.ts";
 
 /** Environment variables as given; an empty one counts as not set. */
@@ -75,6 +76,26 @@ export function createEnvironmentReader(env: Environment, readFile: (path: strin
       });
     },
 
+    /** A whole number of at least 1. */
+    count(name: string, otherwise: number): number {
+      return parse(name, otherwise, "must be a whole number above 0", (text) =>
+        /^[1-9]\d{0,8}$/.test(text) ? Number(text) : undefined,
+      );
+    },
+
+    /** Read by a function of the caller's, which returns undefined for what it cannot read. */
+    parsed<T>(name: string, otherwise: T, rule: string, reader: (text: string) => T | undefined): T {
+      return parse(name, otherwise, rule, reader);
+    },
+
+    /** IP addresses and networks such as `10.0.0.0/8`, separated by commas. */
+    networks(name: string): readonly string[] {
+      return parse<readonly string[]>(name, [], "must be IP addresses or networks", (text) => {
+        const networks = text.split(",").map((network) => network.trim());
+        return networks.every(isNetwork) ? networks : undefined;
+      });
+    },
+
     /** `host:port` or `[IPv6]:port`; port 0 picks one. */
     address(name: string, otherwise: Address): Address {
       return parse(name, otherwise, "must be host:port", (text) => {
@@ -110,6 +131,14 @@ export function createEnvironmentReader(env: Environment, readFile: (path: strin
       return tokens;
     },
   };
+}
+
+function isNetwork(text: string): boolean {
+  const [address = "", bits, ...more] = text.split("/");
+  const width = isIP(address) === 4 ? 32 : isIP(address) === 6 ? 128 : -1;
+  return (
+    more.length === 0 && (bits === undefined ? width > 0 : /^\d{1,3}$/.test(bits) && Number(bits) <= width)
+  );
 }
 
 /** Whether only this machine can reach the host. */

@@ -1,4 +1,5 @@
 import type { Logger } from "pino";
+import type { UpstreamEndpoint } from "../errors.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Audit } from "./audit.ts";
 import { callEvents, type Statuses } from "./call-events.ts";
@@ -64,6 +65,38 @@ export function createEvents(options: EventsOptions) {
       logger.error(
         { event: "audit_reopen_failed", ...brief(error) },
         "the audit trail stays in its old file",
+      );
+    },
+
+    configReloaded() {
+      logger.info({ event: "config_reloaded" }, "files have changed and are in use");
+    },
+
+    configRejected({ error }: { error: unknown }) {
+      const problems = (error as { problems?: readonly string[] }).problems ?? [];
+      logger.error(
+        { event: "config_rejected", problems, ...brief(error) },
+        "files have changed and cannot be used; what was before stays in force",
+      );
+    },
+
+    wouldBeRefused({ door, rule, requestId }: { door: string; rule: string; requestId: string }) {
+      logger.info(
+        { event: "would_be_refused", request_id: requestId, door, rule },
+        "let in, and only observed",
+      );
+    },
+
+    circuitChanged({ endpoint, open }: { endpoint: UpstreamEndpoint; open: boolean }) {
+      const line = { event: "circuit_changed", endpoint, open };
+      if (open) logger.error(line, "the vendor fails too often and is left alone");
+      else logger.info(line, "the vendor answers again");
+    },
+
+    launchStoreFailed({ error }: { error: unknown }) {
+      logger.warn(
+        { event: "launch_store_failed", ...brief(error) },
+        "repeats are known to this process only",
       );
     },
   };

@@ -14,8 +14,9 @@ const ONLY: Readonly<Record<string, readonly string[]>> = {
 };
 /** Rooms that may know another room's shape. */
 const AS_TYPES: Readonly<Record<string, readonly string[]>> = {
-  handlers: ["signing", "upstream", "tickets", "telemetry"],
+  handlers: ["signing", "upstream", "tickets", "telemetry", "launches"],
   rpc: ["handlers"],
+  limits: ["handlers"],
   form: ["handlers"],
   telemetry: ["handlers", "tickets", "upstream"],
   config: ["handlers", "upstream", "tickets"],
