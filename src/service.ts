@@ -92,12 +92,7 @@ export function createService(config: Config, overrides: Overrides = {}): Servic
   metrics.tickets.observe(() => ticketSnapshot(tickets));
 
   // The river of requests: doors to pipeline to handlers to vendor.
-  const limited = createLimits({
-    ...limits,
-    prefix: `faceid:{${appId}}:limit`,
-    shared: undefined,
-    secret,
-  });
+  const limited = createLimits({ ...limits, prefix: `faceid:{${appId}}:limit`, shared: undefined, secret });
   const pipeline = createPipeline({
     load: createLoad({ mostInFlight: limits.inFlight, clock }),
     authorise: createAccess(() => access, { clock, events }),
@@ -143,7 +138,6 @@ export function createService(config: Config, overrides: Overrides = {}): Servic
     address: config.admin,
     cleartext: "http1",
     plugins: [createProbes({ readiness }), createMetricsRoute(metrics)],
-    closing: new AbortController(),
     ...common,
   });
   const http = createListener({
@@ -156,7 +150,6 @@ export function createService(config: Config, overrides: Overrides = {}): Servic
       connectPlugin([createRoutes(methods, "public")], drainMs, { events }),
       createDocument("/openapi.json", openApi),
     ],
-    closing: new AbortController(),
     ...common,
   });
   const grpc = createListener({

@@ -81,6 +81,7 @@ export function createEvents(options: EventsOptions) {
     },
 
     wouldBeRefused({ door, rule, requestId }: { door: string; rule: string; requestId: string }) {
+      metrics.wouldBeRefused.inc({ door, rule });
       logger.info(
         { event: "would_be_refused", request_id: requestId, door, rule },
         "let in, and only observed",
@@ -88,12 +89,14 @@ export function createEvents(options: EventsOptions) {
     },
 
     circuitChanged({ endpoint, open }: { endpoint: UpstreamEndpoint; open: boolean }) {
+      metrics.circuitOpen.set({ endpoint }, Number(open));
       const line = { event: "circuit_changed", endpoint, open };
       if (open) logger.error(line, "the vendor fails too often and is left alone");
       else logger.info(line, "the vendor answers again");
     },
 
     launchStoreFailed({ error }: { error: unknown }) {
+      metrics.launchStoreFailures.inc();
       logger.warn(
         { event: "launch_store_failed", ...brief(error) },
         "repeats are known to this process only",

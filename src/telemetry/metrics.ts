@@ -92,6 +92,23 @@ export function createMetrics({ appId, build, process: watchProcess }: MetricsOp
       labelNames: ["endpoint"],
       registers,
     }),
+    circuitOpen: new Gauge({
+      name: "faceid_upstream_circuit_open",
+      help: "1 while an endpoint of the vendor is left alone after too many failures.",
+      labelNames: ["endpoint"],
+      registers,
+    }),
+    wouldBeRefused: new Counter({
+      name: "faceid_would_be_refused_total",
+      help: "Requests let in that will be refused once the rule is enforced.",
+      labelNames: ["door", "rule"],
+      registers,
+    }),
+    launchStoreFailures: new Counter({
+      name: "faceid_launch_store_failures_total",
+      help: "Times that repeats were known to this process only.",
+      registers,
+    }),
     auditFailures: new Counter({
       name: "faceid_audit_failures_total",
       help: "Lines of the audit trail that could not be written.",

@@ -81,7 +81,7 @@ describe("real answers are as documented", () => {
         encoding: "json",
         message: JSON.stringify({ orderNo }),
       });
-      const response = await fetch(`${harness.http}${SERVICE}/GetResult?${query}`);
+      const response = await fetch(`${harness.http}${SERVICE}/GetResult?${query.toString()}`);
       const got: Answer = {
         status: response.status,
         headers: response.headers,
@@ -122,7 +122,7 @@ describe("real answers are as documented", () => {
 test("only GetResult, which has no side effects, can be had by GET", async () => {
   const query = new URLSearchParams({ connect: "v1", encoding: "json", message: JSON.stringify(message) });
   const before = harness.wire.calls.length;
-  const response = await fetch(`${harness.http}${SERVICE}/GetFaceParams?${query}`);
+  const response = await fetch(`${harness.http}${SERVICE}/GetFaceParams?${query.toString()}`);
   expect(response.status).toBe(405);
   expect(harness.wire.calls.length).toBe(before);
 });
