@@ -2,8 +2,7 @@ import { readFileSync } from "node:fs";
 import { reloadOnChange } from "./config/reload.ts";
 import { type Config, ConfigError, readConfig } from "./config.ts";
 import { systemClock } from "./lib/clock.ts";
-import { openTelemetry } from "./service/open-telemetry.ts";
-import { createService } from "./service.ts";
+import { createService, openTelemetry } from "./service.ts";
 
 const readFile = (path: string) => readFileSync(path, "utf8");
 

@@ -1,15 +1,17 @@
 import { hostname } from "node:os";
 import type { DestinationStream } from "pino";
 import { FaceVerificationService } from "../gen/faceverification/v1/face_verification_service_pb.ts";
-import { Health } from "../gen/grpc/health/v1/health_pb.ts";
-import openApi from "../gen/openapi.json" with { type: "json" };
 import type { Config } from "./config.ts";
 import { createOrders } from "./domain/order.ts";
 import { createPseudonym } from "./domain/pseudonym.ts";
-import { createFormRoutes } from "./form/routes.ts";
+import { SERVICE_VERSION } from "./domain/version.ts";
+import { createDoors } from "./doors.ts";
+import { STATUS } from "./form/errors.ts";
 import { createAccess } from "./handlers/access.ts";
+import type { Caller, IncomingCall } from "./handlers/call.ts";
 import { createMethods } from "./handlers/methods.ts";
 import { createPipeline } from "./handlers/pipeline.ts";
+import { createTicketAdmin } from "./handlers/ticket-admin.ts";
 import { traced } from "./handlers/traced.ts";
 import { createValidate } from "./handlers/validate.ts";
 import { createMemoryLaunchStore } from "./launches/memory-store.ts";
@@ -19,24 +21,19 @@ import { createLifecycle, type Part, together } from "./lib/lifecycle.ts";
 import type { Secret } from "./lib/secret.ts";
 import { createLimits } from "./limits/limits.ts";
 import { createLoad } from "./limits/load.ts";
-import { createHealth } from "./rpc/health.ts";
-import { connectPlugin } from "./rpc/plugin.ts";
-import { createReflection } from "./rpc/reflection.ts";
-import { createRoutes } from "./rpc/routes.ts";
-import { createDocument } from "./server/document.ts";
-import { createListener } from "./server/listener.ts";
-import { createMetricsRoute } from "./server/metrics.ts";
-import { createProbes } from "./server/probes.ts";
-import { openTelemetry } from "./service/open-telemetry.ts";
-import { openVendor } from "./service/vendor.ts";
+import { CODES } from "./rpc/errors.ts";
 import { createNonce } from "./signing/nonce.ts";
 import { createSigner } from "./signing/signer.ts";
 import { observeStore } from "./telemetry/store-observer.ts";
-import type { Telemetry } from "./telemetry/telemetry.ts";
-import { ticketSnapshot } from "./telemetry/ticket-snapshot.ts";
+import { createTelemetry, type Telemetry, type TelemetryOptions } from "./telemetry/telemetry.ts";
+import { createUpstreamObserver } from "./telemetry/upstream-observer.ts";
 import { createCoordinator } from "./tickets/coordinator.ts";
 import { openStore } from "./tickets/open-store.ts";
 import { createSealer } from "./tickets/sealer.ts";
+import { createUpstreamClient } from "./upstream/client.ts";
+import { createDispatcher } from "./upstream/dispatcher.ts";
+import { guarded } from "./upstream/guard.ts";
+import { createTransport } from "./upstream/transport.ts";
 
 /** What a test may replace; everything else it wants different is configuration. */
 export interface Overrides {
@@ -50,28 +47,48 @@ export interface Service extends Required<Part> {
   /** `host:port` of the listeners that are open, with their real ports; after `start`. */
   addresses(): { http?: string; grpc?: string; admin: string };
   readiness(): { ready: boolean; reason: string };
-  /** Takes up certificates, tokens and keys of a configuration that was read again; the rest stays as it was. */
-  reload(config: Config): void;
   /** Says that it is not ready any more, so that no new work is sent here, and goes on serving until `stop`. */
   drain(): void;
+  /** Takes up certificates, tokens and keys of a configuration that was read again; the rest stays as it was. */
+  reload(config: Config): void;
 }
 
-/** Largest form, bytes. */
-const FORM_BODY_LIMIT = 64 * 1024;
-/** Time for a whole request, milliseconds. */
+/** Connections kept to the vendor at most. */
+const CONNECTIONS = 64;
+/** Time for one call to the vendor on behalf of a request, for a whole request, and for an operator's, milliseconds. */
+const CALL_TIMEOUT_MS = 8_000;
 const REQUEST_TIMEOUT_MS = 15_000;
+const OPERATOR_TIMEOUT_MS = 60_000;
+/** Most calls of operators at once, who are not kept out by the load of the others. */
+const OPERATORS = 20;
 
-/** The whole service. Reads from top to bottom as its architecture: this is the only place where rooms meet. */
+/** Log, metrics, traces and audit trail as configured. */
+export function openTelemetry(config: Config, options: Partial<TelemetryOptions> = {}): Telemetry {
+  const statuses = { http: STATUS, grpc: CODES };
+  return createTelemetry(config, { version: SERVICE_VERSION, clock: systemClock, statuses, ...options });
+}
+
+/** The whole service. Reads from top to bottom as its architecture: with `doors.ts` the only place where rooms meet. */
 export function createService(config: Config, overrides: Overrides = {}): Service {
   const { clock = systemClock, logSink, telemetry = openTelemetry(config, { clock, logSink }) } = overrides;
   const { appId, secrets, livemode, licence, timings, limits, role } = config;
-  let { access } = config;
   const [secret] = secrets as readonly [Secret, ...Secret[]];
   const { events, metrics, tracer } = telemetry;
+  let { access } = config;
 
   // The vendor.
-  const vendor = openVendor(config, telemetry, clock);
-  const { upstream } = vendor;
+  const dispatcher = createDispatcher({ connections: CONNECTIONS, proxy: config.proxy });
+  const client = createUpstreamClient({
+    appId,
+    edition: config.edition,
+    tokenParam: config.tokenParam,
+    transport: createTransport({ baseUrl: config.baseUrl, dispatcher }),
+    observe: createUpstreamObserver({ tracer, clock, events }),
+    tokenTimeoutMs: timings.tokenTimeoutMs,
+    signTimeoutMs: timings.signTimeoutMs,
+    callTimeoutMs: CALL_TIMEOUT_MS,
+  });
+  const upstream = guarded(client, { mostAtOnce: CONNECTIONS * 3, events });
 
   // The river of tickets: coordinator to store to reader.
   const opened = openStore(config.storeUrl, { clock, appId, baseUrl: config.baseUrl, timings });
@@ -88,20 +105,20 @@ export function createService(config: Config, overrides: Overrides = {}): Servic
     refreshes: role !== "serve",
     events,
   });
-  const { tickets } = coordinator;
-  metrics.tickets.observe(() => ticketSnapshot(tickets));
+  const { tickets, operator } = coordinator;
+  metrics.tickets.observe(() => operator.status());
 
   // The river of requests: doors to pipeline to handlers to vendor.
   const limited = createLimits({ ...limits, prefix: `faceid:{${appId}}:limit`, shared: undefined, secret });
-  const pipeline = createPipeline({
-    load: createLoad({ mostInFlight: limits.inFlight, clock }),
+  const everyCall = {
     authorise: createAccess(() => access, { clock, events }),
-    limit: (call, caller) => limited.call(call, caller),
+    limit: (call: IncomingCall, caller: Caller) => limited.call(call, caller),
     validate: createValidate([FaceVerificationService.method.getFaceParams.input]),
-    maxDurationMs: REQUEST_TIMEOUT_MS,
     clock,
     events,
-  });
+  };
+  const load = createLoad({ mostInFlight: limits.inFlight, clock });
+  const pipeline = createPipeline({ ...everyCall, load, maxDurationMs: REQUEST_TIMEOUT_MS });
   const methods = createMethods(traced(pipeline, tracer), {
     appId,
     licence,
@@ -116,56 +133,31 @@ export function createService(config: Config, overrides: Overrides = {}): Servic
     pseudonym: createPseudonym(secret, "launches"),
     clock,
   });
+  const operators = createPipeline({
+    ...everyCall,
+    load: createLoad({ mostInFlight: OPERATORS, clock }),
+    maxDurationMs: OPERATOR_TIMEOUT_MS,
+  });
+  const ticketAdmin = createTicketAdmin(traced(operators, tracer), { operator, role });
 
   // The doors.
   let draining = false;
   const readiness = () => (draining ? { ready: false, reason: "shutting down" } : tickets.readiness());
-  const drainMs = Math.max(1_000, config.shutdownGraceMs - config.shutdownDelayMs - 2_000);
-  const common = { drainMs, clock, events };
-  const grpcClosing = new AbortController();
-  const grpcRoutes = [
-    createRoutes(methods, "internal"),
-    createReflection([FaceVerificationService, Health]),
-    createHealth({
-      services: [FaceVerificationService.typeName],
-      ready: () => readiness().ready,
-      closing: grpcClosing.signal,
-      clock,
-    }),
-  ];
-
-  const admin = createListener({
-    address: config.admin,
-    cleartext: "http1",
-    plugins: [createProbes({ readiness }), createMetricsRoute(metrics)],
-    ...common,
-  });
-  const http = createListener({
-    address: config.http,
-    cleartext: "http1",
-    tls: () => access.tls && { ...access.tls, clientCa: undefined },
-    trustedProxies: access.trustedProxies,
-    plugins: [
-      createFormRoutes({ methods, bodyLimit: FORM_BODY_LIMIT, strict: access.formStrict, events }),
-      connectPlugin([createRoutes(methods, "public")], drainMs, { events }),
-      createDocument("/openapi.json", openApi),
-    ],
-    ...common,
-  });
-  const grpc = createListener({
-    address: config.grpc,
-    cleartext: "h2c",
-    tls: () => access.tls,
-    plugins: [connectPlugin(grpcRoutes, drainMs, { events })],
-    closing: grpcClosing,
-    ...common,
+  const { admin, http, grpc } = createDoors({
+    config,
+    access: () => access,
+    methods,
+    ticketAdmin,
+    readiness,
+    telemetry,
+    clock,
   });
   const doors = role === "refresh" ? [] : [grpc, http];
 
   const lifecycle = createLifecycle([
     telemetry,
     admin,
-    { stop: () => vendor.close() },
+    { stop: () => dispatcher.close() },
     { start: () => store.open(), stop: () => store.close() },
     coordinator,
     together(doors),

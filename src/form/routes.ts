@@ -159,7 +159,7 @@ function incomingCall(
       gone.abort(new ServiceError(ErrorReason.CANCELLED, "the caller went away"));
     }
   });
-  const signature = firstOf(request.headers["x-signature"]);
+  const signature = single(request.headers["x-signature"]);
   return {
     door: "form",
     listener: "public",
@@ -169,14 +169,15 @@ function incomingCall(
     certificate: undefined,
     appSignature: signature === undefined ? undefined : { header: signature, path, body },
     peer: request.ip,
-    traceparent: firstOf(request.headers["traceparent"]),
+    traceparent: single(request.headers["traceparent"]),
     answerHeader: (name, value) => void reply.header(name, value),
     language: request.headers["accept-language"],
     signal: gone.signal,
   };
 }
 
-const firstOf = (header: string | string[] | undefined) => (Array.isArray(header) ? header[0] : header);
+/** A header that may be given once only. */
+const single = (header: string | string[] | undefined) => (typeof header === "string" ? header : undefined);
 
 /** The demo's users read Chinese; others say so. */
 const language = (request: FastifyRequest) => languageOf(request.headers["accept-language"], "zh");

@@ -1,5 +1,4 @@
 import type { FieldViolation } from "../errors.ts";
-import { FACE_PARAMS_FIELDS, RESULT_FIELDS } from "./fields.ts";
 
 /** What a strict form door refuses: fields that the route does not have, and anything in the URL, which ends up in logs. */
 export function strictViolations(
@@ -14,7 +13,7 @@ export function strictViolations(
   ];
 }
 
-const FIELDS: ReadonlySet<string> = new Set([...FACE_PARAMS_FIELDS, ...RESULT_FIELDS]);
+const FIELDS = new Set(["name", "id_no", "user_id", "request_id", "order_no"]);
 
 /** A field's name as it may be repeated in answer and log; any other is the client's own text, and may be a value. */
 export const printable = (name: string): string => (FIELDS.has(name) ? name : "a field");

@@ -59,6 +59,9 @@ export interface Facts {
   verdict_reason?: string;
   /** Why there are no files, in our own words. */
   media_error?: string;
+  /** Generations before and after a refresh that an operator forced. */
+  previous?: number;
+  generation?: number;
   /** How long the launch parameters are certain to work. */
   launch_within_ms?: number;
 }

@@ -12,9 +12,9 @@ export function incomingCall(context: HandlerContext, listener: IncomingCall["li
     credential: /^bearer +(\S+)$/i.exec(header("authorization") ?? "")?.[1],
     // The listener overwrites these headers, so they are its own words and not the client's.
     peer: header("x-peer-address") ?? "",
+    certificate: header("x-peer-certificate"),
     traceparent: header("traceparent"),
     answerHeader: (name, value) => context.responseHeader.set(name, value),
-    certificate: header("x-peer-certificate"),
     language: header("accept-language"),
     signal: translated(context.signal),
   };

@@ -44,10 +44,11 @@ export interface Listener extends Part {
 
 /** One socket and what it serves. Every listener of the service is one call of this function. */
 export function createListener(options: ListenerOptions): Listener {
-  const { address, plugins, events, clock } = options;
+  const { address, plugins, clock, events } = options;
   const app = openApp(options);
-  const connections = closePromptly(app, options);
   const asksForCertificates = options.tls?.()?.clientCa !== undefined;
+  const connections = closePromptly(app, options);
+  keepAlive(app, clock);
   let draining = false;
 
   app.addHook("onRequest", async (request, reply) => {
@@ -65,7 +66,6 @@ export function createListener(options: ListenerOptions): Listener {
     events.routeUnknown({ requestId: request.id });
     return reply.code(404).send({ code: "404", msg: "there is no such route", reason: "ROUTE_NOT_FOUND" });
   });
-  keepAlive(app, clock);
   for (const plugin of plugins) void app.register(plugin);
 
   return {

@@ -104,6 +104,8 @@ export function callEvents(options: EventsOptions) {
         verdict_reason: reason,
         media_error: facts.media_error,
         launch_within_ms: launchWithinMs,
+        previous: facts.previous,
+        generation: facts.generation,
         ...(error && { ...violated(error), error: error.message, ...causeOf(error) }),
       };
       if (error) logger.warn(line, "call failed");

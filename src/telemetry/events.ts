@@ -73,6 +73,7 @@ export function createEvents(options: EventsOptions) {
     },
 
     configRejected({ error }: { error: unknown }) {
+      metrics.configRejected.inc();
       const problems = (error as { problems?: readonly string[] }).problems ?? [];
       logger.error(
         { event: "config_rejected", problems, ...brief(error) },

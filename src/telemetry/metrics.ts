@@ -92,21 +92,26 @@ export function createMetrics({ appId, build, process: watchProcess }: MetricsOp
       labelNames: ["endpoint"],
       registers,
     }),
-    circuitOpen: new Gauge({
-      name: "faceid_upstream_circuit_open",
-      help: "1 while an endpoint of the vendor is left alone after too many failures.",
-      labelNames: ["endpoint"],
-      registers,
-    }),
     wouldBeRefused: new Counter({
       name: "faceid_would_be_refused_total",
-      help: "Requests let in that will be refused once the rule is enforced.",
+      help: "Calls that were let in because their rule is only observed.",
       labelNames: ["door", "rule"],
+      registers,
+    }),
+    circuitOpen: new Gauge({
+      name: "faceid_upstream_circuit_open",
+      help: "1 while an interface of the vendor fails too often and is left alone.",
+      labelNames: ["endpoint"],
       registers,
     }),
     launchStoreFailures: new Counter({
       name: "faceid_launch_store_failures_total",
-      help: "Times that repeats were known to this process only.",
+      help: "Operations of the shared store of repeats that failed; this process went on by itself.",
+      registers,
+    }),
+    configRejected: new Counter({
+      name: "faceid_config_rejected_total",
+      help: "Changed files that could not be used; what was before stayed in force.",
       registers,
     }),
     auditFailures: new Counter({

@@ -9,8 +9,8 @@ export interface TicketSnapshot {
   signAgeMs?: number | undefined;
   /** Until the pair in hand must not be used any more. */
   hardLimitInMs?: number | undefined;
-  /** How long a rotation has been in doubt; 0 while nothing is. */
-  dirtyMs?: number | undefined;
+  /** How long a rotation has been in doubt; undefined while nothing is. */
+  doubtMs?: number | undefined;
   storeUp?: boolean | undefined;
   /** Requests that wait for a newer pair. */
   waiters?: number | undefined;
@@ -50,7 +50,7 @@ export function createTicketMetrics(registry: Registry) {
   gauge("seconds_to_hard_limit", "Time until the pair in hand must not be used any more.", (t) =>
     seconds(t.hardLimitInMs),
   );
-  gauge("dirty_seconds", "How long a rotation has been in doubt.", (t) => seconds(t.dirtyMs));
+  gauge("dirty_seconds", "How long a rotation has been in doubt.", (t) => seconds(t.doubtMs ?? 0));
   gauge("store_up", "1 while the ticket store answers.", (t) =>
     t.storeUp === undefined ? undefined : Number(t.storeUp),
   );

@@ -39,11 +39,8 @@ describe("every reason", () => {
     // The doors as they are; behind them, methods that fail as the test says.
     const fail = () => Promise.reject(thrown);
     const methods: Methods = { getFaceParams: fail, getResult: fail };
-    const events = {
-      requestRefused: () => undefined,
-      wouldBeRefused: () => undefined,
-      routeUnknown: () => undefined,
-    };
+    const ignore = () => undefined;
+    const events = { requestRefused: ignore, wouldBeRefused: ignore, routeUnknown: ignore };
     const tls = authority.issue("doors");
     listener = createListener({
       address: { host: "127.0.0.1", port: 0 },
@@ -54,9 +51,9 @@ describe("every reason", () => {
         connectPlugin([createRoutes(methods, "public")], 1_000, { events }),
       ],
       closing: new AbortController(),
+      events,
       drainMs: 1_000,
       clock: systemClock,
-      events,
     });
     await listener.start();
     opened = openDoors(listener.address(), authority.ca);

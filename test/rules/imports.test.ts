@@ -42,7 +42,7 @@ function crossings(sources: readonly Source[]): string[] {
       const to = room(join(dirname(path), specifier));
       const allowed =
         to === from ||
-        (from === "service" && to !== "sandbox" && to !== "main") ||
+        ((from === "service" || from === "doors") && to !== "sandbox" && to !== "main") ||
         from === "main" ||
         (ONLY[from] ?? LEAVES).includes(to) ||
         (Boolean(type) && (AS_TYPES[from] ?? []).includes(to));

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { FaceVerificationService } from "../../gen/faceverification/v1/face_verification_service_pb.ts";
-import { openTelemetry } from "../../src/service/open-telemetry.ts";
+import { openTelemetry } from "../../src/service.ts";
 import { createAudit } from "../../src/telemetry/audit.ts";
 import { type Harness, startHarness } from "../harness.ts";
 

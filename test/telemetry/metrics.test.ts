@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { FaceVerificationService } from "../../gen/faceverification/v1/face_verification_service_pb.ts";
-import { openTelemetry } from "../../src/service/open-telemetry.ts";
+import { openTelemetry } from "../../src/service.ts";
 import { type Harness, startHarness } from "../harness.ts";
 import { missingPromtool, promtoolFindings } from "../promtool.ts";
 
