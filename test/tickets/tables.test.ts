@@ -289,6 +289,16 @@ describe("timings that must not be started with", () => {
     expect(timingProblems(deriveTimings({ refreshIntervalMs, tokenOverlapMs }))).toEqual([]);
   });
 
+  test("are whole milliseconds, whatever the overlap: the store takes nothing else for a state", () => {
+    for (let tokenOverlapMs = 500; tokenOverlapMs < 3_000; tokenOverlapMs++) {
+      const timings = deriveTimings({ refreshIntervalMs: 20_000, tokenOverlapMs });
+      const fractions = Object.entries(timings)
+        .flatMap(([, value]) => (typeof value === "object" ? Object.values(value) : value))
+        .filter((value) => !Number.isSafeInteger(value));
+      expect(fractions).toEqual([]);
+    }
+  });
+
   test.each<[string, number, number, string]>([
     ["shorter than a lease and a poll", 25_999, MINUTE, "at least 26s"],
     ["no time left to repair", 28 * MINUTE + 15_001, MINUTE, "at most 1695s"],
