@@ -25,6 +25,7 @@ import { createLogger } from "./telemetry/logger.ts";
 import { createCoordinator } from "./tickets/coordinator.ts";
 import { openStore } from "./tickets/open-store.ts";
 import { createSealer } from "./tickets/sealer.ts";
+import type { TicketStore } from "./tickets/store.ts";
 import { createUpstreamClient } from "./upstream/client.ts";
 import { createDispatcher } from "./upstream/dispatcher.ts";
 import { createTransport } from "./upstream/transport.ts";
@@ -33,6 +34,7 @@ import { createTransport } from "./upstream/transport.ts";
 export interface Overrides {
   clock?: Clock;
   logSink?: DestinationStream;
+  store?: TicketStore;
 }
 
 export interface Service extends Required<Part> {
@@ -48,7 +50,8 @@ const CALL_TIMEOUT_MS = 8_000;
 const REQUEST_TIMEOUT_MS = 15_000;
 
 /** The whole service. Reads from top to bottom as its architecture: this is the only place where rooms meet. */
-export function createService(config: Config, { clock = systemClock, logSink }: Overrides = {}): Service {
+export function createService(config: Config, overrides: Overrides = {}): Service {
+  const { clock = systemClock, logSink } = overrides;
   const { appId, secrets, livemode, licence, timings, tls, role } = config;
   const logger = createLogger(config.logLevel, logSink);
   const events = createEvents(logger);
@@ -66,7 +69,8 @@ export function createService(config: Config, { clock = systemClock, logSink }: 
   });
 
   // The river of tickets: coordinator to store to reader.
-  const store = openStore(config.storeUrl, { clock, appId, baseUrl: config.baseUrl, timings });
+  const store =
+    overrides.store ?? openStore(config.storeUrl, { clock, appId, baseUrl: config.baseUrl, timings });
   const coordinator = createCoordinator({
     secrets,
     upstream,

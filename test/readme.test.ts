@@ -256,7 +256,7 @@ describe.each([
       expect(defaults.length).toBeGreaterThan(10);
       for (const { name, text } of defaults) {
         if (name === "SANDBOX_PORT")
-          expect(read("src/sandbox/trial.ts")).toContain(`"SANDBOX_PORT"] ?? ${text}`);
+          expect(read("src/sandbox/arguments.ts")).toContain(`"SANDBOX_PORT"] ?? ${text}`);
         else expect(configOf({ [name]: text }), name).toEqual(configOf({}));
       }
     });

@@ -13,6 +13,7 @@ export function addControls(app: FastifyInstance, { sandbox, faults }: ServerPar
   app.get("/sandbox/scenarios", () => ({ scenarios: SCENARIOS }));
   app.get("/sandbox/rules", () => ({ rules: RULES }));
   app.get("/sandbox/stats", () => sandbox.stats);
+  app.get("/sandbox/picture", () => sandbox.picture);
   app.get("/sandbox/breaches", () => ({ breaches: sandbox.breaches }));
   app.delete("/sandbox/breaches", () => {
     sandbox.clearBreaches();
@@ -23,6 +24,10 @@ export function addControls(app: FastifyInstance, { sandbox, faults }: ServerPar
   app.post("/sandbox/clock", (request) => {
     sandbox.advance(Number(body(request)["advance_ms"]));
     return { now: sandbox.now() };
+  });
+  app.post("/sandbox/latency", (request) => {
+    sandbox.latencyMs = count(body(request), "latency_ms") ?? 0;
+    return { latency_ms: sandbox.latencyMs };
   });
   app.post("/sandbox/rotate", () => {
     sandbox.rotate();

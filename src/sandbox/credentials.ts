@@ -38,6 +38,8 @@ export interface Credentials {
   /** A new token; leaves the older ones the overlap. */
   issueToken(): AccessToken;
   findToken(value: string): AccessToken | undefined;
+  /** Newest first, dead ones included. */
+  tokens(): readonly AccessToken[];
   /** The newest token, alive or not. */
   currentToken(): AccessToken | undefined;
   /** A new SIGN ticket; leaves the older ones the overlap (protocol.md 2). */
@@ -86,6 +88,7 @@ export function createCredentials(clock: TurnableClock, text: RandomText, lifeti
       return token;
     },
     findToken: (value) => tokens.find((token) => token.value === value),
+    tokens: () => tokens,
     currentToken: () => tokens[0],
     issueSignTicket(token) {
       curtail(signTickets);

@@ -1,13 +1,9 @@
 import type { Clock } from "../lib/clock.ts";
 
 /** The sandbox's own time: starts at wall time, runs with the given clock, and can be turned forward. */
-export interface TurnableClock {
-  /** Milliseconds since the Unix epoch. */
-  now(): number;
+export interface TurnableClock extends Clock {
   /** Turns the clock forward and wakes the sleepers whose time has come. */
   advance(ms: number): void;
-  /** Resolves when `ms` have passed or were turned past; rejects with `signal.reason` as soon as the signal aborts. */
-  sleep(ms: number, signal: AbortSignal): Promise<void>;
 }
 
 /** A turnable clock over `clock`. Ages come from its monotonic side, so a corrected wall clock kills no token. */
@@ -16,10 +12,12 @@ export function createTurnableClock(clock: Clock): TurnableClock {
   let turnedMs = 0;
   let turned = new AbortController();
 
-  const now = () => Math.round(offset + clock.monotonic() + turnedMs);
+  const monotonic = () => clock.monotonic() + turnedMs;
+  const now = () => Math.round(offset + monotonic());
 
   return {
     now,
+    monotonic,
     advance(ms) {
       if (!Number.isFinite(ms) || ms < 0) throw new RangeError("the sandbox clock only turns forward");
       turnedMs += ms;
@@ -30,15 +28,15 @@ export function createTurnableClock(clock: Clock): TurnableClock {
     async sleep(ms, signal) {
       const until = now() + ms;
       while (now() < until) {
-        signal.throwIfAborted();
+        signal?.throwIfAborted();
         const woken = turned.signal;
         try {
-          await clock.sleep(Math.ceil(until - now()), AbortSignal.any([woken, signal]));
+          await clock.sleep(Math.ceil(until - now()), signal ? AbortSignal.any([woken, signal]) : woken);
         } catch (error) {
-          if (signal.aborted || !woken.aborted) throw error;
+          if (signal?.aborted || !woken.aborted) throw error;
         }
       }
-      signal.throwIfAborted();
+      signal?.throwIfAborted();
     },
   };
 }
