@@ -2,8 +2,9 @@ import { type Clock, systemClock } from "../lib/clock.ts";
 import type { Environment } from "../lib/environment.ts";
 import { readArguments, UsageError } from "./arguments.ts";
 import type { Backend } from "./backend.ts";
-import { createSandbox, type Sandbox } from "./sandbox.ts";
-import { createTurnableClock } from "./turnable-clock.ts";
+import { beginSandbox } from "./begin.ts";
+import type { Sandbox } from "./sandbox.ts";
+import { createTurnableClock, type TurnableClock } from "./turnable-clock.ts";
 
 /** A sandbox with everything a service needs to run in front of it. */
 export interface Trial {
@@ -28,10 +29,12 @@ interface Addresses {
 
 /** Starts the sandbox of `npm run sandbox`. Ends the process with 2 when the command line cannot be used. */
 export async function startTrial(args: readonly string[], env: Environment): Promise<Trial> {
-  const { sandbox: options, upstreamOnly, backend } = readUsage(args, env);
   const clock = createTurnableClock(systemClock);
-  const sandbox = createSandbox({ ...options, sharedClock: clock });
-  await sandbox.start();
+  const { sandbox, upstreamOnly, backend } = await begin(args, env, clock).catch((error: unknown) => {
+    if (!(error instanceof UsageError)) throw error;
+    console.error(error.message);
+    process.exit(args.includes("--help") ? 0 : 2);
+  });
   if (backend !== undefined) sandbox.connect({ url: backend });
   if (upstreamOnly) printUpstream(sandbox);
   return {
@@ -72,14 +75,9 @@ Ctrl-C ends both.
   };
 }
 
-function readUsage(args: readonly string[], env: Environment): ReturnType<typeof readArguments> {
-  try {
-    return readArguments(args, env);
-  } catch (error) {
-    if (!(error instanceof UsageError)) throw error;
-    console.error(error.message);
-    process.exit(args.includes("--help") ? 0 : 2);
-  }
+async function begin(args: readonly string[], env: Environment, sharedClock: TurnableClock) {
+  const { sandbox, ...rest } = readArguments(args, env);
+  return { ...rest, sandbox: await beginSandbox({ ...sandbox, sharedClock }) };
 }
 
 /** What a program needs on stdout, as lines that a shell can take over; what a person wants to know on stderr. */
