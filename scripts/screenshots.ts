@@ -9,9 +9,9 @@ const IMAGES = join(import.meta.dirname, "../docs/images");
 
 /** What is photographed. The names are those of the files. */
 const SHOTS = [
-  { name: "console-en", locale: "en-GB", width: 1240, height: 900, dark: false, outcome: "passed" },
-  { name: "console-zh", locale: "zh-CN", width: 1240, height: 900, dark: false, outcome: "passed" },
-  { name: "console-dark", locale: "en-GB", width: 1240, height: 900, dark: true, outcome: "occluded" },
+  { name: "console-en", locale: "en-GB", width: 1120, height: 900, dark: false, outcome: "passed" },
+  { name: "console-zh", locale: "zh-CN", width: 1120, height: 900, dark: false, outcome: "passed" },
+  { name: "console-dark", locale: "en-GB", width: 1120, height: 900, dark: true, outcome: "occluded" },
   {
     name: "console-phone",
     locale: "zh-CN",
@@ -22,24 +22,28 @@ const SHOTS = [
   },
 ] as const;
 
-/** Makes the images of the documents, into `directory`; gives the pages' sizes by file name. */
+/** How much of a wide page is shown, pixels: down to the verdict. */
+const SHOWN = 1330;
+
+/** Makes the images of the documents, into `directory`. */
 export async function takeScreenshots(directory: string): Promise<void> {
   mkdirSync(directory, { recursive: true });
-  const trial = await startTrial("--seed", "7");
   const browser = await launchBrowser();
   try {
     for (const shot of SHOTS) {
+      // One each, so that no picture shows what an earlier one left.
+      const trial = await startTrial("--seed", "7");
       const page = await open(browser, trial.url, shot);
       await walk(page, shot.outcome);
       if (shot.width < 500) await page.locator("#verdict").scrollIntoViewIfNeeded();
       const clip =
-        shot.width < 500 ? {} : { clip: { x: 0, y: 0, width: shot.width, height: 1240 }, fullPage: true };
+        shot.width < 500 ? {} : { clip: { x: 0, y: 0, width: shot.width, height: SHOWN }, fullPage: true };
       await page.screenshot({ path: join(directory, `${shot.name}.png`), ...clip });
       await page.close();
+      await trial.end();
     }
   } finally {
     await browser.close();
-    await trial.end();
   }
 }
 

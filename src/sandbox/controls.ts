@@ -1,7 +1,8 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { FAULT_KINDS, type FaultSpec } from "./faults.ts";
 import { ENDPOINTS, readJsonObject } from "./request.ts";
-import { RULES } from "./rules.ts";
+import { RULE_TEXTS_ZH } from "./rule-texts.ts";
+import { RULES, type Rule, type RuleName } from "./rules.ts";
 import { SCENARIOS } from "./scenarios.ts";
 import type { ServerParts } from "./server.ts";
 
@@ -10,8 +11,13 @@ export function addControls(app: FastifyInstance, { sandbox, faults }: ServerPar
   const body = (request: FastifyRequest) =>
     readJsonObject(typeof request.body === "string" ? request.body : "") ?? {};
 
+  const entries = Object.entries(RULES) as [RuleName, Rule][];
+  const rules = Object.fromEntries(
+    entries.map(([name, rule]) => [name, { ...rule, zh: RULE_TEXTS_ZH[name] }]),
+  );
+
   app.get("/sandbox/scenarios", () => ({ scenarios: SCENARIOS }));
-  app.get("/sandbox/rules", () => ({ rules: RULES }));
+  app.get("/sandbox/rules", () => ({ rules }));
   app.get("/sandbox/stats", () => sandbox.stats);
   app.get("/sandbox/picture", () => sandbox.picture);
   app.get("/sandbox/breaches", () => ({ breaches: sandbox.breaches }));

@@ -12,6 +12,8 @@ export interface LifeSpan {
   issuedAt: number;
   /** When it dies; a ticket dies with its token. */
   expiresAt: number;
+  /** Whether a foreign rotation took it, so that no caller holds it. */
+  foreign: boolean;
 }
 
 /** All that the console draws, in one answer of GET /sandbox/picture; no value of a token, ticket or person is in it. */
@@ -38,15 +40,12 @@ export function takePicture(
   { clock, appId, lifetimes, credentials, breaches }: State,
   rest: Pick<Picture, "calls" | "faults" | "stats" | "latencyMs">,
 ): Picture {
-  const tokenSpan = ({ generation, issuedAt, expiresAt }: AccessToken): LifeSpan => ({
-    generation,
-    issuedAt,
-    expiresAt,
-  });
+  const tokenSpan = ({ value: _hidden, ...span }: AccessToken): LifeSpan => span;
   const ticketSpan = ({ token, issuedAt, expiresAt }: Ticket): LifeSpan => ({
     generation: token.generation,
     issuedAt,
     expiresAt: Math.min(expiresAt, token.expiresAt),
+    foreign: false,
   });
   return {
     now: clock.now(),

@@ -158,7 +158,7 @@ export function createSandbox(options: SandboxOptions = {}): Sandbox {
     now: () => clock.now(),
     advance: (ms) => clock.advance(ms),
     rotate() {
-      state.credentials.issueToken();
+      state.credentials.issueToken({ foreign: true });
     },
     revoke: () => state.credentials.revokeAll(),
     changeSecret(next) {

@@ -63,7 +63,8 @@ const RUINOUS: readonly ConformanceRuleName[] = [
 ];
 
 describe("a backend that breaks one rule is found out", () => {
-  test.each(CONFORMANCE_RULE_NAMES)("%s", async (rule) => {
+  // Together, because most of the time is spent waiting for patience to end.
+  test.concurrent.each(CONFORMANCE_RULE_NAMES)("%s", async (rule) => {
     const names = brokenOnes(await judgePlanted(rule)).map((result) => result.rule);
     expect(names).toContain(rule);
     if (!RUINOUS.includes(rule)) {

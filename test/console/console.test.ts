@@ -178,6 +178,8 @@ describe.skipIf(missingChromium())("the console in a real browser", () => {
       await soon(() => generation(page)).toBe(before + 1);
       expect(await text(page, "[data-metric=old_token] dd")).toMatch(/works for (1:00|0:\d\d)/);
       expect(await text(page, "#said")).toContain("one more minute");
+      expect(await text(page, "[data-metric=generation] dd")).toContain("taken elsewhere");
+      await page.locator("#timeline .life.foreign").waitFor();
     }));
 
   test("an emptied store costs no token and no launch", () =>

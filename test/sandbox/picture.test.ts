@@ -12,6 +12,8 @@ test("the picture shows lives and calls, and holds no value of anything", () =>
     await launch(pair);
     const picture = await request("/sandbox/picture");
     const now = sandbox.now();
+    sandbox.rotate();
+    expect(sandbox.picture.tokens.map(({ foreign }) => foreign)).toEqual([true, false, false]);
     expect(picture).toMatchObject({
       now,
       latencyMs: 0,

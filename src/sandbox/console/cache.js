@@ -40,15 +40,13 @@ export function createCache(sandboxNow) {
 
 function metrics({ tokens, calls }, backend, now) {
   const [current, previous] = tokens;
-  const isAlive = current && now < current.expiresAt;
+  const state = current?.foreign ? "foreign" : current && now < current.expiresAt ? "alive" : "dead";
+  // The newest that the backend itself holds: that is the one it renews.
+  const own = tokens.find(({ foreign }) => !foreign);
   const entries = [
-    [
-      "generation",
-      current ? `#${current.generation}` : t("generation_none"),
-      current && t(isAlive ? "alive" : "dead"),
-    ],
+    ["generation", current ? `#${current.generation}` : t("generation_none"), current && t(state)],
     ["age", current ? clockTime(now - current.issuedAt) : "–"],
-    ["next_refresh", nextRefresh(current, isAlive, backend, now)],
+    ["next_refresh", nextRefresh(own, backend, now)],
     [
       "old_token",
       previous && now < previous.expiresAt
@@ -78,12 +76,12 @@ function metrics({ tokens, calls }, backend, now) {
   );
 }
 
-function nextRefresh(current, isAlive, backend, now) {
-  if (!current) return "–";
-  if (!isAlive) return t("next_on_demand");
+function nextRefresh(own, backend, now) {
+  if (!own) return "–";
+  if (now >= own.expiresAt) return t("next_on_demand");
   if (backend.refresh_interval_ms === null || backend.refresh_interval_ms === undefined)
     return t("next_unknown");
-  const left = current.issuedAt + backend.refresh_interval_ms - now;
+  const left = own.issuedAt + backend.refresh_interval_ms - now;
   return left > 0 ? `≈ ${clockTime(left)}` : t("next_soon");
 }
 

@@ -1,11 +1,11 @@
 import { byId, call, make, replace } from "./dom.js";
-import { clockTime, onLanguage, shortTime, t } from "./texts.js";
+import { clockTime, language, onLanguage, shortTime, t } from "./texts.js";
 
 const ENDPOINTS = ["any", "access_token", "sign_ticket", "nonce_ticket", "upload", "query"];
 const KINDS = ["status", "reset", "lost_reply", "truncate", "html", "code", "delay", "slow_reply", "late"];
 
 /** What turns the clock and makes trouble. */
-export function createControls({ changed }) {
+export function createControls({ rules, changed }) {
   /** Does it, and says what to expect. */
   async function act(path, { method = "POST", json = {}, said }) {
     const { status, answer } = await call(path, { method, json });
@@ -83,18 +83,21 @@ export function createControls({ changed }) {
       const none = make("li", { class: "empty good" }, t("breaches_none"));
       replace(
         byId("breach-list"),
-        ...(breaches.length > 0 ? [...breaches].reverse().map(breachItem) : [none]),
+        ...(breaches.length > 0
+          ? [...breaches].reverse().map((breach) => breachItem(breach, rules))
+          : [none]),
       );
       byId("clear-breaches").disabled = breaches.length === 0;
     },
   };
 }
 
-function breachItem({ rule, at, detail, caller }) {
+function breachItem({ rule, at, detail, caller }, rules) {
+  const text = language() === "zh" ? (rules[rule]?.zh ?? detail) : detail;
   return make(
     "li",
     {},
-    make("span", {}, make("code", {}, rule), ` ${detail}`),
+    make("span", {}, make("code", {}, rule), ` ${text}`),
     make("small", {}, `${new Date(at).toLocaleTimeString("en-GB")} · ${caller}`),
   );
 }

@@ -13,10 +13,13 @@ let pictureAt = 0;
 /** Sandbox time now: that of the last picture, and what has passed since. */
 const sandboxNow = () => (picture ? picture.now + (performance.now() - pictureAt) : Date.now());
 
-const { answer: catalogue } = await call("/sandbox/scenarios");
+const [{ answer: catalogue }, { answer: book }] = await Promise.all([
+  call("/sandbox/scenarios"),
+  call("/sandbox/rules"),
+]);
 const cache = createCache(sandboxNow);
 const walk = createWalk({ scenarios: catalogue.scenarios ?? [], sandboxNow, changed: () => look() });
-const controls = createControls({ changed: () => look() });
+const controls = createControls({ rules: book.rules ?? {}, changed: () => look() });
 
 async function look() {
   const [seen, backend] = await Promise.all([call("/sandbox/picture"), call("/sandbox/backend")]);

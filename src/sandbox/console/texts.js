@@ -84,7 +84,7 @@ export const TEXTS = {
     error_other: "稍后再试。这与用户本人无关。",
 
     cache_title: "票据缓存",
-    generation: "当前 token",
+    generation: "最新 token",
     generation_none: "还没有",
     age: "已用",
     next_refresh: "下次换新",
@@ -100,6 +100,7 @@ export const TEXTS = {
     ready: "服务状态",
     ready_yes: "就绪",
     ready_no: "未就绪",
+    foreign: "被别处取走",
     dead: "已失效",
     alive: "有效",
     lost: "沙箱没有应答，正在重试。",
@@ -267,7 +268,7 @@ export const TEXTS = {
     error_other: "Try again later; this says nothing about the person.",
 
     cache_title: "The ticket cache",
-    generation: "Current token",
+    generation: "Newest token",
     generation_none: "none yet",
     age: "Age",
     next_refresh: "Next refresh",
@@ -283,6 +284,7 @@ export const TEXTS = {
     ready: "Service",
     ready_yes: "ready",
     ready_no: "not ready",
+    foreign: "taken elsewhere",
     dead: "dead",
     alive: "alive",
     lost: "The sandbox does not answer; trying again.",

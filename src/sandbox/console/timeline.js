@@ -100,10 +100,10 @@ export function drawTimeline(svg, picture, now, windowMs) {
 }
 
 /** One life as a bar: whole while it is the newest, hatched while a successor lives beside it. */
-function life({ generation, issuedAt, expiresAt }, successor, clip, y, now) {
+function life({ generation, issuedAt, expiresAt, foreign }, successor, clip, y, now) {
   const turn = successor ? Math.min(successor.issuedAt, expiresAt) : expiresAt;
   const [a, b, c] = [clip(issuedAt), clip(turn), clip(expiresAt)];
-  const dead = now >= expiresAt ? " past" : "";
+  const dead = (now >= expiresAt ? " past" : "") + (foreign ? " foreign" : "");
   const parts = [];
   if (b > a) {
     const name = title(`#${generation}`);

@@ -89,6 +89,8 @@ export function createWalk({ scenarios, sandboxNow, changed }) {
     result = await busy("read", () => call("/get_result", { method: "POST", form, language: language() }));
     showWire("result-wire", "/get_result", result);
     showLaunch();
+    // On a phone it would be below the edge.
+    byId("verdict").scrollIntoView({ block: "nearest" });
     await changed();
   }
 
