@@ -11,6 +11,8 @@ export interface TicketTimings {
   /** How long one refresh may hold the lease, and how much of that is left unused for slow writes. Never renewed. */
   leaseMs: number;
   marginMs: number;
+  /** The same from when the token is staged and only its ticket is missing. */
+  ticketLeaseMs: number;
   /** Pause after a token call whose outcome is unknown: it may still be on its way. */
   quiesceMs: number;
   /** Least time between a commit and the rotation that a doubt about it causes. */
@@ -38,7 +40,8 @@ const SLACK_MS = 30 * MINUTE;
 /** All timings from the two that are configured. At the vendor's minute of overlap they are those of ticket-cache.md 2.5. */
 export function deriveTimings(given: { refreshIntervalMs: number; tokenOverlapMs: number }): TicketTimings {
   const { refreshIntervalMs, tokenOverlapMs: overlapMs } = given;
-  const scaled = (msAtOneMinute: number) => (msAtOneMinute * overlapMs) / MINUTE;
+  // Whole milliseconds: they end up in the stored state, which takes nothing else.
+  const scaled = (msAtOneMinute: number) => Math.round((msAtOneMinute * overlapMs) / MINUTE);
   return {
     refreshIntervalMs,
     overlapMs,
@@ -47,6 +50,7 @@ export function deriveTimings(given: { refreshIntervalMs: number; tokenOverlapMs
     storeTimeoutMs: scaled(1_500),
     leaseMs: scaled(20_000),
     marginMs: scaled(4_000),
+    ticketLeaseMs: scaled(12_000),
     quiesceMs: scaled(3_000),
     floorMs: scaled(15_000),
     pollMs: scaled(5_000),
@@ -62,12 +66,16 @@ export function deriveTimings(given: { refreshIntervalMs: number; tokenOverlapMs
 /** The inequalities of ticket-cache.md 0 that do not hold, in words; a service must not start with any. */
 export function timingProblems(timings: TicketTimings): string[] {
   const { refreshIntervalMs, overlapMs, tokenTimeoutMs, signTimeoutMs, leaseMs, marginMs, pollMs } = timings;
-  const { quiesceMs, floorMs, jitterMs, hardMarginMs } = timings;
+  const { quiesceMs, floorMs, jitterMs, hardMarginMs, ticketLeaseMs } = timings;
   const slowestPollMs = pollMs * 1.2;
   const rules: [holds: boolean, rule: string][] = [
     [
       tokenTimeoutMs + signTimeoutMs + marginMs <= leaseMs,
       "a token call, a ticket call and the margin must fit the lease",
+    ],
+    [
+      signTimeoutMs + marginMs <= ticketLeaseMs && ticketLeaseMs <= leaseMs,
+      "a ticket call and the margin must fit the ticket's lease, which is no longer than the whole",
     ],
     [
       leaseMs + slowestPollMs + tokenTimeoutMs + signTimeoutMs < overlapMs,

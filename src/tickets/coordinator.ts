@@ -3,17 +3,23 @@ import type { Clock } from "../lib/clock.ts";
 import type { Part } from "../lib/lifecycle.ts";
 import type { Secret } from "../lib/secret.ts";
 import { singleFlight } from "../lib/single-flight.ts";
+import { createAlone, planAlone } from "./alone.ts";
 import { createCalls, type TicketUpstream } from "./calls.ts";
 import { createHolder } from "./held.ts";
+import { createLoop } from "./loop.ts";
 import { needOf, waitMs } from "./need.ts";
 import { createObserver } from "./observer.ts";
+import { createOperator, type TicketOperator } from "./operator.ts";
 import { fingerprint } from "./pair.ts";
 import { createReader, type TicketReader } from "./reader.ts";
 import { createRefresh } from "./refresh.ts";
 import { createRegister } from "./register.ts";
+import { createReports } from "./reports.ts";
 import type { Sealer } from "./sealer.ts";
+import { transition } from "./state.ts";
 import type { TicketStore } from "./store.ts";
-import type { TicketEvents } from "./ticket-events.ts";
+import type { RefreshOutcome, TicketEvents } from "./ticket-events.ts";
+import { type TicketStatus, ticketStatus } from "./ticket-status.ts";
 
 export interface CoordinatorOptions {
   /** The current secret and, while it is being rotated, the next one. */
@@ -29,15 +35,15 @@ export interface CoordinatorOptions {
   /** Whether this process refreshes, or only uses what others keep fresh. */
   refreshes: boolean;
   events: TicketEvents;
+  /** The protocol; replaced by tests only, to see that a broken one is noticed. */
+  protocol?: typeof transition;
 }
 
 /** The ticket cache of one process. */
 export interface Coordinator extends Required<Part> {
   tickets: TicketReader;
+  operator: TicketOperator;
 }
-
-/** A ready-made reason to end a sleep. */
-const WOKEN = new Error("woken");
 
 /** How long a start waits for a first pair before it goes on without, milliseconds. */
 const START_WAIT_MS = 1_000;
@@ -52,32 +58,28 @@ export function createCoordinator(options: CoordinatorOptions): Coordinator {
   const stopping = new AbortController();
   const cutOff = new AbortController();
   const holder = createHolder(clock, timings, random);
-  const register = createRegister(store, clock, timings);
+  const register = createRegister(store, clock, timings, options.protocol ?? transition);
   const observer = createObserver({ register, holder, sealer, clock, events });
-  const refresh = createRefresh({
+  const reports = createReports({ clock, events, replica });
+  const shared = {
     secrets,
-    credentials,
     calls: createCalls({ secrets, upstream: options.upstream, clock, timings }),
     register,
     sealer,
     adopt: observer.adopt,
     clock,
-    random,
     timings,
-    replica,
-    events,
     stopping: cutOff.signal,
+  };
+  const refresh = createRefresh({ ...shared, credentials, random, replica, events });
+  const alone = createAlone(shared);
+  const loop = createLoop({
+    clock,
+    step,
+    retryMs: timings.pollMs,
+    failed: (error) => events.loopFailed({ error }),
   });
-
-  let hinted = false;
-  let sleeping = new AbortController();
   let refreshing: Promise<void> | undefined;
-  let looping: Promise<void> | undefined;
-
-  function wake(): void {
-    hinted = true;
-    sleeping.abort(WOKEN);
-  }
 
   /** Looks at the store once. Also called by readers whose pair was refused; those who come at once share one look. */
   const look = singleFlight(() => observer.look(refreshing === undefined));
@@ -97,46 +99,90 @@ export function createCoordinator(options: CoordinatorOptions): Coordinator {
     const { held } = holder;
     const atLeast = held?.pair.generation ?? 0;
     const urgent = facts.ageMs > facts.lifeMs * 0.75;
-    refreshing = refresh({ view, reason, atLeast, due, urgent, secretId: held?.secretId }).then((outcome) => {
-      refreshing = undefined;
-      if (outcome !== "store") wake();
-    });
+    const request = { view, atLeast, due, urgent, secretId: held?.secretId };
+    const previous = view.state.published?.generation ?? 0;
+    occupy(() => reports.watch({ reason, previous }, (report) => refresh(request, report)));
     return pollMs;
   }
 
-  /** Ends with the process only: whatever a step throws, there is a next one. */
-  async function loop(): Promise<void> {
-    while (!stopping.signal.aborted) {
-      sleeping = new AbortController();
-      hinted = false;
-      const restMs = await step().catch((error: unknown) => {
-        events.loopFailed({ error });
-        return timings.pollMs;
+  /** One refresh at a time; whatever it throws, the next one can begin. */
+  function occupy(work: () => Promise<RefreshOutcome>): void {
+    refreshing = work()
+      .catch((error: unknown): RefreshOutcome => {
+        loop.report(error);
+        return "store";
+      })
+      .then((outcome) => {
+        refreshing = undefined;
+        // A store that has just failed is not asked again at once.
+        if (outcome !== "store") loop.wake();
       });
-      if (hinted || stopping.signal.aborted) continue;
-      await clock.sleep(restMs, sleeping.signal).catch(() => undefined);
-    }
   }
 
+  /** A refresh that only an operator asks for; a string says why it will not be made. */
+  function refreshAlone(): Promise<RefreshOutcome> | string {
+    if (!refreshes) return "this process leaves refreshing to others";
+    if (refreshing || stopping.signal.aborted) return "a refresh is under way, or the process is stopping";
+    const request = planAlone(observer.view, holder.held, clock);
+    if (typeof request === "string") return request;
+    const previous = holder.held?.pair.generation ?? 0;
+    const done = Promise.withResolvers<RefreshOutcome>();
+    occupy(async () => {
+      let settle: () => Promise<unknown> = async () => undefined;
+      const outcome = await reports.watch({ reason: "alone", previous }, async (report) => {
+        const result = await alone(request, report);
+        ({ settle } = result);
+        return result.outcome;
+      });
+      done.resolve(outcome);
+      await settle();
+      return outcome;
+    });
+    return done.promise;
+  }
+
+  function status(): TicketStatus {
+    const { ready, reason } = tickets.readiness();
+    return ticketStatus({
+      replica,
+      refreshes,
+      ready,
+      reason,
+      held: holder.held,
+      usable: holder.isUsable(),
+      storeUp: observer.storeUp,
+      storeSilentMs: observer.silentMs(),
+      view: observer.view,
+      last: reports.last,
+      refreshing: refreshing !== undefined,
+      loopSilentMs: loop.silentMs(),
+      now: clock.monotonic(),
+      floorMs: timings.floorMs,
+      forcedWindowMs: timings.forcedWindowMs,
+    });
+  }
+
+  const wake = () => loop.wake();
+  const tickets = createReader({ holder, observer, register, look, loop, clock, timings, events });
   const unwatch: (() => void)[] = [];
 
   return {
-    tickets: createReader({ holder, observer, register, look, wake, clock, timings, events }),
+    tickets,
+    operator: createOperator({ status, holder, register, look, wake, refreshAlone }),
 
     async start() {
       unwatch.push(store.watch(wake));
-      looping = loop();
+      loop.start();
       const waited = new AbortController();
       await Promise.race([holder.next(), clock.sleep(START_WAIT_MS, waited.signal).catch(() => undefined)]);
       waited.abort();
     },
 
-    /** Waits for a refresh under way, whose token would otherwise be lost, for as long as its lease. */
+    /** Waits for a refresh under way, whose token would otherwise be lost, for half of its lease. */
     async stop() {
       stopping.abort();
-      wake();
       for (const end of unwatch.splice(0)) end();
-      await looping;
+      await loop.stop();
       if (!refreshing) return;
       const done = new AbortController();
       void clock.sleep(timings.leaseMs / 2, done.signal).then(

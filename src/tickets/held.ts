@@ -23,11 +23,17 @@ export interface Held {
   readonly pair: TicketPair;
   readonly sealed: string;
   readonly secretId: string;
-  /** Monotonic times: of its commit, from when a refresh is due here, from when it must not be used. */
+  /** Monotonic times: of its commit, of its two calls, from when a refresh is due here, from when it must not be used. */
   readonly bornAt: number;
+  readonly tokenBornAt: number;
+  readonly signBornAt: number;
   readonly dueAt: number;
   readonly endsAt: number;
 }
+
+/** How long token and ticket both last, from `asOf`, milliseconds. */
+const leftMs = ({ issued, tokenAgeMs, signAgeMs }: Candidate) =>
+  Math.min(issued.lifeMs - tokenAgeMs, issued.signLifeMs - signAgeMs);
 
 /** Holds the newest pair seen. Everything about ages happens here, on the monotonic clock alone. */
 export function createHolder(clock: Clock, timings: TicketTimings, random: () => number) {
@@ -54,6 +60,9 @@ export function createHolder(clock: Clock, timings: TicketTimings, random: () =>
     /** Time since the commit of the pair in hand, milliseconds. */
     ageMs: () => (held ? clock.monotonic() - held.bornAt : 0),
 
+    /** Whether the candidate has nothing left to be used for. */
+    isOver: (candidate: Candidate) => leftMs(candidate) <= hardMarginMs,
+
     isUsable: () => held !== undefined && clock.monotonic() < held.endsAt,
 
     current(): TicketPair {
@@ -68,7 +77,6 @@ export function createHolder(clock: Clock, timings: TicketTimings, random: () =>
     adopt(candidate: Candidate): boolean {
       const { generation, sealed, issued, ageMs, tokenAgeMs, signAgeMs, asOf, own } = candidate;
       if (held && generation <= held.pair.generation) return false;
-      const leftMs = Math.min(issued.lifeMs - tokenAgeMs, issued.signLifeMs - signAgeMs);
       // The vendor's hour allows twenty minutes; a shorter life shortens the interval in proportion.
       const intervalMs = Math.min(refreshIntervalMs, issued.signLifeMs / 3);
       const bornAt = asOf - ageMs;
@@ -81,8 +89,10 @@ export function createHolder(clock: Clock, timings: TicketTimings, random: () =>
         sealed,
         secretId: issued.secretId,
         bornAt,
+        tokenBornAt: asOf - tokenAgeMs,
+        signBornAt: asOf - signAgeMs,
         dueAt: rotatesAt + delayMs,
-        endsAt: asOf + leftMs - hardMarginMs,
+        endsAt: asOf + leftMs(candidate) - hardMarginMs,
       });
       adoptedAt = clock.monotonic();
       arrival.resolve(held.pair);

@@ -1,14 +1,15 @@
+import { outlasts } from "./clamped.ts";
+import { doubtWaitMs } from "./doubt.ts";
 import { bindingBackoff } from "./record.ts";
 import type { View } from "./register.ts";
-import { doubtWaitMs } from "./state.ts";
 
 /** Why a refresh is needed. */
-export type Reason = "cold" | "unreadable" | "stage" | "intent" | "doubt" | "age";
+export type Reason = "cold" | "expired" | "unreadable" | "stage" | "intent" | "doubt" | "age";
 
 /** What the replica knows beside the shared state. */
 export interface Facts {
   /** Whether the published pair can be opened, and if not, why; undefined when there is none. */
-  opened: "ok" | "key" | "secret" | "tag" | "format" | undefined;
+  opened: "ok" | "expired" | "key" | "secret" | "tag" | "format" | undefined;
   /** Whether the replica holds a pair it can use. */
   usable: boolean;
   /** Age of the pair by the older of two clocks, and the age at which this replica replaces it, milliseconds. */
@@ -25,6 +26,8 @@ export function needOf({ state, flaw }: View, facts: Facts): Reason | undefined 
   // Sealed by somebody with other keys, who keeps it fresh: two groups would rotate each other to death.
   if (opened === "key" && ageMs < lifeMs) return undefined;
   if (!state.published && !usable) return "cold";
+  // Also while an older pair works: that one is about to end, and nobody can use the one that replaced it.
+  if (opened === "expired") return "expired";
   if (opened !== undefined && opened !== "ok" && !usable) return "unreadable";
   if (state.doubt) return "doubt";
   if (state.stage) return "stage";
@@ -37,9 +40,9 @@ export function needOf({ state, flaw }: View, facts: Facts): Reason | undefined 
  * `due`: the pair is old enough for an ordinary refresh, which no doubt holds back. Pure.
  */
 export function waitMs({ state, now }: View, credentials: string, due: boolean, floorMs: number): number {
+  // Only `acquire` can set right what a clock that went back has made too long; waiting here would be for hours.
+  if (outlasts(state, now)) return 0;
   const { lease, backoff } = state;
-  const ends = [lease, bindingBackoff(backoff, credentials)].map((hold) =>
-    hold ? Math.min(hold.until - now, hold.ms) : 0,
-  );
+  const ends = [lease, bindingBackoff(backoff, credentials)].map((hold) => (hold ? hold.until - now : 0));
   return Math.max(0, ...ends, due ? 0 : doubtWaitMs(state, now, floorMs));
 }

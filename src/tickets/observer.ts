@@ -25,6 +25,7 @@ export function createObserver({ register, holder, sealer, clock, events }: Obse
   /** Why the published pair cannot be used, and which one that is. */
   let unreadable: { record: string; why: Exclude<Facts["opened"], "ok" | undefined> } | undefined;
   let flaw: View["flaw"];
+  let last: View | undefined;
 
   function adopt(candidate: Candidate): void {
     if (!holder.adopt(candidate)) return;
@@ -40,14 +41,16 @@ export function createObserver({ register, holder, sealer, clock, events }: Obse
       events.recordUnreadable({ why: unreadable.why });
       return;
     }
-    unreadable = undefined;
     const since = (time: number) => Math.max(0, now - time);
     const ages = {
       ageMs: since(at),
       tokenAgeMs: since(issued.issuedAt),
       signAgeMs: since(issued.signIssuedAt),
     };
-    adopt({ generation, sealed, issued, ...ages, asOf: askedAt, own: false });
+    const candidate = { generation, sealed, issued, ...ages, asOf: askedAt, own: false };
+    // Not in exchange for one that works: a store's clock that jumped makes a new pair look old.
+    unreadable = holder.isOver(candidate) ? { record: sealed, why: "expired" } : undefined;
+    if (!unreadable) adopt(candidate);
   }
 
   /** A store that lost data gets the newest pair back from whoever holds it. */
@@ -70,6 +73,7 @@ export function createObserver({ register, holder, sealer, clock, events }: Obse
         const view = await register.read();
         if (storeUp === false) events.storeChanged({ up: true, error: undefined });
         storeUp = true;
+        last = view;
         if (view.flaw && view.flaw !== flaw) events.recordUnreadable({ why: view.flaw });
         flaw = view.flaw;
         if (view.state.published) take(view.state.published, view);
@@ -101,6 +105,11 @@ export function createObserver({ register, holder, sealer, clock, events }: Obse
 
     get storeUp() {
       return storeUp === true;
+    },
+
+    /** What the store said when it answered last. */
+    get view() {
+      return last;
     },
 
     /** Time since the store was last asked, whether or not it answered, milliseconds. */

@@ -21,6 +21,10 @@ export interface IssuedPair extends IssuedToken {
 export const fingerprint = (secret: Secret): string =>
   createHash("sha256").update(`secret fingerprint ${secret.reveal()}`).digest("hex").slice(0, 16);
 
+/** The secret of this fingerprint, if it is among them. */
+export const secretOf = (secrets: readonly Secret[], secretId: string): Secret | undefined =>
+  secrets.find((secret) => fingerprint(secret) === secretId);
+
 /** The text that is sealed; the one place where tokens are written out. */
 export function writePair(pair: IssuedToken | IssuedPair): string {
   const { accessToken } = pair;

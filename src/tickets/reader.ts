@@ -1,10 +1,11 @@
 import type { TicketTimings } from "../domain/timings.ts";
 import { type Clock, withDeadline } from "../lib/clock.ts";
 import type { Secret } from "../lib/secret.ts";
+import { doubtWaitMs } from "./doubt.ts";
 import type { Holder } from "./held.ts";
+import type { Loop } from "./loop.ts";
 import type { Observer } from "./observer.ts";
 import type { Applied, Register } from "./register.ts";
-import { doubtWaitMs } from "./state.ts";
 import type { TicketEvents } from "./ticket-events.ts";
 
 /** What requests are signed with: a token and the SIGN ticket that was issued for it. */
@@ -45,8 +46,8 @@ export interface ReaderOptions {
   register: Register;
   /** Looks at the store, together with all who want that now. */
   look: () => Promise<unknown>;
-  /** Makes the coordinator look again at once. */
-  wake: () => void;
+  /** Keeps the pair fresh; woken, it looks again at once. */
+  loop: Pick<Loop, "wake" | "silentMs">;
   clock: Clock;
   timings: TicketTimings;
   events: TicketEvents;
@@ -56,7 +57,7 @@ export interface ReaderOptions {
 const REREAD_MS = 500;
 
 export function createReader(options: ReaderOptions): TicketReader {
-  const { holder, observer, register, look, wake, clock, timings, events } = options;
+  const { holder, observer, register, look, loop, clock, timings, events } = options;
   const staleMs = timings.pollMs * 3;
   const renewalMs = timings.leaseMs / 2;
   const rejectionMs = timings.overlapMs / 2;
@@ -90,7 +91,7 @@ export function createReader(options: ReaderOptions): TicketReader {
     const known = newerThan(pair);
     if (known) return known;
     const { view } = await invalidate(pair.generation, code);
-    wake();
+    loop.wake();
     if (doubtWaitMs(view.state, view.now, timings.floorMs) > renewalMs) return undefined;
     await arrival;
     return newerThan(pair);
@@ -124,7 +125,7 @@ export function createReader(options: ReaderOptions): TicketReader {
 
     readiness() {
       const now = clock.monotonic();
-      if (observer.silentMs() > staleMs * 2) return { ready: false, reason: "the refresh loop has stopped" };
+      if (loop.silentMs() > staleMs * 2) return { ready: false, reason: "the refresh loop has stopped" };
       if (!holder.held) return { ready: false, reason: "there is no ticket pair yet" };
       if (now >= holder.held.endsAt) return { ready: false, reason: "the ticket pair has expired" };
       if (rejectedAt > acceptedAt && rejectedAt > holder.adoptedAt && now - rejectedAt < rejectionMs) {

@@ -1,12 +1,12 @@
 import type { TicketTimings } from "../domain/timings.ts";
+import { backoffMs } from "../lib/backoff.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Secret } from "../lib/secret.ts";
 import type { createCalls } from "./calls.ts";
 import { giveUp } from "./give-up.ts";
 import type { Candidate } from "./held.ts";
-import type { Reason } from "./need.ts";
 import type { Mine, Operation } from "./operation.ts";
-import { fingerprint, type IssuedPair, type IssuedToken, readToken, writePair } from "./pair.ts";
+import { type IssuedPair, type IssuedToken, readToken, secretOf, writePair } from "./pair.ts";
 import type { Register, View } from "./register.ts";
 import type { Sealer } from "./sealer.ts";
 import type { RefreshFinished, RefreshOutcome, TicketEvents } from "./ticket-events.ts";
@@ -30,7 +30,6 @@ export interface RefreshOptions {
 
 export interface RefreshRequest {
   view: View;
-  reason: Reason;
   /** The highest generation this replica has held. */
   atLeast: number;
   /** Whether the pair is old enough for an ordinary refresh, and whether it is so old that delays must be short. */
@@ -59,8 +58,7 @@ export function createRefresh(options: RefreshOptions) {
     return opened.ok ? readToken(opened.plain) : undefined;
   }
 
-  const secretOf = (secretId: string) => secrets.find((secret) => fingerprint(secret) === secretId);
-
+  /** Runs one refresh to its end and fills in the report. Rejects when the store is away at the beginning. */
   async function attempt(request: RefreshRequest, report: RefreshFinished): Promise<RefreshOutcome> {
     const startedAt = clock.monotonic();
     const deadline = startedAt + timings.leaseMs - timings.marginMs;
@@ -82,6 +80,7 @@ export function createRefresh(options: RefreshOptions) {
     report.generation = generation;
 
     let token = view.state.stage ? staged : undefined;
+    let stagedAt = startedAt;
     if (!token) {
       const calledAt = clock.monotonic();
       const result = await calls.token(request.secretId, deadline);
@@ -98,19 +97,23 @@ export function createRefresh(options: RefreshOptions) {
       // The store's time before the call: the end can only be early, never late.
       token = { accessToken: value, issuedAt: view.now, lifeMs, secretId };
       const sealed = seal(writePair(token), generation, "stage", secretId);
+      stagedAt = clock.monotonic();
       const kept = await register.apply({ kind: "stage", ...mine, sealed }).catch(() => undefined);
       if (kept?.status === "fenced") return orphan(generation);
     }
 
     const askedAt = clock.monotonic();
-    const ticket = await calls.signTicket(token.accessToken, deadline);
+    const ticketDeadline = Math.min(deadline, stagedAt + timings.ticketLeaseMs - timings.marginMs);
+    const ticket = await calls.signTicket(token.accessToken, ticketDeadline);
     report.signMs = clock.monotonic() - askedAt;
     if ("failed" in ticket) {
       report.error = ticket.error;
       const bad = ticket.failed === "refused";
       const outcome = bad ? "badstage" : "keepstage";
-      const backoffMs = bad ? 0 : Math.ceil(timings.quiesceMs / 3);
-      await register.insist({ kind: "abort", ...mine, outcome, backoffMs }, timings.leaseMs, stopping);
+      const growing = { baseMs: timings.quiesceMs / 3, maxMs: timings.backoffMs.max / 6 };
+      const delayMs = bad ? 0 : Math.ceil(backoffMs(growing, view.state.failures, random));
+      const abort: Operation = { kind: "abort", ...mine, outcome, backoffMs: delayMs };
+      await register.insist(abort, timings.leaseMs, stopping);
       return bad ? "bad_stage" : "no_ticket";
     }
 
@@ -133,7 +136,7 @@ export function createRefresh(options: RefreshOptions) {
   }
 
   function seal(plain: string, generation: number, kind: "pair" | "stage", secretId: string): string {
-    return sealer.seal(plain, { generation, kind }, secretOf(secretId));
+    return sealer.seal(plain, { generation, kind }, secretOf(secrets, secretId));
   }
 
   /** Somebody else has the lease, and our token has cut the life of theirs, or theirs of ours. */
@@ -143,28 +146,5 @@ export function createRefresh(options: RefreshOptions) {
     return "fenced";
   }
 
-  /** Runs one refresh to its end. Never rejects; what became of it is told as an event. */
-  return async (request: RefreshRequest): Promise<RefreshOutcome> => {
-    const startedAt = clock.monotonic();
-    const report: RefreshFinished = {
-      reason: request.reason,
-      outcome: "store",
-      previous: request.view.state.published?.generation ?? 0,
-      generation: 0,
-      durationMs: 0,
-      tokenMs: 0,
-      signMs: 0,
-      commitMs: 0,
-      replica,
-      error: undefined,
-    };
-    try {
-      report.outcome = await attempt(request, report);
-    } catch (error) {
-      report.error = error;
-    }
-    report.durationMs = clock.monotonic() - startedAt;
-    if (report.outcome !== "busy") events.refreshFinished(report);
-    return report.outcome;
-  };
+  return attempt;
 }

@@ -2,7 +2,7 @@ import type { TicketTimings } from "../domain/timings.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Operation, Status } from "./operation.ts";
 import { EMPTY, parseState, type TicketState } from "./record.ts";
-import { transition } from "./state.ts";
+import type { transition } from "./state.ts";
 import type { TicketStore } from "./store.ts";
 
 /** The shared state as it was at one moment. */
@@ -39,7 +39,13 @@ export interface Register {
 /** Every lost race means that another replica has got on, so this many in a row mean that something is broken. */
 const MOST_RACES = 100;
 
-export function createRegister(store: TicketStore, clock: Clock, timings: TicketTimings): Register {
+/** The register of `store`, whose operations do what `protocol` says. */
+export function createRegister(
+  store: TicketStore,
+  clock: Clock,
+  timings: TicketTimings,
+  protocol: typeof transition,
+): Register {
   async function readVersioned(): Promise<View & { version: string }> {
     const askedAt = clock.monotonic();
     const { value, version, now } = await store.read();
@@ -52,7 +58,7 @@ export function createRegister(store: TicketStore, clock: Clock, timings: Ticket
     for (let races = 0; races < MOST_RACES; races++) {
       const view = await readVersioned();
       if (view.flaw === "newer") throw new Error("the stored state is of a later release");
-      const { state, status, generation } = transition(view.state, operation, view.now, timings);
+      const { state, status, generation } = protocol(view.state, operation, view.now, timings);
       const done = { status, view: { ...view, state }, ...(generation !== undefined && { generation }) };
       if (state === view.state) return done;
       if (await store.compareAndSet(view.version, JSON.stringify(state))) return done;

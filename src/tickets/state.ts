@@ -1,6 +1,9 @@
 import type { TicketTimings } from "../domain/timings.ts";
+import { clamped } from "./clamped.ts";
+import { doubted, doubtWaitMs } from "./doubt.ts";
+import { invalidate } from "./invalidate.ts";
 import type { Mine, Operation, Transition } from "./operation.ts";
-import { bindingBackoff, type Hold, type TicketState } from "./record.ts";
+import { bindingBackoff, type TicketState } from "./record.ts";
 
 /**
  * The whole refresh protocol: what an operation does to the state at `now` (the store's clock). Pure; returns the same
@@ -15,11 +18,8 @@ export function transition(
   switch (operation.kind) {
     case "acquire":
       return acquire(clamped(state, now), operation, now, timings);
-    case "stage": {
-      if (!holds(state, operation)) return { state, status: "fenced" };
-      const { generation, sealed } = operation;
-      return { state: { ...state, stage: { generation, sealed, at: now } }, status: "ok" };
-    }
+    case "stage":
+      return stage(state, operation, now, timings);
     case "commit":
       return commit(state, operation, now);
     case "abort":
@@ -32,9 +32,6 @@ export function transition(
       return heal(state, operation);
   }
 }
-
-/** Rotations because of refusals that need not wait, in each window: each may be a secret change or a vendor's restart. */
-const FORCED_AT_ONCE = 3;
 
 type Of<K extends Operation["kind"]> = Extract<Operation, { kind: K }>;
 
@@ -56,30 +53,36 @@ function acquire(
 
   const generation = Math.max((published?.generation ?? 0) + 1, granted + 1, atLeast + 1, Math.floor(now));
   const { stage, ...rest } = state;
-  // A staged token that the caller cannot use, or that a younger doubt is about, is not to be continued by anybody.
-  const keepsStage = stage && stage.generation === continues && !(doubt && doubt.upTo >= stage.generation);
-  const next: TicketState = {
-    ...rest,
-    granted: generation,
-    lease: { holder, until: now + timings.leaseMs, ms: timings.leaseMs },
-    intent: { generation, at: now },
-    ...(keepsStage && { stage }),
-  };
   // The predecessor vanished between its intent and its report, and staged nothing.
   const vanished = intent && stage?.generation !== intent.generation;
-  return {
-    state: vanished ? doubted(next, intent.generation, intent.at) : next,
-    status: "ok",
-    generation,
-  };
+  const suspect = vanished ? doubted(rest, intent.generation, intent.at) : rest;
+  // A staged token that the caller cannot use, or that a younger doubt is about, is not to be continued by anybody.
+  const carriesOn = stage && stage.generation === continues && !(doubt && doubt.upTo >= stage.generation);
+  const next: TicketState = carriesOn
+    ? {
+        ...suspect,
+        stage,
+        // No token call will follow, so the intent that stands is the stage's own.
+        intent: { generation: stage.generation, at: now },
+        lease: leaseOf(holder, now, timings.ticketLeaseMs),
+      }
+    : {
+        ...(stage ? doubted(suspect, stage.generation, stage.at) : suspect),
+        intent: { generation, at: now },
+        lease: leaseOf(holder, now, timings.leaseMs),
+      };
+  return { state: { ...next, granted: generation }, status: "ok", generation };
 }
 
-/** How long a doubt, if there is one, must wait before it may cause a rotation, milliseconds; 0 for no longer. */
-export function doubtWaitMs({ doubt, published }: TicketState, now: number, floorMs: number): number {
-  if (!doubt) return 0;
-  if (doubt.hold) return Math.max(0, Math.min(doubt.hold.until - now, doubt.hold.ms));
-  // A clock that went back makes the commit look like one of the future.
-  return published && published.at <= now ? Math.max(0, published.at + floorMs - now) : 0;
+const leaseOf = (holder: string, now: number, ms: number) => ({ holder, until: now + ms, ms });
+
+function stage(state: TicketState, operation: Of<"stage">, now: number, timings: TicketTimings): Transition {
+  const { holder, generation, sealed } = operation;
+  if (!holds(state, operation)) return { state, status: "fenced" };
+  if (state.stage?.generation === generation) return { state, status: "ok" };
+  // Only the ticket is missing, and anybody can go on from here; so a holder that dies now is replaced sooner.
+  const lease = leaseOf(holder, now, timings.ticketLeaseMs);
+  return { state: { ...state, stage: { generation, sealed, at: now }, lease }, status: "ok" };
 }
 
 function commit(state: TicketState, operation: Of<"commit">, now: number): Transition {
@@ -121,34 +124,9 @@ function abort(state: TicketState, operation: Of<"abort">, now: number): Transit
     failures: state.failures + 1,
     ...(keepsStage && { stage }),
   };
-  const suspect = outcome === "unknown" || outcome === "badstage";
+  // A token that was to be continued and never reached the store is lost.
+  const suspect = outcome === "unknown" || outcome === "badstage" || (outcome === "keepstage" && !stage);
   return { state: suspect ? doubted(next, generation, intent?.at ?? now) : next, status: "ok" };
-}
-
-function invalidate(
-  state: TicketState,
-  { generation, by }: Of<"invalidate">,
-  now: number,
-  timings: TicketTimings,
-): Transition {
-  const { published, doubt } = state;
-  if (published?.generation !== generation || (doubt && doubt.upTo >= generation)) {
-    return { state, status: "noop" };
-  }
-  const { floorMs, forcedWindowMs, forcedBudget } = timings;
-  const sinceCommitMs = Math.max(0, now - published.at);
-  const held = (ms: number): Hold => ({ until: now + Math.max(0, ms), ms: Math.max(0, ms) });
-  if (by === "operator") {
-    return { state: doubted(state, generation, now, held(floorMs - sinceCommitMs)), status: "ok" };
-  }
-  const forced = [...state.forced.filter((at) => at <= now && now - at < forcedWindowMs), now];
-  // A few at once; then ever rarer, so that two installations with one app id cannot kill each other every minute.
-  const further = forced.length - FORCED_AT_ONCE;
-  const spacingMs = further > 0 ? floorMs * 2 ** (further - 1) - sinceCommitMs : 0;
-  const [oldest = now] = forced.slice(-forcedBudget - 1);
-  const budgetMs = forced.length > forcedBudget ? oldest + forcedWindowMs - now : 0;
-  const hold = held(Math.max(spacingMs, budgetMs));
-  return { state: { ...doubted(state, generation, now, hold), forced }, status: "ok" };
 }
 
 function heal(state: TicketState, { generation, sealed, at }: Of<"heal">): Transition {
@@ -168,25 +146,3 @@ function heal(state: TicketState, { generation, sealed, at }: Of<"heal">): Trans
 
 const holds = ({ granted, lease }: TicketState, { holder, generation }: Mine) =>
   granted === generation && lease?.holder === holder;
-
-function doubted(state: TicketState, upTo: number, since: number, hold?: Hold): TicketState {
-  const { doubt, ...rest } = state;
-  return {
-    ...rest,
-    doubt: { upTo: Math.max(doubt?.upTo ?? 0, upTo), since: doubt?.since ?? since, ...(hold && { hold }) },
-  };
-}
-
-/** The state as it reads after a clock that went back: nothing lasts longer than it was meant to. */
-function clamped(state: TicketState, now: number): TicketState {
-  const { lease, backoff, doubt } = state;
-  const tooLong = (hold: Hold | undefined) => hold !== undefined && hold.until - now > hold.ms;
-  if (!tooLong(lease) && !tooLong(backoff) && !tooLong(doubt?.hold)) return state;
-  const cut = <T extends Hold>(hold: T): T => ({ ...hold, until: Math.min(hold.until, now + hold.ms) });
-  return {
-    ...state,
-    ...(lease && { lease: cut(lease) }),
-    ...(backoff && { backoff: cut(backoff) }),
-    ...(doubt?.hold && { doubt: { ...doubt, hold: cut(doubt.hold) } }),
-  };
-}

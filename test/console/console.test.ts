@@ -170,6 +170,14 @@ describe.skipIf(missingChromium())("the console in a real browser", () => {
       await soon(() => text(page, "#breach-list")).toContain("None");
     }));
 
+  test("what the service says itself is shown beside it", () =>
+    onPage({}, async (page) => {
+      await launch(page);
+      await page.locator("#status summary").click();
+      await soon(() => text(page, "#status-list")).toMatch(/replica.*usable.*true.*storeUp.*true/s);
+      expect(await text(page, "[data-metric=next_refresh] dd")).toMatch(/^\d+:\d\d$/);
+    }));
+
   test("a rotation elsewhere starts the old token's last minute", () =>
     onPage({}, async (page) => {
       await launch(page);

@@ -16,8 +16,9 @@ const ONLY: Readonly<Record<string, readonly string[]>> = {
 };
 /** Rooms that may know another room's shape. */
 const AS_TYPES: Readonly<Record<string, readonly string[]>> = {
-  handlers: ["signing", "upstream", "tickets", "telemetry"],
+  handlers: ["signing", "upstream", "tickets", "telemetry", "launches"],
   rpc: ["handlers"],
+  limits: ["handlers"],
   form: ["handlers"],
   telemetry: ["handlers", "tickets", "upstream"],
   config: ["handlers", "upstream", "tickets"],
@@ -43,7 +44,7 @@ function crossings(sources: readonly Source[]): string[] {
       const to = room(join(dirname(path), specifier));
       const allowed =
         to === from ||
-        (from === "service" && to !== "sandbox" && to !== "main") ||
+        ((from === "service" || from === "doors") && to !== "sandbox" && to !== "main") ||
         from === "main" ||
         (ONLY[from] ?? LEAVES).includes(to) ||
         (Boolean(type) && (AS_TYPES[from] ?? []).includes(to));

@@ -39,24 +39,32 @@ export class ProcessLife {
     sleep: (ms, signal) =>
       new Promise<void>((resolve, reject) => {
         if (signal?.aborted) return reject(signal.reason as Error);
-        let over = false;
+        const cancel = this.timer(ms, resolve);
         signal?.addEventListener("abort", () => {
-          over = true;
+          cancel();
           reject(signal.reason as Error);
         });
-        const fire = () => {
-          if (over || this.dead) return false;
-          if (this.paused) {
-            this.#deferredTimers.push(fire);
-            return false;
-          }
-          over = true;
-          resolve();
-          return true;
-        };
-        this.#world.after(Math.max(ms, 0.001) / this.#rate, fire);
       }),
   };
+
+  /** Calls `run` after `ms` on this process's clock, unless it is dead by then; returns what cancels it. */
+  timer(ms: number, run: () => void): () => void {
+    let over = false;
+    const fire = () => {
+      if (over || this.dead) return false;
+      if (this.paused) {
+        this.#deferredTimers.push(fire);
+        return false;
+      }
+      over = true;
+      run();
+      return true;
+    };
+    this.#world.after(Math.max(ms, 0.001) / this.#rate, fire);
+    return () => {
+      over = true;
+    };
+  }
 
   /** Hands a message to the process when it can read it; a dead one never does. */
   deliver(read: () => void): void {

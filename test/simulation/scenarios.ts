@@ -1,3 +1,5 @@
+import type { Boundary } from "./store-model.ts";
+
 /** What goes wrong in a run: chances per refresh or per event, and how often the surroundings misbehave. */
 export interface Scenario {
   name: string;
@@ -16,6 +18,22 @@ export interface Scenario {
   partitionEveryMs?: number;
   /** Chance that a hint is lost. */
   dropHints?: number;
+  /** Another installation with the same app id asks for a token as often as this, milliseconds. */
+  foreignEveryMs?: number;
+  /** The store is away from the one moment to the other. */
+  storeAway?: { fromMs: number; toMs: number };
+  /** What happens, all at once and once only, when a boundary is passed for the nth time after the first pair. */
+  once?: {
+    boundary: Boundary;
+    nth: number;
+    crash?: boolean;
+    pauseMs?: number;
+    /** The reply to the next call is lost. */
+    loseReply?: boolean;
+    failOverMs?: number;
+    wipe?: boolean;
+    jumpMs?: number;
+  };
 }
 
 const MINUTE = 60_000;

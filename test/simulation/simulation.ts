@@ -7,9 +7,13 @@ import {
   type CoordinatorOptions,
   createCoordinator,
 } from "../../src/tickets/coordinator.ts";
+import { readPair } from "../../src/tickets/pair.ts";
 import type { TicketPair } from "../../src/tickets/reader.ts";
+import { EMPTY, parseState, type TicketState } from "../../src/tickets/record.ts";
 import { createSealer } from "../../src/tickets/sealer.ts";
+import type { transition } from "../../src/tickets/state.ts";
 import type { TicketEvents } from "../../src/tickets/ticket-events.ts";
+import { brokenByWrite } from "./checks.ts";
 import { ProcessLife } from "./node.ts";
 import type { Scenario } from "./scenarios.ts";
 import { type Boundary, createStoreClient, StoreModel } from "./store-model.ts";
@@ -22,7 +26,11 @@ export interface SimulationOptions {
   replicas?: number;
   hours?: number;
   /** What runs in each process; the production coordinator unless a test plants another. */
-  create?: (options: CoordinatorOptions) => Pick<Coordinator, "start" | "tickets">;
+  create?: (
+    options: CoordinatorOptions,
+  ) => Pick<Coordinator, "start" | "tickets"> & { operator?: Coordinator["operator"] };
+  /** The protocol of every process; the production one unless a test plants a broken one. */
+  protocol?: typeof transition;
 }
 
 export interface Outcome {
@@ -34,6 +42,7 @@ export interface Outcome {
   /** Longest series of such uses in one process, seconds. */
   worstOutageS: number;
   tokenCalls: number;
+  /** From the first to the last; the first pair itself is not counted. */
   tokenCallsPerHour: number;
   overlaps: number;
   heals: number;
@@ -51,12 +60,18 @@ const SECRET = new Secret("s".repeat(64));
 const KEYS = [{ id: "k", key: new Uint8Array(32) }];
 /** Boundaries a refresh passes: three writes, two calls, before and after. */
 const BOUNDARIES = 10;
+/** A lease and a poll, seconds. */
+const UNSEEN_S = (TIMINGS.leaseMs + TIMINGS.pollMs * 1.2) / 1_000;
+/** Two polls, seconds. */
+const UNHEALED_S = (2 * TIMINGS.pollMs * 1.2) / 1_000;
+const SEALER = createSealer("app", KEYS);
 /** No fault begins in the last quarter of an hour, so that what must become good again has time to. */
 const CALM_MS = 15 * 60_000;
 
 /** Runs N processes, each with the coordinator of the product, for some hours of virtual time. */
 export async function simulate(options: SimulationOptions): Promise<Outcome> {
-  const { seed, scenario, replicas = 4, hours = 3, create = createCoordinator } = options;
+  const { seed, scenario, replicas = 4, hours = 3, create = createCoordinator, protocol } = options;
+  const naive = create !== createCoordinator;
   const world = new World(seed);
   const store = new StoreModel(world);
   const upstream = new UpstreamModel(world, TIMINGS.overlapMs);
@@ -66,17 +81,37 @@ export async function simulate(options: SimulationOptions): Promise<Outcome> {
   let trace: string[] = [];
   let [uses, deadUses, worstOutageS, heals, forced, faults] = [0, 0, 0, 0, 0, 0];
   let paused = false;
+  let [firstCallAt, lastCallAt] = [0, 0];
+  let [passed, unseenS, unhealedS, highest] = [0, 0, 0, 0];
+  let published: { sealed: string; token: string } | undefined;
+
+  /** Whether the store may lose what it acknowledged. */
+  const regresses = Boolean(
+    scenario.failover || scenario.wipeEveryMs || scenario.once?.failOverMs || scenario.once?.wipe,
+  );
 
   function violated(rule: string): void {
     if (violations.length === 0) trace = world.recent(400_000);
     violations.push(`${(world.now / 1000).toFixed(1)} s: ${rule}`);
   }
 
+  let lostOnce = false;
   const perBoundary = (perRefresh = 0) => 1 - (1 - perRefresh) ** (1 / BOUNDARIES);
   const crashes = perBoundary(scenario.crash);
   const pauses = perBoundary(scenario.pause);
   function strike(life: ProcessLife, boundary: Boundary): void {
     if (!faulty() || life.dead) return;
+    const { once } = scenario;
+    if (once && highest > 0 && boundary === once.boundary && ++passed === once.nth) {
+      faults++;
+      world.trace(`${life.name} ${boundary}`);
+      if (once.crash) life.crash();
+      if (once.pauseMs) life.pause(once.pauseMs);
+      if (once.failOverMs) store.failOver(once.failOverMs);
+      if (once.wipe) store.wipe();
+      if (once.jumpMs) store.jump(once.jumpMs);
+      lostOnce = once.loseReply === true;
+    }
     if (crashes > 0 && world.chance(crashes)) {
       faults++;
       world.trace(`${life.name} ${boundary}`);
@@ -134,18 +169,18 @@ export async function simulate(options: SimulationOptions): Promise<Outcome> {
   }
 
   function upstreamOf(life: ProcessLife): TicketUpstream {
-    const lost = () => faulty() && world.chance(scenario.lostReply ?? 0);
+    const lost = () => {
+      const struck = lostOnce;
+      lostOnce = false;
+      return struck || (faulty() && world.chance(scenario.lostReply ?? 0));
+    };
     return {
       async fetchAccessToken() {
-        const value = store.value ?? "";
-        if (
-          !value.includes('"intent"') &&
-          !scenario.failover &&
-          !scenario.wipeEveryMs &&
-          create === createCoordinator
-        ) {
+        if (!naive && !regresses && stateOf(store.value).intent === undefined) {
           violated("8: a token call without an intent in the store");
         }
+        lastCallAt = world.now;
+        firstCallAt ||= world.now;
         world.trace(`${life.name} calls for a token`);
         return await callUpstream(life, "token", () => upstream.issueToken(), lost);
       },
@@ -168,6 +203,7 @@ export async function simulate(options: SimulationOptions): Promise<Outcome> {
       },
       pairAdopted({ generation, own }) {
         world.trace(`${life.name} adopted ${generation}${own ? " (own)" : ""}`);
+        highest = Math.max(highest, generation);
         if (generation <= adopted) violated(`2: ${life.name} adopted ${generation} after ${adopted}`);
         adopted = generation;
       },
@@ -201,7 +237,7 @@ export async function simulate(options: SimulationOptions): Promise<Outcome> {
 
   interface Slot {
     life: ProcessLife;
-    coordinator: Pick<Coordinator, "tickets">;
+    coordinator: Pick<Coordinator, "tickets"> & { operator?: Coordinator["operator"] };
     hadPair: boolean;
     outageS: number;
   }
@@ -214,13 +250,14 @@ export async function simulate(options: SimulationOptions): Promise<Outcome> {
       secrets: [SECRET],
       upstream: upstreamOf(life),
       store: createStoreClient(world, store, life, TIMINGS.storeTimeoutMs, strike),
-      sealer: createSealer("app", KEYS),
+      sealer: SEALER,
       clock: life.clock,
       random: world.random,
       timings: TIMINGS,
       replica: life.name,
       refreshes: true,
       events: eventsOf(life),
+      ...(protocol && { protocol }),
     });
     world.trace(`${life.name} starts`);
     void coordinator.start();
@@ -228,6 +265,8 @@ export async function simulate(options: SimulationOptions): Promise<Outcome> {
   }
 
   function fail(slot: Slot, why: string): void {
+    // Long after the last fault: the longest stop, and 90 s.
+    if (world.now > endMs - CALM_MS + 390_000) violated(`13: ${slot.life.name} fails: ${why}`);
     deadUses++;
     slot.outageS++;
     if (slot.outageS === 1) world.trace(`${slot.life.name} fails: ${why}`);
@@ -235,6 +274,31 @@ export async function simulate(options: SimulationOptions): Promise<Outcome> {
       worstOutageS = slot.outageS;
       if (violations.length === 0) trace = world.recent(400_000);
     }
+  }
+
+  /** 1: what the store lost, and somebody still holds, is given back. */
+  function watchHealing(): void {
+    const { published: kept, lease } = stateOf(store.value);
+    const held = slots.map(({ life, coordinator }) => {
+      if (life.dead || life.paused || !store.reaches(life)) return 0;
+      return coordinator.operator?.status().usable ? coordinator.operator.status().generation : 0;
+    });
+    const lost = Math.max(...held) > (kept?.generation ?? 0) && !(lease && lease.until > store.now());
+    unhealedS = lost ? unhealedS + 1 : 0;
+    if (unhealedS === UNHEALED_S) violated(`1: the store is not given back generation ${Math.max(...held)}`);
+  }
+
+  /** 6: a rotation that nobody knows of must show in the shared state, at the latest one poll after its lease. */
+  function watchRotations(): void {
+    const state = stateOf(store.value);
+    const { sealed, generation = 0 } = state.published ?? {};
+    if (sealed !== undefined && published?.sealed !== sealed) {
+      const opened = SEALER.open(sealed, { generation, kind: "pair" });
+      if (opened.ok) published = { sealed, token: readPair(opened.plain)?.accessToken.reveal() ?? "" };
+    }
+    const known = published && upstream.isLatest(published.token);
+    unseenS = known || state.intent || state.doubt || state.stage ? 0 : unseenS + 1;
+    if (unseenS === UNSEEN_S) violated("6: the token was rotated, and the shared state does not show it");
   }
 
   /** One use, as a request makes it; a refused pair is reported and the use has failed all the same. */
@@ -309,6 +373,33 @@ export async function simulate(options: SimulationOptions): Promise<Outcome> {
       });
     next();
   }
+  const { storeAway, foreignEveryMs } = scenario;
+  if (!naive) {
+    store.onWrite = (before, after) => {
+      for (const rule of brokenByWrite(stateOf(before), stateOf(after), store.now())) violated(rule);
+    };
+    const every = () => {
+      watchHealing();
+      if (!regresses && !foreignEveryMs) watchRotations();
+      world.after(1_000, every);
+      return false;
+    };
+    world.after(30_000, every);
+  }
+  if (storeAway) {
+    world.at(storeAway.fromMs, () => {
+      store.downUntil = storeAway.toMs;
+      world.trace("store away");
+    });
+  }
+  if (foreignEveryMs) {
+    const rotate = () => {
+      world.trace("a stranger asks for a token");
+      upstream.issueToken();
+      world.after(foreignEveryMs, rotate);
+    };
+    world.after(foreignEveryMs, rotate);
+  }
   store.dropHints = scenario.dropHints ?? 0;
   sometimes(scenario.clockJumpEveryMs, () => {
     store.jump(world.between(30_000, 7_200_000) * (world.chance(0.5) ? 1 : -1));
@@ -341,8 +432,17 @@ export async function simulate(options: SimulationOptions): Promise<Outcome> {
     }
   }
   // 7: two token calls at once only after a stop between the last check and the write, or with a store that changed under a lease.
-  const mayOverlap = paused || scenario.failover || scenario.clockJumpEveryMs || scenario.wipeEveryMs;
+  const mayOverlap =
+    paused || scenario.once?.pauseMs || scenario.once?.jumpMs || regresses || scenario.clockJumpEveryMs;
   if (upstream.overlaps > 0 && !mayOverlap) violated(`7: ${upstream.overlaps} overlapping token calls`);
+
+  // 1: what anybody has ever held is not lost for good.
+  const kept = stateOf(store.value).published?.generation ?? 0;
+  if (!naive && slots.some(({ life }) => !life.dead) && kept < highest && !scenario.wipeEveryMs) {
+    violated(`1: the store ends with ${kept}, though ${highest} was adopted`);
+  }
+  const ownCalls = upstream.tokenCalls;
+  const spanHours = (lastCallAt - firstCallAt) / 3_600_000;
 
   return {
     seed,
@@ -350,8 +450,8 @@ export async function simulate(options: SimulationOptions): Promise<Outcome> {
     uses,
     deadUses,
     worstOutageS,
-    tokenCalls: upstream.tokenCalls,
-    tokenCallsPerHour: upstream.tokenCalls / hours,
+    tokenCalls: ownCalls,
+    tokenCallsPerHour: spanHours > 0 ? (ownCalls - 1) / spanHours : 0,
     overlaps: upstream.overlaps,
     heals,
     forced,
@@ -359,4 +459,9 @@ export async function simulate(options: SimulationOptions): Promise<Outcome> {
     violations,
     trace: trace.length > 0 ? trace : world.recent(endMs),
   };
+}
+
+function stateOf(value: string | undefined): TicketState {
+  const state = value === undefined ? EMPTY : parseState(value);
+  return typeof state === "string" ? EMPTY : state;
 }

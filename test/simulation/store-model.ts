@@ -1,4 +1,3 @@
-import { withDeadline } from "../../src/lib/clock.ts";
 import type { TicketStore } from "../../src/tickets/store.ts";
 import { EPOCH_MS, type ProcessLife } from "./node.ts";
 import type { World } from "./world.ts";
@@ -15,7 +14,7 @@ export class StoreModel {
   /** Chance that a hint does not arrive. */
   dropHints = 0;
   /** Called with every accepted write. */
-  onWrite: (value: string) => void = () => undefined;
+  onWrite: (before: string | undefined, after: string) => void = () => undefined;
 
   constructor(world: World) {
     this.#world = world;
@@ -38,7 +37,7 @@ export class StoreModel {
     this.#previous = this.#value;
     this.#value = value;
     this.#version++;
-    this.onWrite(value);
+    this.onWrite(this.#previous, value);
     for (const [life, listeners] of this.#listeners) {
       if (life.dead || life.partitionedUntil > this.#world.now || this.#world.chance(this.dropHints))
         continue;
@@ -108,20 +107,22 @@ export function createStoreClient(
 ): TicketStore {
   /** A message there and its answer back; either is lost when the store cannot be reached at that moment. */
   function exchange<T>(handle: () => T): Promise<T> {
-    return withDeadline(
-      life.clock,
-      timeoutMs,
-      () =>
-        new Promise<T>((resolve) => {
-          world.after(world.between(0.1, 1), () => {
-            if (!store.reaches(life)) return;
-            const reply = handle();
-            world.after(world.between(0.1, 1), () => {
-              if (store.reaches(life)) life.deliver(() => resolve(reply));
-            });
+    return new Promise<T>((resolve, reject) => {
+      const cancel = life.timer(timeoutMs, () => reject(new Error("the store does not answer")));
+      world.after(world.between(0.1, 1), () => {
+        if (!store.reaches(life)) return false;
+        const reply = handle();
+        world.after(world.between(0.1, 1), () => {
+          if (!store.reaches(life)) return false;
+          life.deliver(() => {
+            cancel();
+            resolve(reply);
           });
-        }),
-    );
+          return true;
+        });
+        return false;
+      });
+    });
   }
 
   async function alive(): Promise<void> {

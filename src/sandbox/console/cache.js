@@ -79,6 +79,9 @@ function metrics({ tokens, calls }, backend, now) {
 function nextRefresh(own, backend, now) {
   if (!own) return "–";
   if (now >= own.expiresAt) return t("next_on_demand");
+  // The service knows best; others have an interval, or say nothing.
+  const told = Number.parseFloat(backend.tickets?.refreshIn) * 1000;
+  if (told > 0) return clockTime(told);
   if (backend.refresh_interval_ms === null || backend.refresh_interval_ms === undefined)
     return t("next_unknown");
   const left = own.issuedAt + backend.refresh_interval_ms - now;

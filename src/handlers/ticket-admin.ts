@@ -1,0 +1,94 @@
+import { create } from "@bufbuild/protobuf";
+import { type Duration, durationFromMs } from "@bufbuild/protobuf/wkt";
+import {
+  ForceRefreshResponseSchema,
+  TicketAdminService,
+  TicketStatusResponseSchema,
+} from "../../gen/faceverification/v1/ticket_admin_service_pb.ts";
+import type { TicketOperator } from "../tickets/operator.ts";
+import type { TicketStatus } from "../tickets/ticket-status.ts";
+import type { Pipeline } from "./pipeline.ts";
+
+export interface TicketAdminOptions {
+  operator: TicketOperator;
+  /** ROLE of this process. */
+  role: string;
+}
+
+/** Every RPC of TicketAdminService, wrapped: what the admin door calls. */
+export type TicketAdmin = ReturnType<typeof createTicketAdmin>;
+
+/** Wraps the two RPCs for operators. */
+export function createTicketAdmin(pipeline: Pipeline, { operator, role }: TicketAdminOptions) {
+  const { ticketStatus, forceRefresh } = TicketAdminService.method;
+  return {
+    ticketStatus: pipeline({
+      name: ticketStatus.name,
+      input: ticketStatus.input,
+      output: ticketStatus.output,
+      handler: async () => create(TicketStatusResponseSchema, { role, ...describe(operator.status()) }),
+    }),
+    forceRefresh: pipeline({
+      name: forceRefresh.name,
+      input: forceRefresh.input,
+      output: forceRefresh.output,
+      async handler({ allowWithoutStore }, { signal, note }) {
+        const { previous, generation, alone } = await operator.forceRefresh(allowWithoutStore, signal);
+        note({ generation, previous });
+        return create(ForceRefreshResponseSchema, {
+          previousGeneration: BigInt(previous),
+          generation: BigInt(generation),
+          withoutStore: alone,
+        });
+      },
+    }),
+  };
+}
+
+/** The snapshot as operators read it. */
+function describe(status: TicketStatus) {
+  const { lease, intentMs, stageMs, doubtMs, doubtHoldMs, backoffMs, last } = status;
+  return {
+    replica: status.replica,
+    ready: status.ready,
+    reason: status.reason,
+    generation: BigInt(status.generation),
+    usable: status.usable,
+    ...durations({
+      age: status.ageMs,
+      tokenAge: status.tokenAgeMs,
+      signAge: status.signAgeMs,
+      hardLimitIn: status.hardLimitInMs,
+      refreshIn: status.refreshInMs,
+      storeSilent: status.storeSilentMs,
+      loopSilent: status.loopSilentMs,
+    }),
+    storeUp: status.storeUp,
+    storeGeneration: BigInt(status.storeGeneration),
+    lease: lease ? `${lease.holder}, for ${words(lease.endsInMs)} at most` : NONE,
+    intent: intentMs === undefined ? NONE : `a refresh began ${words(intentMs)} ago and has not reported`,
+    stage: stageMs === undefined ? NONE : `a new token has waited ${words(stageMs)} for its ticket`,
+    doubt:
+      doubtMs === undefined
+        ? NONE
+        : `the pair may be dead since ${words(doubtMs)}, to be replaced ${doubtHoldMs > 0 ? `in ${words(doubtHoldMs)}` : "now"}`,
+    backoff: backoffMs > 0 ? `no refresh for ${words(backoffMs)}` : NONE,
+    failures: status.failures,
+    forcedRotations: status.forcedRotations,
+    refreshing: status.refreshing,
+    lastRefresh: last
+      ? `${last.outcome} for ${last.reason}, generation ${last.generation}, ${words(last.agoMs)} ago`
+      : NONE,
+  };
+}
+
+const NONE = "none";
+
+const words = (ms: number) => `${Math.round(ms / 100) / 10} s`;
+
+function durations<K extends string>(times: Record<K, number | undefined>): Partial<Record<K, Duration>> {
+  const entries = Object.entries<number | undefined>(times).filter(([, ms]) => ms !== undefined);
+  return Object.fromEntries(
+    entries.map(([name, ms = 0]) => [name, durationFromMs(Math.round(ms))]),
+  ) as Partial<Record<K, Duration>>;
+}

@@ -1,0 +1,91 @@
+import { ErrorReason, ServiceError } from "../errors.ts";
+import type { Holder } from "./held.ts";
+import type { Register, View } from "./register.ts";
+import type { RefreshOutcome } from "./ticket-events.ts";
+import type { TicketStatus } from "./ticket-status.ts";
+
+/** A rotation that an operator asked for. */
+export interface ForcedRefresh {
+  previous: number;
+  generation: number;
+  /** Whether it was made without the store. */
+  alone: boolean;
+}
+
+/** What an operator can see of the ticket cache, and do to it. */
+export interface TicketOperator {
+  status(): TicketStatus;
+  /**
+   * Has the pair replaced by whoever refreshes next, and waits until this process holds the new one. While the store is
+   * away that is refused, unless `allowWithoutStore`: then this process refreshes alone (ticket-cache.md 2.9). Throws
+   * ServiceError TICKET_UNAVAILABLE with a `why`; rejects with the signal's reason, and then the rotation goes on.
+   */
+  forceRefresh(allowWithoutStore: boolean, signal: AbortSignal): Promise<ForcedRefresh>;
+}
+
+export interface OperatorOptions {
+  status: () => TicketStatus;
+  holder: Holder;
+  register: Register;
+  look: () => Promise<View | undefined>;
+  wake: () => void;
+  /** Refreshes without the store; a string says why it will not. */
+  refreshAlone: () => Promise<RefreshOutcome> | string;
+}
+
+export function createOperator(options: OperatorOptions): TicketOperator {
+  const { status, holder, register, look, wake, refreshAlone } = options;
+
+  async function newerThan(generation: number): Promise<number> {
+    for (;;) {
+      const held = holder.held?.pair.generation ?? 0;
+      if (held > generation) return held;
+      await holder.next();
+    }
+  }
+
+  async function force(allowWithoutStore: boolean): Promise<ForcedRefresh> {
+    const view = await look();
+    const held = holder.held?.pair.generation ?? 0;
+    if (view) {
+      const published = view.state.published?.generation ?? 0;
+      // Without one, a first pair is on its way as it is.
+      if (published > 0) await invalidate(published);
+      wake();
+      const previous = Math.max(held, published);
+      return { previous, generation: await newerThan(previous), alone: false };
+    }
+    if (!allowWithoutStore) throw unavailable("the ticket store is away");
+    const refreshing = refreshAlone();
+    if (typeof refreshing === "string") throw unavailable(refreshing);
+    const outcome = await refreshing;
+    if (outcome !== "ok") throw unavailable(`the refresh without the store ended with ${outcome}`);
+    return { previous: held, generation: await newerThan(held), alone: true };
+  }
+
+  async function invalidate(generation: number): Promise<void> {
+    try {
+      await register.apply({ kind: "invalidate", generation, by: "operator" });
+    } catch {
+      throw unavailable("the ticket store went away");
+    }
+  }
+
+  return {
+    status,
+    async forceRefresh(allowWithoutStore, signal) {
+      signal.throwIfAborted();
+      const given = Promise.withResolvers<never>();
+      const giveUp = () => given.reject(signal.reason);
+      signal.addEventListener("abort", giveUp, { once: true });
+      try {
+        return await Promise.race([force(allowWithoutStore), given.promise]);
+      } finally {
+        signal.removeEventListener("abort", giveUp);
+      }
+    },
+  };
+}
+
+const unavailable = (why: string) =>
+  new ServiceError(ErrorReason.TICKET_UNAVAILABLE, why, { metadata: { why } });

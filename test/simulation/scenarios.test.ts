@@ -1,0 +1,131 @@
+import { describe, expect, test } from "vitest";
+import { SCENARIOS, type Scenario } from "./scenarios.ts";
+import { type Outcome, simulate } from "./simulation.ts";
+import type { Boundary } from "./store-model.ts";
+
+/**
+ * Longest outage that a scenario may cause in one process, seconds (docs/ticket-cache.md). `everything` also takes the
+ * token endpoint away and cuts processes off from the store for longer than a token lives on, which nothing can bridge.
+ */
+const LONGEST_S: Readonly<Record<string, number>> = {
+  none: 0,
+  crash: 1,
+  pause: 24,
+  lostreply: 4,
+  failover: 0,
+  clockjump: 0,
+  everything: 418,
+};
+
+/** What went wrong, with what reproduces it. */
+function complaint({ name }: Scenario, { seed, violations, trace }: Outcome): string {
+  return `npm run simulate -- --scenario ${name} --from ${seed} --seeds 1\n${violations.join("\n")}\n${trace.slice(-60).join("\n")}`;
+}
+
+async function run(scenario: Scenario, seed: number, hours = 2, replicas = 4): Promise<Outcome> {
+  const outcome = await simulate({ seed, scenario, hours, replicas });
+  expect(outcome.violations, complaint(scenario, outcome)).toEqual([]);
+  expect(outcome.worstOutageS, complaint(scenario, outcome)).toBeLessThanOrEqual(
+    LONGEST_S[scenario.name] ?? 0,
+  );
+  return outcome;
+}
+
+describe("seeds that are always the same", () => {
+  test.each(SCENARIOS)("$name", async (scenario) => {
+    let faults = 0;
+    for (let seed = 1; seed <= 12; seed++) faults += (await run(scenario, seed)).faults;
+    expect(faults > 0).toBe(scenario.name !== "none");
+  });
+});
+
+describe("seeds that once failed", () => {
+  const named = (wanted: string) => SCENARIOS.find(({ name }) => name === wanted)!;
+
+  test.each([
+    ["a clock that went back by an hour held every refresh back for an hour", "everything", 49, 3],
+    ["three processes died one after the other over one staged token", "crash", 4, 3],
+  ])("%s", async (_what, scenario, seed, hours) => {
+    await run(named(scenario), seed, hours);
+  });
+});
+
+test("seeds that nobody has seen before", async () => {
+  const first = Math.floor(Math.random() * 2 ** 31);
+  console.log(`fresh seeds from ${first}`);
+  for (const scenario of SCENARIOS) for (let i = 0; i < 3; i++) await run(scenario, first + i);
+});
+
+describe("one fault, wherever it strikes, costs nobody more than a second", () => {
+  const boundaries: Boundary[] = ["before_token", "after_token", "before_sign", "after_sign"];
+  const places = [
+    ...boundaries.map((boundary) => ({ boundary, nth: 1 })),
+    ...[1, 2, 3].flatMap((nth) => [
+      { boundary: "before_write" as const, nth },
+      { boundary: "after_write" as const, nth },
+    ]),
+  ];
+  const faults: Omit<NonNullable<Scenario["once"]>, "boundary" | "nth">[] = [
+    { crash: true },
+    { pauseMs: 4_000 },
+    { pauseMs: 20_200 },
+    { pauseMs: 45_000 },
+    { pauseMs: 300_000 },
+    { failOverMs: 3_000 },
+    { wipe: true },
+    { jumpMs: 7_200_000 },
+    { jumpMs: -7_200_000 },
+  ];
+
+  test.each(faults.map((fault) => [JSON.stringify(fault), fault] as const))("%s", async (_what, fault) => {
+    for (const place of places) {
+      const scenario: Scenario = {
+        name: `once ${JSON.stringify({ ...fault, ...place })}`,
+        once: { ...fault, ...place },
+      };
+      const outcome = await simulate({ seed: 7, scenario, hours: 1 });
+      expect(outcome.faults, scenario.name).toBe(1);
+      expect(outcome.violations, complaint(scenario, outcome)).toEqual([]);
+      expect(outcome.worstOutageS, complaint(scenario, outcome)).toBeLessThanOrEqual(1);
+    }
+  });
+
+  test("a reply lost", async () => {
+    const scenario: Scenario = {
+      name: "one reply lost",
+      once: { boundary: "before_token", nth: 1, loseReply: true },
+    };
+    const outcome = await simulate({ seed: 7, scenario, hours: 1 });
+    expect([outcome.faults, outcome.worstOutageS, outcome.violations]).toEqual([2, 0, []]);
+  });
+});
+
+describe("what it costs the vendor", () => {
+  test.each([1, 4, 32])(
+    "%i processes without faults: three token calls an hour between them",
+    async (replicas) => {
+      for (const seed of [1, 2]) {
+        const { tokenCallsPerHour, uses } = await run({ name: "none" }, seed, 3, replicas);
+        expect(tokenCallsPerHour).toBeGreaterThan(2.98);
+        expect(tokenCallsPerHour).toBeLessThan(3.01);
+        expect(uses).toBeGreaterThan(replicas * 10_000);
+      }
+    },
+  );
+
+  test("another installation rotates every 30 s: at most a dozen calls an hour", async () => {
+    const scenario: Scenario = { name: "a stranger", foreignEveryMs: 30_000 };
+    const { tokenCalls, forced } = await simulate({ seed: 1, scenario, hours: 1 });
+    expect(forced).toBeGreaterThan(3);
+    expect(tokenCalls).toBeLessThanOrEqual(12);
+  });
+
+  test("the store away for 38 minutes, from when a refresh was due: every read succeeds", async () => {
+    const scenario: Scenario = {
+      name: "store away",
+      storeAway: { fromMs: 1_195_000, toMs: 1_195_000 + 38 * 60_000 },
+    };
+    const { uses } = await run(scenario, 1);
+    expect(uses).toBeGreaterThan(28_000);
+  });
+});
