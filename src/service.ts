@@ -30,6 +30,7 @@ import { createUpstreamObserver } from "./telemetry/upstream-observer.ts";
 import { createCoordinator } from "./tickets/coordinator.ts";
 import { openStore } from "./tickets/open-store.ts";
 import { createSealer } from "./tickets/sealer.ts";
+import type { TicketStore } from "./tickets/store.ts";
 import { createUpstreamClient } from "./upstream/client.ts";
 import { createDispatcher } from "./upstream/dispatcher.ts";
 import { guarded } from "./upstream/guard.ts";
@@ -39,6 +40,7 @@ import { createTransport } from "./upstream/transport.ts";
 export interface Overrides {
   clock?: Clock;
   logSink?: DestinationStream;
+  store?: TicketStore;
   /** The process's own, where it has one. */
   telemetry?: Telemetry;
 }
@@ -91,7 +93,8 @@ export function createService(config: Config, overrides: Overrides = {}): Servic
   const upstream = guarded(client, { mostAtOnce: CONNECTIONS * 3, events });
 
   // The river of tickets: coordinator to store to reader.
-  const opened = openStore(config.storeUrl, { clock, appId, baseUrl: config.baseUrl, timings });
+  const { storeUrl, baseUrl } = config;
+  const opened = overrides.store ?? openStore(storeUrl, { clock, appId, baseUrl, timings });
   const store = observeStore(opened, clock, events);
   const coordinator = createCoordinator({
     secrets,

@@ -9,6 +9,8 @@ const ONLY: Readonly<Record<string, readonly string[]>> = {
   lib: [],
   errors: ["gen", "lib"],
   sandbox: ["lib"],
+  // It plays the vendor for backends that it does not know, ours among them.
+  conformance: ["lib", "sandbox"],
   server: ["lib"],
   config: ["lib", "domain"],
 };
