@@ -5,8 +5,7 @@ import type { Config } from "./config.ts";
 import { createOrders } from "./domain/order.ts";
 import { createPseudonym } from "./domain/pseudonym.ts";
 import { SERVICE_VERSION } from "./domain/version.ts";
-import { createDoors } from "./doors.ts";
-import { STATUS } from "./form/errors.ts";
+import { createDoors, STATUSES } from "./doors.ts";
 import { createAccess } from "./handlers/access.ts";
 import type { Caller, IncomingCall } from "./handlers/call.ts";
 import { createMethods } from "./handlers/methods.ts";
@@ -14,14 +13,14 @@ import { createPipeline } from "./handlers/pipeline.ts";
 import { createTicketAdmin } from "./handlers/ticket-admin.ts";
 import { traced } from "./handlers/traced.ts";
 import { createValidate } from "./handlers/validate.ts";
-import { createMemoryLaunchStore } from "./launches/memory-store.ts";
+import { openLaunchStore } from "./launches/open-store.ts";
 import { randomBase62 } from "./lib/base62.ts";
 import { type Clock, systemClock } from "./lib/clock.ts";
 import { createLifecycle, type Part, together } from "./lib/lifecycle.ts";
 import type { Secret } from "./lib/secret.ts";
 import { createLimits } from "./limits/limits.ts";
 import { createLoad } from "./limits/load.ts";
-import { CODES } from "./rpc/errors.ts";
+import { createRedisCommands } from "./redis/commands.ts";
 import { createNonce } from "./signing/nonce.ts";
 import { createSigner } from "./signing/signer.ts";
 import { observeStore } from "./telemetry/store-observer.ts";
@@ -66,8 +65,8 @@ const OPERATORS = 20;
 
 /** Log, metrics, traces and audit trail as configured. */
 export function openTelemetry(config: Config, options: Partial<TelemetryOptions> = {}): Telemetry {
-  const statuses = { http: STATUS, grpc: CODES };
-  return createTelemetry(config, { version: SERVICE_VERSION, clock: systemClock, statuses, ...options });
+  const always = { version: SERVICE_VERSION, clock: systemClock, statuses: STATUSES };
+  return createTelemetry(config, { ...always, ...options });
 }
 
 /** The whole service. Reads from top to bottom as its architecture: with `doors.ts` the only place where rooms meet. */
@@ -94,13 +93,14 @@ export function createService(config: Config, overrides: Overrides = {}): Servic
 
   // The river of tickets: coordinator to store to reader.
   const { storeUrl, baseUrl } = config;
+  const sealer = createSealer(appId, config.sealKeys);
   const opened = overrides.store ?? openStore(storeUrl, { clock, appId, baseUrl, timings });
   const store = observeStore(opened, clock, events);
   const coordinator = createCoordinator({
     secrets,
     upstream,
     store,
-    sealer: createSealer(appId, config.sealKeys),
+    sealer,
     clock,
     random: Math.random,
     timings,
@@ -111,8 +111,13 @@ export function createService(config: Config, overrides: Overrides = {}): Servic
   const { tickets, operator } = coordinator;
   metrics.tickets.observe(() => operator.status());
 
+  // What requests share between processes: counts and launches, in the same Redis as the tickets.
+  const shared = createRedisCommands(storeUrl, clock);
+  const prefix = `faceid:{${appId}@${new URL(baseUrl).host}}`;
+  const limited = createLimits({ ...limits, prefix: `${prefix}:limit`, shared, secret });
+  const launches = openLaunchStore({ prefix: `${prefix}:launch`, shared, sealer, clock, events });
+
   // The river of requests: doors to pipeline to handlers to vendor.
-  const limited = createLimits({ ...limits, prefix: `faceid:{${appId}}:limit`, shared: undefined, secret });
   const everyCall = {
     authorise: createAccess(() => access, { clock, events }),
     limit: (call: IncomingCall, caller: Caller) => limited.call(call, caller),
@@ -120,7 +125,7 @@ export function createService(config: Config, overrides: Overrides = {}): Servic
     clock,
     events,
   };
-  const load = createLoad({ mostInFlight: limits.inFlight, clock });
+  const load = createLoad(limits.inFlight);
   const pipeline = createPipeline({ ...everyCall, load, maxDurationMs: REQUEST_TIMEOUT_MS });
   const methods = createMethods(traced(pipeline, tracer), {
     appId,
@@ -132,13 +137,13 @@ export function createService(config: Config, overrides: Overrides = {}): Servic
     tickets,
     upstream,
     admit: (person) => limited.launch(person),
-    store: createMemoryLaunchStore(clock),
+    store: launches,
     pseudonym: createPseudonym(secret, "launches"),
     clock,
   });
   const operators = createPipeline({
     ...everyCall,
-    load: createLoad({ mostInFlight: OPERATORS, clock }),
+    load: createLoad(OPERATORS),
     maxDurationMs: OPERATOR_TIMEOUT_MS,
   });
   const ticketAdmin = createTicketAdmin(traced(operators, tracer), { operator, role });
@@ -161,6 +166,7 @@ export function createService(config: Config, overrides: Overrides = {}): Servic
     telemetry,
     admin,
     { stop: () => dispatcher.close() },
+    ...(shared ? [shared] : []),
     { start: () => store.open(), stop: () => store.close() },
     coordinator,
     together(doors),

@@ -8,9 +8,11 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { FaceVerificationService } from "../gen/faceverification/v1/face_verification_service_pb.ts";
 import { NextStep, Verdict, VerdictReason } from "../gen/faceverification/v1/verdict_pb.ts";
 import { printErrors } from "../scripts/print-errors.ts";
+import { printMetrics } from "../scripts/print-metrics.ts";
 import { readConfig } from "../src/config.ts";
 import { CODES as VENDOR_CODES } from "../src/domain/codes.ts";
 import { judge } from "../src/domain/verdict.ts";
+import { SERVICE_VERSION } from "../src/domain/version.ts";
 import { ErrorReason } from "../src/errors.ts";
 import { STATUS } from "../src/form/errors.ts";
 import { CODES } from "../src/rpc/errors.ts";
@@ -76,7 +78,9 @@ function variablesOfTheCode(): Set<string> {
     path.endsWith(".ts"),
   );
   const direct = sources.flatMap((path) => [...read(join("src", path)).matchAll(/\benv\["(\w+)"\]/g)]);
-  const config = ["src/config.ts", "src/config/access.ts"].map(read).join("");
+  const config = ["src/config.ts", "src/config/access.ts", "src/lib/traces-environment.ts"]
+    .map(read)
+    .join("");
   const literals = [...config.matchAll(/"([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|ROLE)"/g)];
   const files = [...config.matchAll(/\.(?:secretText|bearerTokens)\("(\w+)"\)/g)];
   return new Set([
@@ -327,6 +331,14 @@ describe.each([
 
 test("docs/errors.md is what scripts/print-errors.ts prints", () => {
   expect(read("docs/errors.md")).toBe(printErrors());
+});
+
+test("docs/metrics.md is what scripts/print-metrics.ts prints", () => {
+  expect(read("docs/metrics.md")).toBe(printMetrics());
+});
+
+test("the version that /metrics tells is that of package.json", () => {
+  expect(SERVICE_VERSION).toBe((JSON.parse(read("package.json")) as { version: string }).version);
 });
 
 test("every relative link leads somewhere", () => {

@@ -85,7 +85,6 @@ export function createGetFaceParams(
   return async (request, call) => {
     const person = personOf(request);
     const pseudonym = orders.userIdOf(person.idNo);
-    call.note({ person: pseudonym });
     await admit(pseudonym);
     const userId = request.userId || pseudonym;
     const [{ orderNo, ...face }, ticket] = await bothOrNeither(

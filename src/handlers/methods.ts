@@ -4,6 +4,7 @@ import {
 } from "../../gen/faceverification/v1/face_verification_service_pb.ts";
 import { identityViolations, normaliseIdentity } from "../domain/identity.ts";
 import type { FieldViolation } from "../errors.ts";
+import { Pii } from "../lib/pii.ts";
 import type { Caller } from "./call.ts";
 import { createGetFaceParams, type GetFaceParamsOptions } from "./get-face-params.ts";
 import { createGetResult, type GetResultOptions } from "./get-result.ts";
@@ -18,6 +19,7 @@ export function createMethods(
   pipeline: Pipeline,
   options: GetFaceParamsOptions & GetResultOptions & ShareLaunchesOptions,
 ) {
+  const launch = shareLaunches(createGetFaceParams(options), options);
   const { getFaceParams, getResult } = FaceVerificationService.method;
   return {
     getFaceParams: pipeline({
@@ -29,7 +31,10 @@ export function createMethods(
         ...identityViolations(request),
         ...ownOrderViolations(request, caller),
       ],
-      handler: shareLaunches(createGetFaceParams(options), options),
+      handler(request, call) {
+        call.note({ person: options.orders.userIdOf(new Pii(request.idNo)) });
+        return launch(request, call);
+      },
     }),
     getResult: pipeline({
       name: getResult.name,

@@ -6,7 +6,7 @@ import type { Clock } from "../lib/clock.ts";
 
 export interface ClosingOptions {
   /** Aborted when the listener begins to close: endless streams end then. */
-  closing: AbortController;
+  closing?: AbortController;
   /** How long calls under way may take to finish once closing has begun, milliseconds; then their sockets are cut. */
   drainMs: number;
   clock: Clock;
@@ -82,7 +82,7 @@ export function closePromptly(
   }
 
   app.addHook("preClose", async () => {
-    closing.abort();
+    closing?.abort();
     for (const session of sessions.keys()) session.close();
     const closed = new AbortController();
     server.once("close", () => closed.abort());

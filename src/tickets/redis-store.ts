@@ -1,12 +1,15 @@
 import type { RedisLocation } from "../domain/store-url.ts";
 import { type Clock, withDeadline } from "../lib/clock.ts";
+import { createRedisLink } from "../redis/link.ts";
 import { createHints } from "./hints.ts";
-import { createRedisLink } from "./redis-link.ts";
 import { COMPARE_AND_SET, EMPTY, READ, type Script } from "./redis-scripts.ts";
 import type { TicketStore } from "./store.ts";
 
 /** A register nobody has written for so long is of no use to anybody. */
 const LIFE_MS = 24 * 60 * 60_000;
+
+/** After so many calls in a row without an answer the connection is made anew. */
+const MOST_UNANSWERED = 3;
 
 export interface RedisStoreOptions {
   location: RedisLocation;
@@ -23,7 +26,8 @@ export interface RedisStoreOptions {
 export function createRedisStore({ location, key, clock, timings }: RedisStoreOptions): TicketStore {
   const hints = createHints();
   const closing = new AbortController();
-  const link = createRedisLink({ location, clock, channel: key, hint: () => hints.fire() });
+  let unanswered = 0;
+  const link = createRedisLink({ location, clock, hints: { channel: key, hint: () => hints.fire() } });
 
   async function run(script: Script, args: string[], signal: AbortSignal): Promise<unknown> {
     try {
@@ -46,7 +50,20 @@ export function createRedisStore({ location, key, clock, timings }: RedisStoreOp
 
   async function limited<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
     if (closing.signal.aborted) throw closing.signal.reason;
-    return withDeadline(clock, timings.storeTimeoutMs, work, closing.signal);
+    try {
+      const result = await withDeadline(clock, timings.storeTimeoutMs, work, closing.signal);
+      unanswered = 0;
+      return result;
+    } catch (error) {
+      // The client itself notices a dead line only when nothing is written to it for a while, and we go on asking.
+      const late = error instanceof DOMException && error.name === "TimeoutError";
+      unanswered = late ? unanswered + 1 : 0;
+      if (unanswered === MOST_UNANSWERED) {
+        unanswered = 0;
+        link.renew();
+      }
+      throw error;
+    }
   }
 
   return {
