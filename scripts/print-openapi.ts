@@ -16,7 +16,10 @@ export function printOpenApi(): string {
   const registry = createFileRegistry(fromBinary(FileDescriptorSetSchema, image));
   const service = registry.getService(SERVICE);
   if (!service) throw new Error(`no service ${SERVICE}`);
-  const own = [...registry].filter(({ typeName }) => typeName.startsWith("faceverification.v1."));
+  // Operators' RPCs are on another listener.
+  const own = [...registry].filter(
+    ({ file }) => file.name.startsWith("faceverification/v1/") && !file.name.includes("_admin_"),
+  );
   const { version, license } = JSON.parse(readFileSync("package.json", "utf8")) as {
     version: string;
     license: string;

@@ -117,7 +117,7 @@ export function createService(config: Config, overrides: Overrides = {}): Servic
     clock,
     events,
   };
-  const load = createLoad({ mostInFlight: limits.inFlight, clock });
+  const load = createLoad(limits.inFlight);
   const pipeline = createPipeline({ ...everyCall, load, maxDurationMs: REQUEST_TIMEOUT_MS });
   const methods = createMethods(traced(pipeline, tracer), {
     appId,
@@ -135,7 +135,7 @@ export function createService(config: Config, overrides: Overrides = {}): Servic
   });
   const operators = createPipeline({
     ...everyCall,
-    load: createLoad({ mostInFlight: OPERATORS, clock }),
+    load: createLoad(OPERATORS),
     maxDurationMs: OPERATOR_TIMEOUT_MS,
   });
   const ticketAdmin = createTicketAdmin(traced(operators, tracer), { operator, role });

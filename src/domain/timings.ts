@@ -40,7 +40,7 @@ const SLACK_MS = 30 * MINUTE;
 /** All timings from the two that are configured. At the vendor's minute of overlap they are those of ticket-cache.md 2.5. */
 export function deriveTimings(given: { refreshIntervalMs: number; tokenOverlapMs: number }): TicketTimings {
   const { refreshIntervalMs, tokenOverlapMs: overlapMs } = given;
-  // Whole milliseconds: they end up in the stored state, which takes nothing else.
+  // Whole milliseconds: what is stored holds no fractions.
   const scaled = (msAtOneMinute: number) => Math.round((msAtOneMinute * overlapMs) / MINUTE);
   return {
     refreshIntervalMs,
@@ -98,7 +98,7 @@ export function timingProblems(timings: TicketTimings): string[] {
       refreshIntervalMs + jitterMs.to + SLACK_MS <= SIGN_LIFE_MS - hardMarginMs,
       `REFRESH_INTERVAL must be at most ${seconds(SIGN_LIFE_MS - hardMarginMs - SLACK_MS - jitterMs.to)}, or fewer than 30 min remain to repair a refresh that fails`,
     ],
-    [tokenTimeoutMs >= 50, "TOKEN_OVERLAP must be at least 500ms, or no call can be made in time"],
+    [overlapMs >= 500, "TOKEN_OVERLAP must be at least 500ms, or no call can be made in time"],
   ];
   return rules.filter(([holds]) => !holds).map(([, rule]) => rule);
 }

@@ -1,6 +1,6 @@
 import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
 import { ErrorReason, type FieldViolation, invalidRequest, ServiceError } from "../errors.ts";
-import type { Clock } from "../lib/clock.ts";
+import { type Clock, limitTime } from "../lib/clock.ts";
 import type { Call, Caller, Facts, Handler, IncomingCall } from "./call.ts";
 import { asServiceError } from "./failure.ts";
 
@@ -68,8 +68,8 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     const facts: Facts = {};
     let caller: Caller | undefined;
     let error: ServiceError | undefined;
-    const limit = AbortSignal.timeout(maxDurationMs);
-    const signal = AbortSignal.any([incomingCall.signal, limit]);
+    const limit = limitTime(maxDurationMs, incomingCall.signal);
+    const { signal } = limit;
     const admitted = load.enter();
     try {
       if (!admitted) {
@@ -92,12 +92,13 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       };
       return await method.handler(request, call);
     } catch (thrown) {
-      const overtime = limit.aborted && thrown === limit.reason;
+      const overtime = limit.expired && thrown === signal.reason;
       error = overtime
         ? new ServiceError(ErrorReason.DEADLINE_EXCEEDED, "the service's own time limit passed")
         : asServiceError(thrown);
       throw error;
     } finally {
+      limit.release();
       if (admitted) load.leave();
       const { door, requestId, peer } = incomingCall;
       const durationMs = clock.monotonic() - startedAt;

@@ -91,9 +91,11 @@ export function createCoordinator(options: CoordinatorOptions): Coordinator {
     if (!view || !refreshes || refreshing || stopping.signal.aborted) return pollMs;
     const facts = observer.facts(view);
     const reason = needOf(view, facts);
-    if (!reason) return Math.min(pollMs, Math.max(0, facts.dueMs - facts.ageMs));
+    const dueInMs = facts.dueMs - facts.ageMs;
+    // Overdue without a reason: a pair that is for others to replace.
+    if (!reason) return dueInMs > 0 ? Math.min(pollMs, dueInMs) : pollMs;
     holder.expectRotation();
-    const due = facts.ageMs >= facts.dueMs;
+    const due = dueInMs <= 0;
     const heldBackMs = waitMs(view, credentials, due, timings.floorMs);
     if (heldBackMs > 0) return Math.min(pollMs, heldBackMs);
     const { held } = holder;

@@ -8,7 +8,7 @@ export interface RedisLink {
   open(): void;
   /** Sends one command to the primary that holds `key`. Not sent any more once the signal has aborted. */
   send(key: string, command: string[], signal: AbortSignal): Promise<unknown>;
-  /** Drops the connection and makes a new one: the server is no longer the primary. */
+  /** Drops the connection and makes a new one: the server is no longer the primary, or answers nothing. */
   renew(): void;
   /** Ends within a moment, also while the server is away. */
   close(): Promise<void>;
@@ -76,90 +76,115 @@ function single({ location, channel, hint }: LinkOptions): RedisLink {
     open: connect,
     send: (_key, command, signal) => client.sendCommand(command, { abortSignal: signal }),
     renew() {
+      // Otherwise it is being made anew already.
+      if (!client.isReady) return;
       client.destroy();
       connect();
     },
     async close() {
-      client.destroy();
-      subscriber.destroy();
+      for (const each of [client, subscriber]) if (each.isOpen) each.destroy();
     },
   };
 }
 
 function sentinel({ location, clock, channel, hint }: LinkOptions): RedisLink {
-  const client = createSentinel({
-    name: location.master ?? "",
-    sentinelRootNodes: [...location.hosts],
-    nodeClientOptions: { ...connection(location, location.login), database: location.database },
-    sentinelClientOptions: connection(location, location.sentinelLogin),
-    replicaPoolSize: 0,
-    scanInterval: 10_000,
-  });
-  client.on("error", ignore).on("ready", hint);
-  return persistent({
-    clock,
-    connect: () => client.connect(),
-    subscribe: () => client.subscribe(channel, hint),
-    send: (_key, command, signal) => client.sendCommand(false, command, { abortSignal: signal }),
-    destroy: () => client.destroy(),
-    hint,
+  return renewable(clock, hint, () => {
+    const client = createSentinel({
+      name: location.master ?? "",
+      sentinelRootNodes: [...location.hosts],
+      nodeClientOptions: { ...connection(location, location.login), database: location.database },
+      sentinelClientOptions: connection(location, location.sentinelLogin),
+      replicaPoolSize: 0,
+      scanInterval: 10_000,
+    });
+    client.on("error", ignore).on("ready", hint);
+    return {
+      connect: () => client.connect(),
+      subscribe: () => client.subscribe(channel, hint),
+      send: (_key, command, signal) => client.sendCommand(false, command, { abortSignal: signal }),
+      destroy: () => client.destroy(),
+    };
   });
 }
 
 function cluster({ location, clock, channel, hint }: LinkOptions): RedisLink {
-  const defaults = connection(location, location.login);
-  const client = createCluster({
-    rootNodes: location.hosts.map(({ host, port }) => ({ socket: { ...defaults.socket, host, port } })),
-    defaults,
-    useReplicas: false,
-    topologyRefreshOnReconnectionAttemptStrategy: 1_000,
-  });
-  client.on("error", ignore).on("node-ready", hint);
-  return persistent({
-    clock,
-    connect: () => client.connect(),
-    subscribe: () => client.subscribe(channel, hint),
-    send: (key, command, signal) => client.sendCommand(key, false, command, { abortSignal: signal }),
-    destroy: () => client.destroy(),
-    hint,
+  return renewable(clock, hint, () => {
+    const defaults = connection(location, location.login);
+    const client = createCluster({
+      rootNodes: location.hosts.map(({ host, port }) => ({ socket: { ...defaults.socket, host, port } })),
+      defaults,
+      useReplicas: false,
+      topologyRefreshOnReconnectionAttemptStrategy: 1_000,
+    });
+    client.on("error", ignore).on("node-ready", hint);
+    return {
+      connect: () => client.connect(),
+      subscribe: () => client.subscribe(channel, hint),
+      send: (key, command, signal) => client.sendCommand(key, false, command, { abortSignal: signal }),
+      destroy: () => client.destroy(),
+    };
   });
 }
 
-/** Unlike a single client, these give up connecting if nobody answers at first; then they are asked again. */
-function persistent(client: {
-  clock: Clock;
+/** A client that knows several servers. */
+interface ManyServers {
   connect(): Promise<unknown>;
   subscribe(): Promise<unknown>;
   send: RedisLink["send"];
   destroy(): Promise<void> | void;
-  hint(): void;
-}): RedisLink {
-  const closing = new AbortController();
+}
 
-  async function until(done: () => Promise<unknown>): Promise<void> {
-    while (!closing.signal.aborted) {
+/**
+ * Unlike a single client, these give up connecting if nobody answers at first; then they are asked again. And one that has
+ * lost its way is replaced as a whole.
+ */
+function renewable(clock: Clock, hint: () => void, make: () => ManyServers): RedisLink {
+  let client = make();
+  let abandoned = new AbortController();
+  let connected = false;
+
+  async function until(done: () => Promise<unknown>, ended: AbortSignal): Promise<void> {
+    while (!ended.aborted) {
       try {
         await done();
-        return client.hint();
+        return hint();
       } catch {
-        await client.clock.sleep(500 + Math.random() * 500, closing.signal);
+        await clock.sleep(500 + Math.random() * 500, ended);
       }
     }
   }
 
+  function open(): void {
+    const { signal } = abandoned;
+    const opened = client;
+    connected = false;
+    until(() => opened.connect(), signal)
+      .then(() => {
+        connected = !signal.aborted;
+        return until(() => opened.subscribe(), signal);
+      })
+      .catch(ignore);
+  }
+
+  function abandon(): Promise<void> {
+    abandoned.abort();
+    const left = client;
+    // It waits for an attempt that is under way; nobody needs to wait for that.
+    return (async () => left.destroy())().catch(ignore);
+  }
+
   return {
-    open() {
-      until(() => client.connect())
-        .then(() => until(() => client.subscribe()))
-        .catch(ignore);
-    },
+    open,
     send: (key, command, signal) => client.send(key, command, signal),
-    renew: ignore,
+    renew() {
+      if (!connected) return;
+      void abandon();
+      abandoned = new AbortController();
+      client = make();
+      open();
+    },
     async close() {
-      closing.abort();
-      // It waits for an attempt that is under way; nobody needs to wait for that.
-      const destroyed = Promise.resolve(client.destroy()).catch(ignore);
-      await Promise.race([destroyed, client.clock.sleep(200)]);
+      await Promise.race([abandon(), clock.sleep(200)]);
     },
   };
 }

@@ -8,6 +8,9 @@ import type { TicketStore } from "./store.ts";
 /** A register nobody has written for so long is of no use to anybody. */
 const LIFE_MS = 24 * 60 * 60_000;
 
+/** After so many calls in a row without an answer the connection is made anew. */
+const MOST_UNANSWERED = 3;
+
 export interface RedisStoreOptions {
   location: RedisLocation;
   /** Names the register; also the channel of its hints. One hash slot. */
@@ -23,6 +26,7 @@ export interface RedisStoreOptions {
 export function createRedisStore({ location, key, clock, timings }: RedisStoreOptions): TicketStore {
   const hints = createHints();
   const closing = new AbortController();
+  let unanswered = 0;
   const link = createRedisLink({ location, clock, channel: key, hint: () => hints.fire() });
 
   async function run(script: Script, args: string[], signal: AbortSignal): Promise<unknown> {
@@ -46,7 +50,20 @@ export function createRedisStore({ location, key, clock, timings }: RedisStoreOp
 
   async function limited<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
     if (closing.signal.aborted) throw closing.signal.reason;
-    return withDeadline(clock, timings.storeTimeoutMs, work, closing.signal);
+    try {
+      const result = await withDeadline(clock, timings.storeTimeoutMs, work, closing.signal);
+      unanswered = 0;
+      return result;
+    } catch (error) {
+      // The client itself notices a dead line only when nothing is written to it for a while, and we go on asking.
+      const late = error instanceof DOMException && error.name === "TimeoutError";
+      unanswered = late ? unanswered + 1 : 0;
+      if (unanswered === MOST_UNANSWERED) {
+        unanswered = 0;
+        link.renew();
+      }
+      throw error;
+    }
   }
 
   return {

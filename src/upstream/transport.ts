@@ -1,5 +1,6 @@
 import type { Dispatcher } from "undici";
 import { type UpstreamEndpoint, UpstreamError, type UpstreamFailure } from "../errors.ts";
+import { limitTime } from "../lib/clock.ts";
 import { Masked } from "../lib/masked.ts";
 
 /** What is sent; secrets and personal data are masked up to the moment when it is written. */
@@ -41,8 +42,7 @@ export function createTransport({ baseUrl, dispatcher }: TransportOptions): Tran
 
   return async ({ endpoint, path, query, body, signal, timeoutMs, maxBytes }) => {
     signal.throwIfAborted();
-    // Durations that are scaled from one another may hold fractions, which it refuses.
-    const timer = AbortSignal.timeout(Math.ceil(timeoutMs));
+    const limit = limitTime(timeoutMs, signal);
     const fail = (failure: UpstreamFailure, cause?: unknown) =>
       new UpstreamError(endpoint, failure, { cause });
     let text: string;
@@ -55,7 +55,7 @@ export function createTransport({ baseUrl, dispatcher }: TransportOptions): Tran
         headers: { accept: "application/json", ...(body && { "content-type": "application/json" }) },
         body: body ? JSON.stringify(revealed(body)) : null,
         // undici's own timeouts are coarse by up to half a second.
-        signal: AbortSignal.any([signal, timer]),
+        signal: limit.signal,
       });
       text = await readCapped(response.body, maxBytes, () => fail("too_large"));
       if (response.statusCode === 429) throw fail("throttled");
@@ -63,8 +63,10 @@ export function createTransport({ baseUrl, dispatcher }: TransportOptions): Tran
     } catch (error) {
       if (error instanceof UpstreamError) throw error;
       if (signal.aborted) throw signal.reason;
-      if (timer.aborted) throw fail("timeout");
+      if (limit.expired) throw fail("timeout");
       throw fail(wasNeverSent(error) ? "not_sent" : "broken", errorCode(error));
+    } finally {
+      limit.release();
     }
     try {
       return JSON.parse(text) as unknown;

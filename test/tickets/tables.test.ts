@@ -1,0 +1,380 @@
+import { describe, expect, test } from "vitest";
+import { isDerived, keyRing } from "../../src/domain/key-ring.ts";
+import { deriveTimings, type TicketTimings, timingProblems } from "../../src/domain/timings.ts";
+import { UpstreamError, type UpstreamFailure } from "../../src/errors.ts";
+import { Secret } from "../../src/lib/secret.ts";
+import type { Failed } from "../../src/tickets/calls.ts";
+import { type Circumstances, giveUp } from "../../src/tickets/give-up.ts";
+import { type Facts, needOf, waitMs } from "../../src/tickets/need.ts";
+import type { Operation } from "../../src/tickets/operation.ts";
+import { type Outcome, outcomeOf } from "../../src/tickets/outcome.ts";
+import { EMPTY, type TicketState } from "../../src/tickets/record.ts";
+import { createSealer } from "../../src/tickets/sealer.ts";
+import { transition } from "../../src/tickets/state.ts";
+
+const MINUTE = 60_000;
+const TIMINGS = deriveTimings({ refreshIntervalMs: 20 * MINUTE, tokenOverlapMs: MINUTE });
+const NOW = 1_767_225_600_000;
+
+describe("what a failed call says about the token", () => {
+  test.each<[UpstreamFailure, string | undefined, Outcome]>([
+    ["not_sent", undefined, "definite"],
+    ["throttled", undefined, "throttled"],
+    ["timeout", undefined, "unknown"],
+    ["broken", undefined, "unknown"],
+    ["status", undefined, "unknown"],
+    ["malformed", undefined, "unknown"],
+    ["too_large", undefined, "unknown"],
+    ["aborted", undefined, "unknown"],
+    ["code", "400101", "refused"],
+    ["code", "400103", "refused"],
+    ["code", "400104", "refused"],
+    ["code", "66660001", "fatal"],
+    ["code", "66660002", "fatal"],
+    ["code", "400504", "throttled"],
+    // What nobody knows may have rotated.
+    ["code", "12345678", "unknown"],
+    ["code", undefined, "unknown"],
+  ])("%s %s: %s", (failure, code, outcome) => {
+    expect(outcomeOf(new UpstreamError("access_token", failure, { code }))).toBe(outcome);
+  });
+
+  test.each([new Error("x"), new DOMException("late", "TimeoutError"), undefined, "text"])(
+    "%s: unknown",
+    (error) => {
+      expect(outcomeOf(error)).toBe("unknown");
+    },
+  );
+});
+
+describe("when a refresh is needed", () => {
+  const fine: Facts = { opened: "ok", usable: true, ageMs: 0, dueMs: 20 * MINUTE, lifeMs: 60 * MINUTE };
+  const published = { generation: 5, sealed: "x", at: NOW };
+  const full: TicketState = { ...EMPTY, granted: 5, published };
+  const view = (state: TicketState, more = {}) => ({ state, now: NOW, askedAt: 0, ...more });
+  const none = { ...fine, opened: undefined, usable: false } as const;
+
+  test.each<[string, ReturnType<typeof view>, Partial<Facts>, ReturnType<typeof needOf>]>([
+    ["nothing yet", view(EMPTY), none, "cold"],
+    ["the store forgot what we hold", view(EMPTY), { opened: undefined }, undefined],
+    ["a fresh pair", view(full), {}, undefined],
+    ["a millisecond before its time", view(full), { ageMs: 20 * MINUTE - 1 }, undefined],
+    ["in time", view(full), { ageMs: 20 * MINUTE }, "age"],
+    ["in doubt", view({ ...full, doubt: { upTo: 5, since: NOW } }), {}, "doubt"],
+    ["a refresh that never reported", view({ ...full, intent: { generation: 6, at: NOW } }), {}, "intent"],
+    ["a staged token", view({ ...full, stage: published }), {}, "stage"],
+    ["ended, by our reckoning", view(full), { opened: "expired" }, "expired"],
+    ["ended, with an older one in hand", view(full), { opened: "expired", usable: true }, "expired"],
+    ["damaged, with an older one in hand", view(full), { opened: "tag" }, undefined],
+    ["damaged, with nothing in hand", view(full), { opened: "tag", usable: false }, "unreadable"],
+    ["no pair of ours in it", view(full), { opened: "format", usable: false }, "unreadable"],
+    [
+      "sealed by another secret, nothing in hand",
+      view(full),
+      { opened: "secret", usable: false },
+      "unreadable",
+    ],
+    [
+      "sealed with others' key",
+      view(full),
+      { opened: "key", usable: false, ageMs: 60 * MINUTE - 1 },
+      undefined,
+    ],
+    [
+      "the same, when it has ended",
+      view(full),
+      { opened: "key", usable: false, ageMs: 60 * MINUTE },
+      "unreadable",
+    ],
+    [
+      "others' key, and a doubt",
+      view({ ...full, doubt: { upTo: 5, since: NOW } }),
+      { opened: "key", usable: false },
+      undefined,
+    ],
+    ["of a later release", view(EMPTY, { flaw: "newer" }), none, undefined],
+    ["corrupt", view(EMPTY, { flaw: "corrupt" }), none, "cold"],
+  ])("%s", (_what, seen, facts, reason) => {
+    expect(needOf(seen as never, { ...fine, ...facts })).toBe(reason);
+  });
+
+  const lease = { holder: "a", until: NOW + 20_000, ms: 20_000 };
+  const backoff = { until: NOW + 2_000, ms: 2_000 };
+  test.each<[string, TicketState, boolean, number]>([
+    ["nothing holds it back", full, true, 0],
+    ["a lease, to its end", { ...full, lease }, true, 20_000],
+    ["a lease that is over", { ...full, lease: { ...lease, until: NOW } }, true, 0],
+    ["a backoff", { ...full, backoff }, true, 2_000],
+    ["a backoff of other credentials", { ...full, backoff: { ...backoff, of: "others" } }, true, 0],
+    ["a backoff of ours", { ...full, backoff: { ...backoff, of: "ours" } }, true, 2_000],
+    ["a doubt right after the commit: the floor", { ...full, doubt: { upTo: 5, since: NOW } }, false, 15_000],
+    ["the same, when the pair is due anyway", { ...full, doubt: { upTo: 5, since: NOW } }, true, 0],
+    [
+      "a doubt with a hold of its own",
+      { ...full, doubt: { upTo: 5, since: NOW, hold: { until: NOW + 9, ms: 9 } } },
+      false,
+      9,
+    ],
+    [
+      "a lease of a clock that went back: ask at once, and it is cut",
+      { ...full, lease: { ...lease, until: NOW + 7_200_000 } },
+      true,
+      0,
+    ],
+    [
+      "a backoff of a clock that went back",
+      { ...full, backoff: { ...backoff, until: NOW + 7_200_000 } },
+      true,
+      0,
+    ],
+  ])("how long it waits: %s", (_what, state, due, ms) => {
+    expect(waitMs(view(state), "ours", due, TIMINGS.floorMs)).toBe(ms);
+  });
+});
+
+describe("single steps of the protocol", () => {
+  const apply = (state: TicketState, operation: Operation, now = NOW) =>
+    transition(state, operation, now, TIMINGS);
+  const acquire = (holder: string, continues?: number): Operation => ({
+    kind: "acquire",
+    holder,
+    expected: 0,
+    atLeast: 0,
+    due: true,
+    continues,
+    credentials: "ours",
+  });
+  const first = apply(EMPTY, acquire("a"));
+  const mine = { holder: "a", generation: NOW };
+  const staged = apply(first.state, { kind: "stage", ...mine, sealed: "token" });
+
+  test("a lease comes with an intent, and the same holder may ask again", () => {
+    expect(first).toMatchObject({
+      status: "ok",
+      generation: NOW,
+      state: { intent: { generation: NOW, at: NOW } },
+    });
+    expect(apply(first.state, acquire("a"))).toEqual({ ...first, generation: NOW });
+    expect(apply(first.state, acquire("b")).status).toBe("busy");
+  });
+
+  test("from the stage on the lease is short, and staging twice does not prolong it", () => {
+    expect(staged.state.lease).toEqual({ holder: "a", until: NOW + 12_000, ms: 12_000 });
+    expect(apply(staged.state, { kind: "stage", ...mine, sealed: "token" }, NOW + 5_000).state).toBe(
+      staged.state,
+    );
+  });
+
+  test("the successor continues a staged token, again and again, without doubt", () => {
+    let { state } = staged;
+    for (let i = 1; i <= 5; i++) {
+      const next = apply(state, acquire(`s${i}`, NOW), NOW + i * 12_000);
+      expect(next).toMatchObject({ status: "ok", state: { stage: { generation: NOW } } });
+      expect(next.state.doubt).toBeUndefined();
+      ({ state } = next);
+    }
+  });
+
+  test("a staged token that the successor cannot open is dropped, and leaves a doubt", () => {
+    const { state } = apply(staged.state, acquire("b"), NOW + 12_000);
+    expect(state.stage).toBeUndefined();
+    expect(state.doubt).toMatchObject({ upTo: NOW });
+    // So that it stays known when that successor fails without having rotated.
+    const failed = apply(state, {
+      kind: "abort",
+      holder: "b",
+      generation: NOW + 12_000,
+      outcome: "clean",
+      backoffMs: 0,
+    });
+    expect(failed.state.doubt).toMatchObject({ upTo: NOW });
+  });
+
+  test("a token that was to be kept and never reached the store leaves a doubt", () => {
+    const kept = (state: TicketState) =>
+      apply(state, { kind: "abort", ...mine, outcome: "keepstage", backoffMs: 0 }).state;
+    expect(kept(first.state).doubt).toMatchObject({ upTo: NOW });
+    expect(kept(staged.state)).toMatchObject({ stage: { sealed: "token" } });
+    expect(kept(staged.state).doubt).toBeUndefined();
+  });
+
+  test("who vanished between intent and report leaves a doubt that its successor's commit ends", () => {
+    const { state } = apply(first.state, acquire("b"), NOW + 20_000);
+    expect(state.doubt).toEqual({ upTo: NOW, since: NOW });
+    const done = apply(
+      state,
+      { kind: "commit", holder: "b", generation: NOW + 20_000, sealed: "pair" },
+      NOW + 20_500,
+    );
+    expect(done.state.doubt).toBeUndefined();
+  });
+
+  test("healing waits out the lease of an earlier generation, and not of a later one", () => {
+    const heal = (generation: number): Operation => ({
+      kind: "heal",
+      generation,
+      sealed: "old",
+      at: NOW - 5,
+    });
+    expect(apply(first.state, heal(NOW - 1)).status).toBe("noop");
+    expect(apply(first.state, heal(NOW + 1)).state).toMatchObject({
+      published: { at: NOW - 5 },
+      lease: { holder: "a" },
+    });
+    expect(apply(EMPTY, heal(NOW)).state).toMatchObject({ granted: NOW });
+  });
+
+  test("refusals: three rotations at once, then ever rarer, and seven in an hour at the most", () => {
+    const waits: number[] = [];
+    let [state, now] = [apply(staged.state, { kind: "commit", ...mine, sealed: "pair" }).state, NOW];
+    for (let i = 0; i < 8; i++) {
+      const generation = state.published!.generation;
+      const refused = apply(state, { kind: "invalidate", generation, by: "refusal" }, now);
+      const hold = refused.state.doubt?.hold;
+      waits.push(Math.round(Math.max(0, hold!.until - now) / 1_000));
+      now = Math.max(now, hold!.until);
+      const granted = apply(
+        refused.state,
+        { ...acquire("a"), expected: generation, due: false } as Operation,
+        now,
+      );
+      const { state: next } = apply(
+        granted.state,
+        { kind: "commit", holder: "a", generation: granted.generation!, sealed: "pair" },
+        now,
+      );
+      state = next;
+      now += 60_000;
+    }
+    expect(waits.slice(0, 3)).toEqual([0, 0, 0]);
+    expect(waits[4]).toBeGreaterThanOrEqual(0);
+    // The seventh waits until the first is an hour old.
+    expect(waits[6]).toBeGreaterThan(3_000);
+  });
+});
+
+describe("how a refresh that failed reports", () => {
+  const circumstances: Circumstances = {
+    failures: 0,
+    urgent: false,
+    credentials: "ours",
+    timings: TIMINGS,
+    random: () => 1,
+  };
+  test.each<[Failed["failed"], Partial<Circumstances>, object]>([
+    ["unknown", {}, { outcome: "unknown", backoffMs: 3_000, insistMs: 60_000 }],
+    ["unknown", { failures: 9 }, { outcome: "unknown", backoffMs: 3_000 }],
+    ["definite", {}, { outcome: "clean", backoffMs: 2_000 }],
+    ["definite", { failures: 2 }, { outcome: "clean", backoffMs: 8_000 }],
+    ["definite", { failures: 9 }, { outcome: "clean", backoffMs: 60_000 }],
+    ["definite", { failures: 9, urgent: true }, { outcome: "clean", backoffMs: 10_000 }],
+    ["definite", { random: () => 0 }, { outcome: "clean", backoffMs: 1_000 }],
+    ["throttled", {}, { outcome: "clean", backoffMs: 60_000 }],
+    ["throttled", { failures: 9 }, { outcome: "clean", backoffMs: 600_000 }],
+    ["fatal", {}, { outcome: "clean", backoffMs: 60_000, of: "ours" }],
+    ["refused", { failures: 9 }, { outcome: "clean", backoffMs: 300_000, of: "ours" }],
+    ["late", {}, { outcome: "clean", backoffMs: 0 }],
+  ])("%s %o", (failed, more, report) => {
+    expect(giveUp({ failed }, { ...circumstances, ...more })).toMatchObject(report);
+  });
+});
+
+describe("timings that must not be started with", () => {
+  test.each([
+    [20 * MINUTE, MINUTE],
+    [6_000, 6_000],
+    [20_000, 500],
+    [28 * MINUTE, MINUTE],
+  ])("%i ms with an overlap of %i ms: fine", (refreshIntervalMs, tokenOverlapMs) => {
+    expect(timingProblems(deriveTimings({ refreshIntervalMs, tokenOverlapMs }))).toEqual([]);
+  });
+
+  test("are whole milliseconds, whatever the overlap: the store takes nothing else for a state", () => {
+    for (let tokenOverlapMs = 500; tokenOverlapMs < 3_000; tokenOverlapMs++) {
+      const timings = deriveTimings({ refreshIntervalMs: 20_000, tokenOverlapMs });
+      const fractions = Object.entries(timings)
+        .flatMap(([, value]) => (typeof value === "object" ? Object.values(value) : value))
+        .filter((value) => !Number.isSafeInteger(value));
+      expect(fractions).toEqual([]);
+    }
+  });
+
+  test.each<[string, number, number, string]>([
+    ["shorter than a lease and a poll", 25_999, MINUTE, "at least 26s"],
+    ["no time left to repair", 28 * MINUTE + 15_001, MINUTE, "at most 1695s"],
+    ["an overlap in which no call can be made", 20_000, 499, "at least 500ms"],
+  ])("%s", (_what, refreshIntervalMs, tokenOverlapMs, words) => {
+    expect(timingProblems(deriveTimings({ refreshIntervalMs, tokenOverlapMs })).join()).toContain(words);
+  });
+
+  test.each<[keyof TicketTimings, number, string]>([
+    ["leaseMs", 14_000, "fine"],
+    ["leaseMs", 13_999, "must fit the lease"],
+    ["ticketLeaseMs", 8_000, "fine"],
+    ["ticketLeaseMs", 7_999, "ticket's lease"],
+    ["ticketLeaseMs", 20_001, "no longer than the whole"],
+    ["pollMs", 24_999, "fine"],
+    ["pollMs", 25_000, "replaced within TOKEN_OVERLAP"],
+    ["tokenTimeoutMs", 12_001, "four token calls"],
+    ["floorMs", 2_999, "floor"],
+    ["floorMs", 30_000, "floor"],
+    ["floorMs", 29_999, "fine"],
+  ])("%s of %i: %s", (name, ms, words) => {
+    const problems = timingProblems({ ...TIMINGS, [name]: ms });
+    if (words === "fine") expect(problems).toEqual([]);
+    else expect(problems.join()).toContain(words);
+  });
+});
+
+describe("the envelope", () => {
+  const identity = { generation: 7, kind: "pair" } as const;
+  const key = (id: string, fill: number) => ({ id, key: new Uint8Array(32).fill(fill) });
+
+  test("seals with the first key and opens with any: add, reorder, remove", () => {
+    const old = createSealer("app", [key("a", 1)]);
+    const both = createSealer("app", [key("a", 1), key("b", 2)]);
+    const turned = createSealer("app", [key("b", 2), key("a", 1)]);
+    const next = createSealer("app", [key("b", 2)]);
+    const byOld = old.seal("x", identity);
+    expect(byOld.split(".").slice(0, 2)).toEqual(["1", "a"]);
+    expect(turned.open(byOld, identity).ok).toBe(true);
+    const byTurned = turned.seal("x", identity);
+    expect([both, turned, next].every((sealer) => sealer.open(byTurned, identity).ok)).toBe(true);
+    expect(old.open(byTurned, identity)).toEqual({ ok: false, why: "key" });
+    expect(next.open(byOld, identity)).toEqual({ ok: false, why: "key" });
+  });
+
+  test("a key of the same name that is another one: the tag fails", () => {
+    const sealed = createSealer("app", [key("a", 1)]).seal("x", identity);
+    expect(createSealer("app", [key("a", 2)]).open(sealed, identity)).toEqual({ ok: false, why: "tag" });
+  });
+
+  test("with keys from the secrets, seals with that of the secret in use, and tells a foreign secret", () => {
+    const [one, two] = [new Secret("one"), new Secret("two")];
+    const ring = keyRing(undefined, [one, two]);
+    expect(ring.every(({ id }) => isDerived(id))).toBe(true);
+    const sealed = createSealer("app", ring).seal("x", identity, two);
+    expect(createSealer("app", keyRing(undefined, [two])).open(sealed, identity).ok).toBe(true);
+    expect(createSealer("app", keyRing(undefined, [one])).open(sealed, identity)).toEqual({
+      ok: false,
+      why: "secret",
+    });
+  });
+
+  test("another version of the envelope, or none of ours", () => {
+    const sealer = createSealer("app", [key("a", 1)]);
+    const [, ...parts] = sealer.seal("x", identity).split(".");
+    for (const text of [["2", ...parts].join("."), "", "1", "1.a", `1.${parts.join(".")}.more`]) {
+      expect(sealer.open(text, identity)).toEqual({ ok: false, why: "format" });
+    }
+  });
+
+  test("shows nothing of what it holds, and never the same twice", () => {
+    const sealer = createSealer("app", [key("a", 1)]);
+    const plain = "access token, ticket";
+    const sealed = sealer.seal(plain, identity);
+    expect(sealed).not.toContain(plain);
+    expect(Buffer.from(sealed.split(".")[4]!, "base64url").toString("latin1")).not.toContain("token");
+    expect(sealer.seal(plain, identity)).not.toBe(sealed);
+  });
+});
