@@ -3,15 +3,16 @@ import { reloadOnChange } from "./config/reload.ts";
 import { type Config, ConfigError, readConfig } from "./config.ts";
 import { systemClock } from "./lib/clock.ts";
 import { createService, openTelemetry } from "./service.ts";
+import { createMemoryRegister, createMemoryStore, type MemoryRegister } from "./tickets/memory-store.ts";
 
 const readFile = (path: string) => readFileSync(path, "utf8");
 
 /** Configuration errors exit with 2 and nothing started; any other failure with 1; a drained stop with 0. */
 async function main(): Promise<void> {
+  const [mode, ...args] = process.argv.slice(2);
   const trial =
-    process.argv[2] === "sandbox"
-      ? await (await import("./sandbox/trial.ts")).startTrial(process.env)
-      : undefined;
+    mode === "sandbox" ? await (await import("./sandbox/trial.ts")).startTrial(args, process.env) : undefined;
+  if (trial?.upstreamOnly) return endOnSignals(() => trial.stop());
   const env = { ...process.env, ...trial?.environment };
   const read = (reader: typeof readFile) => ({ ...readConfig(env, reader), livemode: trial === undefined });
   let config: Config;
@@ -23,7 +24,8 @@ async function main(): Promise<void> {
     process.exit(2);
   }
 
-  const telemetry = openTelemetry(config, { process: true });
+  const clock = trial?.clock ?? systemClock;
+  const telemetry = openTelemetry(config, { process: true, clock });
   const { events } = telemetry;
   const fail = (error: unknown) => {
     events.serviceFailed({ error });
@@ -32,7 +34,10 @@ async function main(): Promise<void> {
   process.on("uncaughtException", fail);
   process.on("unhandledRejection", fail);
   process.on("SIGHUP", () => telemetry.reopen());
-  const service = createService(config, { telemetry });
+  // In memory there is no more than one holder of the store, so the console may drop what it holds.
+  const register = trial && config.storeUrl.startsWith("memory:") ? createMemoryRegister(clock) : undefined;
+  const store = register && createMemoryStore(register);
+  const service = createService(config, { telemetry, clock, ...(store && { store }) });
   stopOnSignals(
     config,
     async (signal) => {
@@ -55,7 +60,27 @@ async function main(): Promise<void> {
     signal: new AbortController().signal,
     events,
   });
-  if (trial) console.error(trial.instructions(service.addresses()));
+  if (!trial) return;
+  const { refreshIntervalMs } = config.timings;
+  trial.connect(
+    { refreshIntervalMs, ...(register && { dropStore: () => dropRegister(register) }) },
+    service.addresses(),
+  );
+  console.error(trial.instructions(service.addresses()));
+}
+
+/** What a store does that loses its data: it goes on, empty. */
+function dropRegister(register: MemoryRegister): void {
+  register.value = undefined;
+  register.writes += 1;
+  for (const handle of register.handles) handle.fire();
+}
+
+/** Nothing to drain: whoever is cut off plays in a sandbox. */
+function endOnSignals(stop: () => Promise<void>): void {
+  const end = () => void stop().finally(() => process.exit(0));
+  process.once("SIGTERM", end);
+  process.once("SIGINT", end);
 }
 
 /** How soon the same signal is taken for one: npm hands on what the terminal has already sent to everybody. */

@@ -212,7 +212,8 @@ describe.each([
     test("starts with the sandbox", () => {
       expect(start).toEqual({ language: "sh", text: "npm ci && npm run sandbox\n" });
       const { scripts } = JSON.parse(read("package.json")) as { scripts: Record<string, string> };
-      expect(scripts["sandbox"]).toBe("node src/main.ts sandbox");
+      // `exec`, so that the signal npm hands on reaches the process and not a shell.
+      expect(scripts["sandbox"]).toBe("exec node src/main.ts sandbox");
     });
 
     test("ends each command as shown, and in a passed verification", () => {
@@ -260,7 +261,7 @@ describe.each([
       expect(defaults.length).toBeGreaterThan(10);
       for (const { name, text } of defaults) {
         if (name === "SANDBOX_PORT")
-          expect(read("src/sandbox/trial.ts")).toContain(`"SANDBOX_PORT"] ?? ${text}`);
+          expect(read("src/sandbox/arguments.ts")).toContain(`"SANDBOX_PORT"] ?? ${text}`);
         else expect(configOf({ [name]: text }), name).toEqual(configOf({}));
       }
     });
@@ -343,7 +344,9 @@ test("the version that /metrics tells is that of package.json", () => {
 test("every relative link leads somewhere", () => {
   const documents = [
     ...readdirSync(ROOT).filter((name) => name.endsWith(".md")),
-    ...readdirSync(join(ROOT, "docs")).map((name) => join("docs", name)),
+    ...readdirSync(join(ROOT, "docs"))
+      .filter((name) => name.endsWith(".md"))
+      .map((name) => join("docs", name)),
   ];
   expect(documents.length).toBeGreaterThan(8);
   const dead = documents.flatMap((document) =>
