@@ -26,6 +26,7 @@ import { createSigner } from "./signing/signer.ts";
 import { observeStore } from "./telemetry/store-observer.ts";
 import { createTelemetry, type Telemetry, type TelemetryOptions } from "./telemetry/telemetry.ts";
 import { createUpstreamObserver } from "./telemetry/upstream-observer.ts";
+import { countWaiters } from "./telemetry/waiters.ts";
 import { createCoordinator } from "./tickets/coordinator.ts";
 import { openStore } from "./tickets/open-store.ts";
 import { createSealer } from "./tickets/sealer.ts";
@@ -72,7 +73,7 @@ export function openTelemetry(config: Config, options: Partial<TelemetryOptions>
 /** The whole service. Reads from top to bottom as its architecture: with `doors.ts` the only place where rooms meet. */
 export function createService(config: Config, overrides: Overrides = {}): Service {
   const { clock = systemClock, logSink, telemetry = openTelemetry(config, { clock, logSink }) } = overrides;
-  const { appId, secrets, livemode, licence, timings, limits, role } = config;
+  const { appId, secrets, livemode, licence, timings, limits, role, storeUrl, baseUrl } = config;
   const [secret] = secrets as readonly [Secret, ...Secret[]];
   const { events, metrics, tracer } = telemetry;
   let { access } = config;
@@ -92,7 +93,6 @@ export function createService(config: Config, overrides: Overrides = {}): Servic
   const upstream = guarded(client, { mostAtOnce: CONNECTIONS * 3, events });
 
   // The river of tickets: coordinator to store to reader.
-  const { storeUrl, baseUrl } = config;
   const sealer = createSealer(appId, config.sealKeys);
   const opened = overrides.store ?? openStore(storeUrl, { clock, appId, baseUrl, timings });
   const store = observeStore(opened, clock, events);
@@ -108,8 +108,8 @@ export function createService(config: Config, overrides: Overrides = {}): Servic
     refreshes: role !== "serve",
     events,
   });
-  const { tickets, operator } = coordinator;
-  metrics.tickets.observe(() => operator.status());
+  const tickets = countWaiters(coordinator.tickets);
+  metrics.tickets.observe(() => ({ ...coordinator.operator.status(), waiters: tickets.waiters() }));
 
   // What requests share between processes: counts and launches, in the same Redis as the tickets.
   const shared = createRedisCommands(storeUrl, clock);
@@ -146,7 +146,7 @@ export function createService(config: Config, overrides: Overrides = {}): Servic
     load: createLoad(OPERATORS),
     maxDurationMs: OPERATOR_TIMEOUT_MS,
   });
-  const ticketAdmin = createTicketAdmin(traced(operators, tracer), { operator, role });
+  const ticketAdmin = createTicketAdmin(traced(operators, tracer), { operator: coordinator.operator, role });
 
   // The doors.
   let draining = false;
