@@ -2,6 +2,7 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
+import { printOpenApi } from "./print-openapi.ts";
 import { printValidateProto } from "./print-proto.ts";
 
 /** Every file below `root`, by its path there. */
@@ -21,7 +22,7 @@ const fresh = mkdtempSync(join(tmpdir(), "generated-"));
 const stale: string[] = [];
 try {
   execFileSync("buf", ["generate", "--output", fresh], { stdio: "inherit" });
-  const want = filesBelow(join(fresh, "gen"));
+  const want = filesBelow(join(fresh, "gen")).set("openapi.json", printOpenApi());
   const have = filesBelow("gen");
   for (const path of new Set([...want.keys(), ...have.keys()])) {
     if (want.get(path) !== have.get(path)) stale.push(`gen/${path}`);

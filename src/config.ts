@@ -1,8 +1,11 @@
+import { type AccessConfig, openDoors, readAccess } from "./config/access.ts";
 import { keyRing, type SealKey } from "./domain/key-ring.ts";
+import { parseRates, type Rate } from "./domain/rate.ts";
 import { storeUrlProblem } from "./domain/store-url.ts";
 import { deriveTimings, type TicketTimings, timingProblems } from "./domain/timings.ts";
-import { type Address, createEnvironmentReader, type Environment, isLoopback } from "./lib/environment.ts";
+import { type Address, createEnvironmentReader, type Environment } from "./lib/environment.ts";
 import { Secret } from "./lib/secret.ts";
+import { readTraces, type TraceSettings } from "./lib/traces-environment.ts";
 
 /** Everything that can be configured (README, "Configuration"); units are in the names. */
 export interface Config {
@@ -23,12 +26,26 @@ export interface Config {
   sealKeys: readonly SealKey[];
   role: "all" | "serve" | "refresh";
   timings: TicketTimings;
-  httpTokens: readonly { caller: string; token: Secret }[];
-  grpcTokens: readonly { caller: string; token: Secret }[];
-  tls: { cert: string; key: string; clientCa: string | undefined } | undefined;
+  access: AccessConfig;
+  limits: LimitsConfig;
   proxy: { httpsProxy: string; noProxy: string } | undefined;
   logLevel: "trace" | "debug" | "info" | "warn" | "error" | "fatal" | "silent";
   shutdownGraceMs: number;
+  /** How long the doors stay open once the service says that it is not ready. */
+  shutdownDelayMs: number;
+  /** A file, `stderr`, or undefined for no audit trail. */
+  auditLog: string | undefined;
+  /** What the standard variables of OpenTelemetry ask for; undefined when they do not. */
+  traces: TraceSettings | undefined;
+}
+
+/** How much is let through; no rates, no limit. */
+export interface LimitsConfig {
+  perCaller: readonly Rate[];
+  perIp: readonly Rate[];
+  perPerson: readonly Rate[];
+  /** Most calls under way at once in this process. */
+  inFlight: number;
 }
 
 /** The environment is not one to start with; the message lists every problem. */
@@ -88,24 +105,37 @@ export function readConfig(env: Environment, readFile: (path: string) => string)
     sealKeys: readSealKeys(read, secrets),
     role,
     timings,
-    httpTokens: read.bearerTokens("HTTP_AUTH_TOKENS"),
-    grpcTokens: read.bearerTokens("GRPC_AUTH_TOKENS"),
-    tls: readTls(read),
+    access: readAccess(read),
+    limits: {
+      perCaller: readRates(read, "LIMIT_PER_CALLER"),
+      perIp: readRates(read, "LIMIT_PER_IP"),
+      perPerson: readRates(read, "LIMIT_PER_PERSON"),
+      inFlight: read.count("LIMIT_IN_FLIGHT", 1_000),
+    },
     proxy: readProxy(env),
     logLevel: read.choice("LOG_LEVEL", ["info", "trace", "debug", "warn", "error", "fatal", "silent"]),
     shutdownGraceMs: read.durationMs("SHUTDOWN_GRACE", 10_000),
+    shutdownDelayMs: read.durationMs("SHUTDOWN_DELAY", 1_000),
+    auditLog: read.text("AUDIT_LOG"),
+    traces: readTraces(read),
   };
 
-  for (const name of ["JWT_JWKS_URL", "JWT_ISSUER", "JWT_AUDIENCE"]) {
-    if (read.has(name))
-      problems.push(`${name}: end-user tokens are not checked yet; starting would let everybody in`);
+  if (read.text("ALLOW_INSECURE") !== "1") {
+    problems.push(...openDoors({ ...config, serves: role !== "refresh" }, config.access));
   }
-  if (read.text("ALLOW_INSECURE") !== "1") problems.push(...openDoors(config));
+  if (config.shutdownDelayMs + 1_000 > config.shutdownGraceMs) {
+    problems.push("SHUTDOWN_DELAY: must leave at least a second of SHUTDOWN_GRACE");
+  }
   if (problems.length > 0) throw new ConfigError(problems);
   return config;
 }
 
 type Reader = ReturnType<typeof createEnvironmentReader>;
+
+function readRates(read: Reader, name: string): readonly Rate[] {
+  const rule = "must be off, or counts such as 6/m or 6/m,30/d (s, m, h, d)";
+  return read.parsed<readonly Rate[]>(name, [], rule, parseRates);
+}
 
 function readSealKeys(read: Reader, secrets: readonly Secret[]): SealKey[] {
   const text = read.secretText("STORE_KEYS");
@@ -117,46 +147,8 @@ function readSealKeys(read: Reader, secrets: readonly Secret[]): SealKey[] {
   }
 }
 
-function readTls(read: Reader): Config["tls"] {
-  const [cert, key] = [read.file("TLS_CERT_FILE"), read.file("TLS_KEY_FILE")];
-  const clientCa = read.file("TLS_CLIENT_CA_FILE");
-  if (read.has("TLS_CERT_FILE") !== read.has("TLS_KEY_FILE")) {
-    read.problems.push("TLS_CERT_FILE, TLS_KEY_FILE: give both or none");
-  }
-  if (read.has("TLS_CLIENT_CA_FILE") && !read.has("TLS_CERT_FILE")) {
-    read.problems.push("TLS_CLIENT_CA_FILE: needs TLS_CERT_FILE and TLS_KEY_FILE");
-  }
-  return cert === undefined || key === undefined ? undefined : { cert, key, clientCa };
-}
-
 /** As curl and others read them: either case, lower case first. */
 function readProxy(env: Environment): Config["proxy"] {
   const httpsProxy = env["https_proxy"] || env["HTTPS_PROXY"];
   return httpsProxy ? { httpsProxy, noProxy: env["no_proxy"] || env["NO_PROXY"] || "" } : undefined;
-}
-
-/** Listeners that other machines can reach and that let everybody in. */
-function openDoors({ role, http, grpc, admin, httpTokens, grpcTokens, tls }: Config): string[] {
-  const serves = role !== "refresh";
-  const doors = [
-    {
-      name: "HTTP_ADDR",
-      address: http,
-      open: serves && httpTokens.length === 0,
-      cure: "set HTTP_AUTH_TOKENS",
-    },
-    {
-      name: "GRPC_ADDR",
-      address: grpc,
-      open: serves && grpcTokens.length === 0 && tls?.clientCa === undefined,
-      cure: "set GRPC_AUTH_TOKENS or TLS_CLIENT_CA_FILE",
-    },
-    { name: "ADMIN_ADDR", address: admin, open: true, cure: "bind it to loopback" },
-  ];
-  return doors
-    .filter(({ address, open }) => open && !isLoopback(address.host))
-    .map(
-      ({ name, address, cure }) =>
-        `${name}: ${address.host} is reachable from outside and admits everybody; ${cure}, or set ALLOW_INSECURE=1`,
-    );
 }

@@ -1,77 +1,101 @@
 import { hostname } from "node:os";
 import type { DestinationStream } from "pino";
 import { FaceVerificationService } from "../gen/faceverification/v1/face_verification_service_pb.ts";
-import { TicketAdminService } from "../gen/faceverification/v1/ticket_admin_service_pb.ts";
-import { Health } from "../gen/grpc/health/v1/health_pb.ts";
 import type { Config } from "./config.ts";
 import { createOrders } from "./domain/order.ts";
-import { createFormRoutes } from "./form/routes.ts";
-import { createAuthorise } from "./handlers/authorise.ts";
+import { createPseudonym } from "./domain/pseudonym.ts";
+import { SERVICE_VERSION } from "./domain/version.ts";
+import { createDoors } from "./doors.ts";
+import { STATUS } from "./form/errors.ts";
+import { createAccess } from "./handlers/access.ts";
+import type { Caller, IncomingCall } from "./handlers/call.ts";
 import { createMethods } from "./handlers/methods.ts";
 import { createPipeline } from "./handlers/pipeline.ts";
 import { createTicketAdmin } from "./handlers/ticket-admin.ts";
+import { traced } from "./handlers/traced.ts";
 import { createValidate } from "./handlers/validate.ts";
+import { createMemoryLaunchStore } from "./launches/memory-store.ts";
 import { randomBase62 } from "./lib/base62.ts";
 import { type Clock, systemClock } from "./lib/clock.ts";
-import { createLifecycle, type Part } from "./lib/lifecycle.ts";
-import { createAdminRoutes } from "./rpc/admin-routes.ts";
-import { createDescriptors } from "./rpc/descriptors.ts";
-import { createHealth } from "./rpc/health.ts";
-import { connectPlugin } from "./rpc/plugin.ts";
-import { createReflection } from "./rpc/reflection.ts";
-import { createRoutes } from "./rpc/routes.ts";
-import { createListener } from "./server/listener.ts";
-import { createProbes } from "./server/probes.ts";
+import { createLifecycle, type Part, together } from "./lib/lifecycle.ts";
+import type { Secret } from "./lib/secret.ts";
+import { createLimits } from "./limits/limits.ts";
+import { createLoad } from "./limits/load.ts";
+import { CODES } from "./rpc/errors.ts";
 import { createNonce } from "./signing/nonce.ts";
 import { createSigner } from "./signing/signer.ts";
-import { createEvents } from "./telemetry/events.ts";
-import { createLogger } from "./telemetry/logger.ts";
+import { observeStore } from "./telemetry/store-observer.ts";
+import { createTelemetry, type Telemetry, type TelemetryOptions } from "./telemetry/telemetry.ts";
+import { createUpstreamObserver } from "./telemetry/upstream-observer.ts";
 import { createCoordinator } from "./tickets/coordinator.ts";
 import { openStore } from "./tickets/open-store.ts";
 import { createSealer } from "./tickets/sealer.ts";
+import type { TicketStore } from "./tickets/store.ts";
 import { createUpstreamClient } from "./upstream/client.ts";
 import { createDispatcher } from "./upstream/dispatcher.ts";
+import { guarded } from "./upstream/guard.ts";
 import { createTransport } from "./upstream/transport.ts";
 
 /** What a test may replace; everything else it wants different is configuration. */
 export interface Overrides {
   clock?: Clock;
   logSink?: DestinationStream;
+  store?: TicketStore;
+  /** The process's own, where it has one. */
+  telemetry?: Telemetry;
 }
 
 export interface Service extends Required<Part> {
   /** `host:port` of the listeners that are open, with their real ports; after `start`. */
   addresses(): { http?: string; grpc?: string; admin: string };
   readiness(): { ready: boolean; reason: string };
+  /** Says that it is not ready any more, so that no new work is sent here, and goes on serving until `stop`. */
+  drain(): void;
+  /** Takes up certificates, tokens and keys of a configuration that was read again; the rest stays as it was. */
+  reload(config: Config): void;
 }
 
-/** Largest form, bytes. */
-const FORM_BODY_LIMIT = 64 * 1024;
-/** Time for one call to the vendor on behalf of a request, and for a whole request, milliseconds. */
+/** Connections kept to the vendor at most. */
+const CONNECTIONS = 64;
+/** Time for one call to the vendor on behalf of a request, for a whole request, and for an operator's, milliseconds. */
 const CALL_TIMEOUT_MS = 8_000;
 const REQUEST_TIMEOUT_MS = 15_000;
 const OPERATOR_TIMEOUT_MS = 60_000;
+/** Most calls of operators at once, who are not kept out by the load of the others. */
+const OPERATORS = 20;
 
-/** The whole service. Reads from top to bottom as its architecture: this is the only place where rooms meet. */
-export function createService(config: Config, { clock = systemClock, logSink }: Overrides = {}): Service {
-  const { appId, secrets, livemode, licence, timings, tls, role } = config;
-  const logger = createLogger(config.logLevel, logSink);
-  const events = createEvents(logger);
+/** Log, metrics, traces and audit trail as configured. */
+export function openTelemetry(config: Config, options: Partial<TelemetryOptions> = {}): Telemetry {
+  const statuses = { http: STATUS, grpc: CODES };
+  return createTelemetry(config, { version: SERVICE_VERSION, clock: systemClock, statuses, ...options });
+}
+
+/** The whole service. Reads from top to bottom as its architecture: with `doors.ts` the only place where rooms meet. */
+export function createService(config: Config, overrides: Overrides = {}): Service {
+  const { clock = systemClock, logSink, telemetry = openTelemetry(config, { clock, logSink }) } = overrides;
+  const { appId, secrets, livemode, licence, timings, limits, role } = config;
+  const [secret] = secrets as readonly [Secret, ...Secret[]];
+  const { events, metrics, tracer } = telemetry;
+  let { access } = config;
 
   // The vendor.
-  const dispatcher = createDispatcher({ connections: 64, proxy: config.proxy });
-  const upstream = createUpstreamClient({
+  const dispatcher = createDispatcher({ connections: CONNECTIONS, proxy: config.proxy });
+  const client = createUpstreamClient({
     appId,
     edition: config.edition,
     tokenParam: config.tokenParam,
     transport: createTransport({ baseUrl: config.baseUrl, dispatcher }),
+    observe: createUpstreamObserver({ tracer, clock, events }),
     tokenTimeoutMs: timings.tokenTimeoutMs,
     signTimeoutMs: timings.signTimeoutMs,
     callTimeoutMs: CALL_TIMEOUT_MS,
   });
+  const upstream = guarded(client, { mostAtOnce: CONNECTIONS * 3, events });
 
   // The river of tickets: coordinator to store to reader.
-  const store = openStore(config.storeUrl, { clock, appId, baseUrl: config.baseUrl, timings });
+  const { storeUrl, baseUrl } = config;
+  const opened = overrides.store ?? openStore(storeUrl, { clock, appId, baseUrl, timings });
+  const store = observeStore(opened, clock, events);
   const coordinator = createCoordinator({
     secrets,
     upstream,
@@ -85,16 +109,20 @@ export function createService(config: Config, { clock = systemClock, logSink }: 
     events,
   });
   const { tickets, operator } = coordinator;
+  metrics.tickets.observe(() => operator.status());
 
   // The river of requests: doors to pipeline to handlers to vendor.
+  const limited = createLimits({ ...limits, prefix: `faceid:{${appId}}:limit`, shared: undefined, secret });
   const everyCall = {
-    authorise: createAuthorise({ tokens: { public: config.httpTokens, internal: config.grpcTokens } }),
+    authorise: createAccess(() => access, { clock, events }),
+    limit: (call: IncomingCall, caller: Caller) => limited.call(call, caller),
     validate: createValidate([FaceVerificationService.method.getFaceParams.input]),
     clock,
     events,
   };
-  const pipeline = createPipeline({ ...everyCall, maxDurationMs: REQUEST_TIMEOUT_MS });
-  const methods = createMethods(pipeline, {
+  const load = createLoad(limits.inFlight);
+  const pipeline = createPipeline({ ...everyCall, load, maxDurationMs: REQUEST_TIMEOUT_MS });
+  const methods = createMethods(traced(pipeline, tracer), {
     appId,
     licence,
     livemode,
@@ -103,68 +131,39 @@ export function createService(config: Config, { clock = systemClock, logSink }: 
     createNonce,
     tickets,
     upstream,
+    admit: (person) => limited.launch(person),
+    store: createMemoryLaunchStore(clock),
+    pseudonym: createPseudonym(secret, "launches"),
     clock,
   });
-  const operators = createPipeline({ ...everyCall, maxDurationMs: OPERATOR_TIMEOUT_MS });
-  const ticketAdmin = createTicketAdmin(operators, { operator, role });
+  const operators = createPipeline({
+    ...everyCall,
+    load: createLoad(OPERATORS),
+    maxDurationMs: OPERATOR_TIMEOUT_MS,
+  });
+  const ticketAdmin = createTicketAdmin(traced(operators, tracer), { operator, role });
 
   // The doors.
   let draining = false;
   const readiness = () => (draining ? { ready: false, reason: "shutting down" } : tickets.readiness());
-  const drainMs = Math.max(1_000, config.shutdownGraceMs - 2_000);
-  const grpcClosing = new AbortController();
-  const grpcRoutes = [
-    createRoutes(methods, "internal"),
-    createReflection([FaceVerificationService, Health]),
-    createHealth({
-      services: [FaceVerificationService.typeName],
-      ready: () => readiness().ready,
-      closing: grpcClosing.signal,
-      clock,
-    }),
-  ];
-
-  const admin = createListener({
-    address: config.admin,
-    cleartext: "http1",
-    plugins: [
-      createProbes({ readiness }),
-      connectPlugin([createAdminRoutes(ticketAdmin)], drainMs),
-      createDescriptors([TicketAdminService]),
-    ],
-    closing: new AbortController(),
-    drainMs,
-    clock,
-  });
-  const http = createListener({
-    address: config.http,
-    cleartext: "http1",
-    tls: tls && { ...tls, clientCa: undefined },
-    plugins: [
-      createFormRoutes({ methods, bodyLimit: FORM_BODY_LIMIT, events }),
-      connectPlugin([createRoutes(methods, "public")], drainMs),
-    ],
-    closing: new AbortController(),
-    drainMs,
-    clock,
-  });
-  const grpc = createListener({
-    address: config.grpc,
-    cleartext: "h2c",
-    tls,
-    plugins: [connectPlugin(grpcRoutes, drainMs)],
-    closing: grpcClosing,
-    drainMs,
+  const { admin, http, grpc } = createDoors({
+    config,
+    access: () => access,
+    methods,
+    ticketAdmin,
+    readiness,
+    telemetry,
     clock,
   });
   const doors = role === "refresh" ? [] : [grpc, http];
 
   const lifecycle = createLifecycle([
+    telemetry,
     admin,
     { stop: () => dispatcher.close() },
     { start: () => store.open(), stop: () => store.close() },
     coordinator,
-    ...doors,
+    together(doors),
   ]);
 
   const service: Service = {
@@ -172,8 +171,12 @@ export function createService(config: Config, { clock = systemClock, logSink }: 
       await lifecycle.start();
       events.serviceStarted({ ...service.addresses(), livemode, role });
     },
-    async stop() {
+    drain() {
       draining = true;
+      for (const door of doors) door.drain();
+    },
+    async stop() {
+      service.drain();
       await lifecycle.stop();
     },
     addresses: () => ({
@@ -181,6 +184,10 @@ export function createService(config: Config, { clock = systemClock, logSink }: 
       admin: admin.address(),
     }),
     readiness,
+    reload(next) {
+      ({ access } = next);
+      for (const door of doors) door.secure();
+    },
   };
   return service;
 }

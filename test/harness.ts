@@ -48,6 +48,8 @@ export interface HarnessOptions {
   /** False to go on before the service is ready. */
   ready?: boolean;
   env?: Record<string, string>;
+  /** How files named by variables are read. */
+  readFile?: (path: string) => string;
   overrides?: Overrides;
 }
 
@@ -56,6 +58,7 @@ export async function startHarness({
   prepare,
   ready = true,
   env,
+  readFile = () => "",
   overrides,
 }: HarnessOptions = {}): Promise<Harness> {
   const sandbox = createSandbox(options);
@@ -76,7 +79,7 @@ export async function startHarness({
         ADMIN_ADDR: "127.0.0.1:0",
         ...env,
       },
-      () => "",
+      readFile,
     ),
     livemode: false,
   };

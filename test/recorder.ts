@@ -7,6 +7,7 @@ export interface SeenCall {
   endpoint: "access_token" | "sign_ticket" | "nonce_ticket" | "upload" | "query";
   path: string;
   query: Readonly<Record<string, string>>;
+  headers: Readonly<Record<string, string | string[] | undefined>>;
   /** The JSON body; empty for GET. */
   body: Readonly<Record<string, string>>;
   /** `left`: the service hung up before it had its answer. */
@@ -15,6 +16,8 @@ export interface SeenCall {
 
 /** Stands between service and sandbox, passes everything on, and remembers what it saw. */
 export interface Recorder {
+  /** Set to answer some calls itself; the vendor never sees those. */
+  instead: ((call: SeenCall) => { status: number; body: string } | undefined) | undefined;
   url: string;
   calls: readonly SeenCall[];
   /** The calls of one endpoint. */
@@ -34,10 +37,17 @@ export async function startRecorder(target: string): Promise<Recorder> {
       endpoint: endpointOf(url),
       path: url.pathname,
       query: Object.fromEntries(url.searchParams),
+      headers: request.headers,
       body: text === "" ? {} : (JSON.parse(text) as Record<string, string>),
       outcome: "open",
     };
     calls.push(call);
+    const own = recorder.instead?.(call);
+    if (own) {
+      call.outcome = "answered";
+      response.writeHead(own.status, { "content-type": "application/json" }).end(own.body);
+      return;
+    }
     const onward = send(url, { method: request.method ?? "", headers: request.headers }, (answer) => {
       response.writeHead(answer.statusCode ?? 0, answer.headers);
       // Unlike pipe, this cuts the one side when the other is cut.
@@ -55,7 +65,8 @@ export async function startRecorder(target: string): Promise<Recorder> {
     pass(request, response).catch(() => response.destroy());
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  return {
+  const recorder: Recorder = {
+    instead: undefined,
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     calls,
     of: (endpoint) => calls.filter((call) => call.endpoint === endpoint),
@@ -64,6 +75,7 @@ export async function startRecorder(target: string): Promise<Recorder> {
       await new Promise((resolve) => server.close(resolve));
     },
   };
+  return recorder;
 }
 
 function endpointOf({ pathname, searchParams }: URL): SeenCall["endpoint"] {

@@ -1,5 +1,6 @@
 import { createHmac, hkdfSync, timingSafeEqual } from "node:crypto";
 import { digestToBase62, fromBase62, randomBase62, toBase62 } from "../lib/base62.ts";
+import type { Pii } from "../lib/pii.ts";
 import type { Secret } from "../lib/secret.ts";
 
 /**
@@ -18,7 +19,7 @@ export interface Orders {
   /** Undefined if the number was not made here. */
   certify(orderNo: string): OrderCertificate | undefined;
   /** A stable user id for an ID number: 30 letters and digits, not reversible without the secret. */
-  userIdOf(idNo: string): string;
+  userIdOf(idNo: Pii): string;
 }
 
 export interface OrderCertificate {
@@ -58,7 +59,7 @@ export function createOrders(secrets: readonly Secret[]): Orders {
         belongsTo: (owner) => same(tag(key.order, "owner", head, owner), ownerTag),
       };
     },
-    userIdOf: (idNo) => digestToBase62(createHmac("sha256", current.user).update(idNo).digest(), 30),
+    userIdOf: (idNo) => digestToBase62(createHmac("sha256", current.user).update(idNo.reveal()).digest(), 30),
   };
 }
 

@@ -1,5 +1,10 @@
 import { ErrorReason } from "../errors.ts";
 
+/** One text in the two languages of the callers. */
+export type Text = Readonly<Record<Language, string>>;
+
+export type Language = "zh" | "en";
+
 /** What a caller is told of a failed call, in the two languages of its users. Vague on purpose: the detail is in the log. */
 export const TEXTS = {
   [ErrorReason.UNSPECIFIED]: { zh: "未知错误", en: "unknown error" },
@@ -21,6 +26,15 @@ export const TEXTS = {
   [ErrorReason.PHOTO_REJECTED]: { zh: "照片无法使用", en: "the photo cannot be used" },
   [ErrorReason.DAILY_LIMIT]: { zh: "今日核身次数已用完", en: "the attempts for today are used up" },
   [ErrorReason.RATE_LIMITED]: { zh: "操作过于频繁，请稍后再试", en: "too many requests" },
+  [ErrorReason.REQUEST_ID_REUSED]: {
+    zh: "request_id 已用于不同的请求",
+    en: "the request_id was used for another request",
+  },
+  [ErrorReason.AUTHENTICATION_UNAVAILABLE]: {
+    zh: "暂时无法验证身份凭证，请稍后再试",
+    en: "credentials cannot be checked at the moment",
+  },
+  [ErrorReason.OVERLOADED]: { zh: "服务繁忙，请稍后再试", en: "the service is busy" },
   [ErrorReason.TICKET_UNAVAILABLE]: { zh: "服务正在准备，请稍后再试", en: "the service is not ready yet" },
   [ErrorReason.UPSTREAM_UNAVAILABLE]: {
     zh: "核身服务繁忙，请稍后再试",
@@ -39,9 +53,7 @@ export const TEXTS = {
   [ErrorReason.DEADLINE_EXCEEDED]: { zh: "请求超时", en: "the deadline passed" },
   [ErrorReason.CANCELLED]: { zh: "请求已取消", en: "the call was cancelled" },
   [ErrorReason.INTERNAL]: { zh: "服务内部错误", en: "internal error" },
-} satisfies Record<ErrorReason, { zh: string; en: string }>;
-
-export type Language = "zh" | "en";
+} satisfies Record<ErrorReason, Text>;
 
 /** The first language of an `accept-language` header that there are texts in; else `otherwise`. */
 export function languageOf(header: string | undefined, otherwise: Language): Language {

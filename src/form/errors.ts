@@ -1,3 +1,4 @@
+import { violationsText } from "../domain/rules.ts";
 import { type Language, TEXTS } from "../domain/texts.ts";
 import { ErrorReason, reasonName, type ServiceError } from "../errors.ts";
 
@@ -16,6 +17,9 @@ export const STATUS = {
   [ErrorReason.PHOTO_REJECTED]: 400,
   [ErrorReason.DAILY_LIMIT]: 429,
   [ErrorReason.RATE_LIMITED]: 429,
+  [ErrorReason.REQUEST_ID_REUSED]: 409,
+  [ErrorReason.AUTHENTICATION_UNAVAILABLE]: 503,
+  [ErrorReason.OVERLOADED]: 503,
   [ErrorReason.TICKET_UNAVAILABLE]: 503,
   [ErrorReason.UPSTREAM_UNAVAILABLE]: 503,
   [ErrorReason.UPSTREAM_TIMEOUT]: 504,
@@ -40,7 +44,7 @@ export function formError(error: ServiceError, language: Language): FormError {
   const { reason, violations, metadata, retryAfterMs } = error;
   const status = STATUS[reason];
   const upstreamCode = metadata["upstream_code"];
-  const named = violations.map(({ field, description }) => `${field} ${description}`).join("; ");
+  const named = violationsText(violations, language);
   return {
     status,
     headers: {

@@ -1,5 +1,5 @@
-import { create } from "@bufbuild/protobuf";
-import { type Timestamp, timestampDate } from "@bufbuild/protobuf/wkt";
+import { create, toJson } from "@bufbuild/protobuf";
+import { type Timestamp, TimestampSchema } from "@bufbuild/protobuf/wkt";
 import {
   type GetFaceParamsRequest,
   GetFaceParamsRequestSchema,
@@ -20,6 +20,10 @@ export interface FormAnswer {
   msg: string;
   result: Readonly<Record<string, string | number | boolean | null>>;
 }
+
+/** The form fields of each route. */
+export const FACE_PARAMS_FIELDS = ["name", "id_no", "user_id", "request_id"] as const;
+export const RESULT_FIELDS = ["order_no"] as const;
 
 /** The form fields of `/get_face_params` as a request; a missing field is an empty one. */
 export function faceParamsRequest(form: Form): GetFaceParamsRequest {
@@ -74,8 +78,8 @@ export function resultAnswer(response: GetResultResponse, language: Language): F
   };
 }
 
-const time = (timestamp: Timestamp | undefined) =>
-  timestamp ? timestampDate(timestamp).toISOString() : null;
+/** As in the JSON of the RPC door. */
+const time = (timestamp: Timestamp | undefined) => (timestamp ? toJson(TimestampSchema, timestamp) : null);
 
 function nameIn(names: Readonly<Record<string, number>>, value: number): string {
   return Object.keys(names).find((name) => names[name] === value) ?? "UNSPECIFIED";

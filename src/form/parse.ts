@@ -1,4 +1,5 @@
 import { ErrorReason, ServiceError } from "../errors.ts";
+import { printable } from "./strict.ts";
 
 /**
  * Reads an `application/x-www-form-urlencoded` body strictly: the values are signed and compared by the vendor, so a
@@ -13,7 +14,7 @@ export function parseForm(body: Uint8Array): ReadonlyMap<string, string> {
     if (pair === "") continue;
     const equals = pair.indexOf("=");
     const name = unescape(equals < 0 ? pair : pair.slice(0, equals), "a field's name");
-    if (fields.has(name)) throw malformed(printable(name), "form.duplicate", "is given more than once");
+    if (fields.has(name)) throw malformed(printable(name), "form.duplicate");
     fields.set(name, unescape(equals < 0 ? "" : pair.slice(equals + 1), printable(name)));
   }
   return fields;
@@ -21,11 +22,11 @@ export function parseForm(body: Uint8Array): ReadonlyMap<string, string> {
 
 function unescape(escaped: string, field: string): string {
   const spaced = escaped.replaceAll("+", " ");
-  if (/%(?![0-9A-Fa-f]{2})/.test(spaced)) throw malformed(field, "form.escape", "holds a broken % escape");
+  if (/%(?![0-9A-Fa-f]{2})/.test(spaced)) throw malformed(field, "form.escape");
   try {
     return decodeURIComponent(spaced);
   } catch {
-    throw malformed(field, "form.utf8", "is not UTF-8");
+    throw malformed(field, "form.utf8");
   }
 }
 
@@ -33,15 +34,12 @@ function decodeUtf8(bytes: Uint8Array, field: string): string {
   try {
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch {
-    throw malformed(field, "form.utf8", "is not UTF-8");
+    throw malformed(field, "form.utf8");
   }
 }
 
-/** A stranger's field name as it may be repeated in an answer. */
-const printable = (name: string) => (/^[A-Za-z0-9_.-]{1,32}$/.test(name) ? name : "a field");
-
-function malformed(field: string, rule: string, description: string): ServiceError {
+function malformed(field: string, rule: string): ServiceError {
   return new ServiceError(ErrorReason.MALFORMED_REQUEST, `malformed form: ${field} (${rule})`, {
-    violations: [{ field, rule, description }],
+    violations: [{ field, rule }],
   });
 }

@@ -1,19 +1,22 @@
 import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { type Language, languageOf } from "../domain/texts.ts";
-import { ErrorReason, ServiceError } from "../errors.ts";
+import { ErrorReason, invalidRequest, ServiceError } from "../errors.ts";
 import type { IncomingCall } from "../handlers/call.ts";
 import type { Methods } from "../handlers/methods.ts";
 import type { Wrapped } from "../handlers/pipeline.ts";
 import { formError } from "./errors.ts";
 import {
+  FACE_PARAMS_FIELDS,
   type FormAnswer,
   faceParamsAnswer,
   faceParamsRequest,
+  RESULT_FIELDS,
   resultAnswer,
   resultRequest,
 } from "./fields.ts";
 import { parseForm } from "./parse.ts";
+import { strictViolations } from "./strict.ts";
 
 const FORM = "application/x-www-form-urlencoded";
 
@@ -21,17 +24,45 @@ export interface FormOptions {
   methods: Methods;
   /** Largest body, bytes. */
   bodyLimit: number;
+  /** What is done about what the demo's server never looked at: nothing, a word to the operator, or a refusal. */
+  strict: "off" | "observe" | "enforce";
   events: {
     /** A request that never reached a handler. */
     requestRefused(refused: { door: string; requestId: string; path: string; error: ServiceError }): void;
+    /** A request that would not have, were `strict` enforced. */
+    wouldBeRefused(refused: { door: string; rule: string; requestId: string }): void;
   };
+}
+
+/** One route: the request it reads from a form, and the answer it writes. */
+interface Route<Input extends DescMessage, Output extends DescMessage> {
+  path: string;
+  /** Names of all form fields. */
+  fields: readonly string[];
+  method: Wrapped<Input, Output>;
+  read: (form: ReadonlyMap<string, string>) => MessageShape<Input>;
+  write: (response: MessageShape<Output>, language: Language) => FormAnswer;
 }
 
 /**
  * The form door: the two routes of the vendor's demo, unchanged (protocol.md 7.3, design.md 2.2). It translates, and
  * calls the same wrapped handlers as the RPC door.
  */
-export function createFormRoutes({ methods, bodyLimit, events }: FormOptions) {
+export function createFormRoutes({ methods, bodyLimit, strict, events }: FormOptions) {
+  /** What is wrong with a form that can be read all the same. */
+  function inspect(
+    form: ReadonlyMap<string, string>,
+    fields: readonly string[],
+    request: FastifyRequest,
+  ): void {
+    if (strict === "off") return;
+    const violations = strictViolations(form, fields, request.query as Readonly<Record<string, unknown>>);
+    const [first] = violations;
+    if (!first) return;
+    if (strict === "enforce") throw invalidRequest(violations);
+    events.wouldBeRefused({ door: "form", rule: first.rule, requestId: request.id });
+  }
+
   return async (app: FastifyInstance): Promise<void> => {
     app.removeAllContentTypeParsers();
     app.addContentTypeParser(FORM, { parseAs: "buffer", bodyLimit }, (_request, body, done) =>
@@ -47,22 +78,34 @@ export function createFormRoutes({ methods, bodyLimit, events }: FormOptions) {
       });
       return answerError(refused, request, reply);
     });
-    route(app, "/get_face_params", methods.getFaceParams, faceParamsRequest, faceParamsAnswer);
-    route(app, "/get_result", methods.getResult, resultRequest, resultAnswer);
+    route(app, inspect, {
+      path: "/get_face_params",
+      fields: FACE_PARAMS_FIELDS,
+      method: methods.getFaceParams,
+      read: faceParamsRequest,
+      write: faceParamsAnswer,
+    });
+    route(app, inspect, {
+      path: "/get_result",
+      fields: RESULT_FIELDS,
+      method: methods.getResult,
+      read: resultRequest,
+      write: resultAnswer,
+    });
   };
 }
 
 function route<Input extends DescMessage, Output extends DescMessage>(
   app: FastifyInstance,
-  path: string,
-  method: Wrapped<Input, Output>,
-  read: (form: ReadonlyMap<string, string>) => MessageShape<Input>,
-  write: (response: MessageShape<Output>, language: Language) => FormAnswer,
+  inspect: (form: ReadonlyMap<string, string>, fields: readonly string[], request: FastifyRequest) => void,
+  { path, fields, method, read, write }: Route<Input, Output>,
 ): void {
   app.post(path, async (request, reply) => {
-    const form = read(parseForm(formBody(request)));
+    const body = formBody(request);
+    const form = parseForm(body);
+    inspect(form, fields, request);
     try {
-      const response = await method(form, incomingCall(request, reply));
+      const response = await method(read(form), incomingCall(request, reply, path, body));
       return write(response, language(request));
     } catch (error) {
       // The pipeline rejects with nothing else, and has observed it.
@@ -88,11 +131,7 @@ function formBody(request: FastifyRequest): Uint8Array {
 }
 
 function unsupported(): ServiceError {
-  const violation = {
-    field: "content-type",
-    rule: "form.content_type",
-    description: `must be ${FORM} in UTF-8`,
-  };
+  const violation = { field: "content-type", rule: "form.content_type" };
   return new ServiceError(ErrorReason.UNSUPPORTED_MEDIA_TYPE, "not a form", { violations: [violation] });
 }
 
@@ -108,23 +147,37 @@ function asRefusal(error: FastifyError | ServiceError): ServiceError {
   return new ServiceError(ErrorReason.INTERNAL, "unexpected error", { cause: error });
 }
 
-function incomingCall(request: FastifyRequest, reply: FastifyReply): IncomingCall {
+function incomingCall(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  path: string,
+  body: Uint8Array,
+): IncomingCall {
   const gone = new AbortController();
   reply.raw.once("close", () => {
     if (!reply.raw.writableFinished) {
       gone.abort(new ServiceError(ErrorReason.CANCELLED, "the caller went away"));
     }
   });
+  const signature = single(request.headers["x-signature"]);
   return {
     door: "form",
     listener: "public",
     requestId: request.id,
     credential: /^bearer +(\S+)$/i.exec(request.headers.authorization ?? "")?.[1],
+    // The public listener asks for no certificates.
+    certificate: undefined,
+    appSignature: signature === undefined ? undefined : { header: signature, path, body },
     peer: request.ip,
+    traceparent: single(request.headers["traceparent"]),
+    answerHeader: (name, value) => void reply.header(name, value),
     language: request.headers["accept-language"],
     signal: gone.signal,
   };
 }
+
+/** A header that may be given once only. */
+const single = (header: string | string[] | undefined) => (typeof header === "string" ? header : undefined);
 
 /** The demo's users read Chinese; others say so. */
 const language = (request: FastifyRequest) => languageOf(request.headers["accept-language"], "zh");

@@ -1,3 +1,5 @@
+import type { AppSignature } from "./app-signature.ts";
+
 /** Who calls, as the pipeline has found out. */
 export interface Caller {
   /** For logs and limits: a configured caller's name, or what kind of stranger it is. */
@@ -20,8 +22,16 @@ export interface IncomingCall {
   requestId: string;
   /** The bearer token that was presented. */
   credential: string | undefined;
+  /** The name in the client certificate, which the listener has checked; undefined where it asks for none. */
+  certificate: string | undefined;
+  /** The app's signature over the request, on the form door. */
+  appSignature?: AppSignature | undefined;
   /** The peer's address. */
   peer: string;
+  /** W3C Trace Context of the caller, if it sent any. */
+  traceparent: string | undefined;
+  /** Sets a header of the answer. */
+  answerHeader: (name: string, value: string) => void;
   /** The languages the caller reads, as in `accept-language`. */
   language: string | undefined;
   /** Aborts when the caller gives up or its deadline passes; the reason is a ServiceError. */
@@ -34,8 +44,26 @@ export interface Call {
   requestId: string;
   /** The caller's cancellation, its deadline and the service's own cap; whatever waits must obey it. */
   signal: AbortSignal;
-  /** Facts for the access line: vendor code, serial number, durations. Nothing personal. */
-  note: (facts: Readonly<Record<string, string | number>>) => void;
+  /** Facts for the access line, the metrics and the audit trail. */
+  note: (facts: Facts) => void;
+}
+
+/** What a handler may tell of a call; anything that is not listed cannot be written down. Nothing personal. */
+export interface Facts {
+  order_no?: string;
+  /** Keyed hash of the ID number; for the audit trail only. */
+  person?: string;
+  upstream_code?: string;
+  biz_seq_no?: string;
+  verdict?: string;
+  verdict_reason?: string;
+  /** Why there are no files, in our own words. */
+  media_error?: string;
+  /** Generations before and after a refresh that an operator forced. */
+  previous?: number;
+  generation?: number;
+  /** How long the launch parameters are certain to work. */
+  launch_within_ms?: number;
 }
 
 /** A transport-free RPC: what every door calls once the pipeline has let a request through. */

@@ -10,10 +10,11 @@ import type { Orders } from "../domain/order.ts";
 import { PROTOCOL_VERSION } from "../domain/version.ts";
 import { UpstreamError } from "../errors.ts";
 import type { Clock } from "../lib/clock.ts";
+import { Pii } from "../lib/pii.ts";
 import type { Signer } from "../signing/signer.ts";
 import type { TicketReader } from "../tickets/reader.ts";
-import type { UpstreamClient } from "../upstream/client.ts";
-import type { Handler } from "./call.ts";
+import type { Upload, UpstreamClient } from "../upstream/client.ts";
+import type { Call, Handler } from "./call.ts";
 import { withUsablePair } from "./refusal.ts";
 
 export interface GetFaceParamsOptions {
@@ -26,6 +27,8 @@ export interface GetFaceParamsOptions {
   createNonce: () => string;
   tickets: TicketReader;
   upstream: Pick<UpstreamClient, "upload" | "fetchNonceTicket">;
+  /** Counts a launch of the person with this pseudonym; throws ServiceError when there were too many. */
+  admit: (person: string) => Promise<void>;
   clock: Clock;
 }
 
@@ -38,21 +41,21 @@ const NONCE_SPACING_MS = 2_050;
 export function createGetFaceParams(
   options: GetFaceParamsOptions,
 ): Handler<GetFaceParamsRequest, GetFaceParamsResponse> {
-  const { appId, licence, livemode, orders, signer, createNonce, tickets, upstream, clock } = options;
+  const { appId, licence, livemode, orders, signer, createNonce, tickets, upstream, admit, clock } = options;
 
   function uploadIdentity(
-    request: GetFaceParamsRequest,
+    { orderNo: given, ...person }: Person,
     userId: string,
-    subject: string,
+    { caller, note }: Call,
     signal: AbortSignal,
   ) {
     return withUsablePair(tickets, signal, async (pair) => {
       // An order number serves one upload, so a second attempt gets a second one (protocol.md 4.4).
-      const orderNo = request.orderNo || orders.mint(subject, clock.now());
+      const orderNo = given || orders.mint(caller.subject, clock.now());
+      note({ order_no: orderNo });
       const nonce = createNonce();
       const sign = signer.upload({ userId, nonce }, pair.signTicket);
-      const { name, idNo } = request;
-      const upload = { orderNo, name, idNo, userId, nonce, sign, photo: photoOf(request) };
+      const upload = { ...person, orderNo, userId, nonce, sign };
       const askedAt = clock.monotonic();
       const faceId = await upstream.upload(upload, signal);
       return { orderNo, faceId, expiresAt: askedAt + FACE_ID_LIFE_MS };
@@ -79,16 +82,19 @@ export function createGetFaceParams(
     }
   }
 
-  return async (request, { caller, signal: outer, note }) => {
-    const userId = request.userId || orders.userIdOf(request.idNo);
+  return async (request, call) => {
+    const person = personOf(request);
+    const pseudonym = orders.userIdOf(person.idNo);
+    await admit(pseudonym);
+    const userId = request.userId || pseudonym;
     const [{ orderNo, ...face }, ticket] = await bothOrNeither(
-      outer,
-      (signal) => uploadIdentity(request, userId, caller.subject, signal),
+      call.signal,
+      (signal) => uploadIdentity(person, userId, call, signal),
       (signal) => spacedNonceTicket(userId, signal),
     );
-    note({ order_no: orderNo });
     const nonce = createNonce();
     const startInMs = Math.min(face.expiresAt, ticket.expiresAt) - clock.monotonic();
+    call.note({ launch_within_ms: Math.round(startInMs) });
     const now = clock.now();
     return create(GetFaceParamsResponseSchema, {
       orderNo,
@@ -122,7 +128,15 @@ async function bothOrNeither<A, B>(
   }
 }
 
-function photoOf({ photo, photoType }: GetFaceParamsRequest) {
-  if (photo.length === 0) return undefined;
-  return { bytes: photo, type: photoType === PhotoType.WATERMARKED ? "1" : "2" } as const;
+type Person = Pick<Upload, "orderNo" | "name" | "idNo" | "photo">;
+
+/** Who is to be verified, masked from here on. */
+function personOf({ orderNo, name, idNo, photo, photoType }: GetFaceParamsRequest): Person {
+  const type = photoType === PhotoType.WATERMARKED ? "1" : "2";
+  return {
+    orderNo,
+    name: new Pii(name),
+    idNo: new Pii(idNo),
+    photo: photo.length === 0 ? undefined : { bytes: new Pii(photo), type },
+  };
 }

@@ -5,7 +5,7 @@ import {
   type GetResultResponse,
   GetResultResponseSchema,
 } from "../../gen/faceverification/v1/face_verification_service_pb.ts";
-import { Verdict } from "../../gen/faceverification/v1/verdict_pb.ts";
+import { Verdict, VerdictReason } from "../../gen/faceverification/v1/verdict_pb.ts";
 import { isRefusal } from "../domain/codes.ts";
 import type { OrderCertificate, Orders } from "../domain/order.ts";
 import { judge } from "../domain/verdict.ts";
@@ -49,7 +49,7 @@ export function createGetResult(options: GetResultOptions): Handler<GetResultReq
       return await collectMedia(() => ask(orderNo, true, signal), { passed, clock, signal });
     } catch (error) {
       signal.throwIfAborted();
-      call.note({ media_error: error instanceof Error ? error.message : "unknown" });
+      call.note({ media_error: error instanceof UpstreamError ? error.message : "unexpected error" });
       return undefined;
     }
   }
@@ -64,7 +64,12 @@ export function createGetResult(options: GetResultOptions): Handler<GetResultReq
     const judgement = judge(result.code, certificate && clock.now() - certificate.mintedAt);
     if ("error" in judgement) throw new UpstreamError("query", "code", result);
     const { code, bizSeqNo = "", liveRate, similarity, occurredAt } = result;
-    call.note({ upstream_code: code, biz_seq_no: bizSeqNo });
+    call.note({
+      upstream_code: code,
+      biz_seq_no: bizSeqNo,
+      verdict: nameIn(Verdict, judgement.verdict),
+      verdict_reason: nameIn(VerdictReason, judgement.reason),
+    });
     const wanted = includeMedia && judgement.verdict !== Verdict.NOT_COMPLETED;
     const media = wanted ? await filesOf(orderNo, judgement.verdict === Verdict.PASSED, call) : undefined;
     return create(GetResultResponseSchema, {
@@ -76,9 +81,13 @@ export function createGetResult(options: GetResultOptions): Handler<GetResultReq
       ...(liveRate !== undefined && { liveRate }),
       ...(similarity !== undefined && { similarity }),
       ...(occurredAt !== undefined && { occurredAt: timestampFromMs(occurredAt) }),
-      ...(media && { media }),
+      ...(media && { media: { photo: media.photo.reveal(), video: media.video.reveal() } }),
     });
   };
+}
+
+function nameIn(names: Readonly<Record<string, number>>, value: number): string {
+  return Object.keys(names).find((name) => names[name] === value) ?? "UNSPECIFIED";
 }
 
 /** Internal callers read any order; others what was made here for them, and that includes "for nobody in particular". */

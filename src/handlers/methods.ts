@@ -4,16 +4,22 @@ import {
 } from "../../gen/faceverification/v1/face_verification_service_pb.ts";
 import { identityViolations, normaliseIdentity } from "../domain/identity.ts";
 import type { FieldViolation } from "../errors.ts";
+import { Pii } from "../lib/pii.ts";
 import type { Caller } from "./call.ts";
 import { createGetFaceParams, type GetFaceParamsOptions } from "./get-face-params.ts";
 import { createGetResult, type GetResultOptions } from "./get-result.ts";
 import type { Pipeline } from "./pipeline.ts";
+import { type ShareLaunchesOptions, shareLaunches } from "./share-launches.ts";
 
 /** Every RPC of FaceVerificationService, wrapped: what the doors call. */
 export type Methods = ReturnType<typeof createMethods>;
 
 /** Wraps each handler once. A new RPC begins with an entry here. */
-export function createMethods(pipeline: Pipeline, options: GetFaceParamsOptions & GetResultOptions) {
+export function createMethods(
+  pipeline: Pipeline,
+  options: GetFaceParamsOptions & GetResultOptions & ShareLaunchesOptions,
+) {
+  const launch = shareLaunches(createGetFaceParams(options), options);
   const { getFaceParams, getResult } = FaceVerificationService.method;
   return {
     getFaceParams: pipeline({
@@ -25,7 +31,10 @@ export function createMethods(pipeline: Pipeline, options: GetFaceParamsOptions 
         ...identityViolations(request),
         ...ownOrderViolations(request, caller),
       ],
-      handler: createGetFaceParams(options),
+      handler(request, call) {
+        call.note({ person: options.orders.userIdOf(new Pii(request.idNo)) });
+        return launch(request, call);
+      },
     }),
     getResult: pipeline({
       name: getResult.name,
@@ -39,7 +48,5 @@ export function createMethods(pipeline: Pipeline, options: GetFaceParamsOptions 
 /** A stranger's order number could not be told from a guess later, so only internal callers bring their own. */
 function ownOrderViolations({ orderNo }: GetFaceParamsRequest, caller: Caller): FieldViolation[] {
   if (orderNo === "" || caller.internal) return [];
-  return [
-    { field: "order_no", rule: "order_no.internal", description: "may be given by internal callers only" },
-  ];
+  return [{ field: "order_no", rule: "order_no.internal" }];
 }

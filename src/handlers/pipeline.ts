@@ -1,7 +1,7 @@
 import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
 import { ErrorReason, type FieldViolation, invalidRequest, ServiceError } from "../errors.ts";
-import type { Clock } from "../lib/clock.ts";
-import type { Call, Caller, Handler, IncomingCall } from "./call.ts";
+import { type Clock, limitTime } from "../lib/clock.ts";
+import type { Call, Caller, Facts, Handler, IncomingCall } from "./call.ts";
 import { asServiceError } from "./failure.ts";
 
 /** An RPC and what the pipeline has to know of it. */
@@ -34,12 +34,16 @@ export interface CallFinished {
   durationMs: number;
   /** Undefined for success. */
   error: ServiceError | undefined;
-  facts: Readonly<Record<string, string | number>>;
+  facts: Facts;
 }
 
 export interface PipelineOptions {
+  /** Whether there is room for one more call; whoever is taken in leaves again. */
+  load: { enter(): boolean; leave(): void };
   /** Finds out who calls; throws ServiceError for those who may not. */
   authorise: (call: IncomingCall) => Promise<Caller> | Caller;
+  /** Throws ServiceError for those who call too often. */
+  limit: (call: IncomingCall, caller: Caller) => Promise<void>;
   /** The rules written in the proto. */
   validate: <D extends DescMessage>(desc: D, request: MessageShape<D>) => FieldViolation[];
   /** Time for a call, also when the caller gives none or a longer one, milliseconds. */
@@ -52,20 +56,28 @@ export type Pipeline = <Input extends DescMessage, Output extends DescMessage>(
   method: Method<Input, Output>,
 ) => Wrapped<Input, Output>;
 
-/** What holds for every call by whichever door, once: observe, authorise, validate, a time limit, errors in our words. */
+/** When to come back to a service that has too much to do, milliseconds. */
+const BUSY_MS = 1_000;
+
+/** What holds for every call by whichever door, once: observe, shed, authorise, limit, validate, a time limit, errors in our words. */
 export function createPipeline(options: PipelineOptions): Pipeline {
-  const { authorise, validate, maxDurationMs, clock, events } = options;
+  const { load, authorise, limit: limited, validate, maxDurationMs, clock, events } = options;
 
   return (method) => async (incoming, incomingCall) => {
     const startedAt = clock.monotonic();
-    const facts: Record<string, string | number> = {};
+    const facts: Facts = {};
     let caller: Caller | undefined;
     let error: ServiceError | undefined;
-    const limit = AbortSignal.timeout(maxDurationMs);
-    const signal = AbortSignal.any([incomingCall.signal, limit]);
+    const limit = limitTime(maxDurationMs, incomingCall.signal);
+    const { signal } = limit;
+    const admitted = load.enter();
     try {
+      if (!admitted) {
+        throw new ServiceError(ErrorReason.OVERLOADED, "too many calls at once", { retryAfterMs: BUSY_MS });
+      }
       signal.throwIfAborted();
       caller = await authorise(incomingCall);
+      await limited(incomingCall, caller);
       const request = method.normalise?.(incoming) ?? incoming;
       const violations = [
         ...validate(method.input, request),
@@ -80,12 +92,14 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       };
       return await method.handler(request, call);
     } catch (thrown) {
-      const overtime = limit.aborted && thrown === limit.reason;
+      const overtime = limit.expired && thrown === signal.reason;
       error = overtime
         ? new ServiceError(ErrorReason.DEADLINE_EXCEEDED, "the service's own time limit passed")
         : asServiceError(thrown);
       throw error;
     } finally {
+      limit.release();
+      if (admitted) load.leave();
       const { door, requestId, peer } = incomingCall;
       const durationMs = clock.monotonic() - startedAt;
       events.callFinished({

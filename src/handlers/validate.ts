@@ -12,10 +12,9 @@ export function createValidate(schemas: readonly DescMessage[]): Validate {
     const result = validator.validate(desc, request);
     if (result.kind === "valid") return [];
     if (result.kind === "error") throw result.error;
-    return result.violations.map(({ field, ruleId, message }) => ({
+    return result.violations.map(({ field, ruleId }) => ({
       field: field.map((part) => ("name" in part ? part.name : "")).join("."),
       rule: ruleId,
-      description: message,
     }));
   };
   for (const schema of schemas) validator.validate(schema, create(schema));

@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import { Secret } from "./secret.ts";
 
 /** Environment variables as given; an empty one counts as not set. */
@@ -30,11 +31,18 @@ export function createEnvironmentReader(env: Environment, readFile: (path: strin
     }
   }
 
-  function parse<T>(name: string, otherwise: T, rule: string, read: (text: string) => T | undefined): T {
+  function parse<T>(
+    name: string,
+    otherwise: T,
+    rule: string,
+    read: (text: string) => T | undefined,
+    quotable = true,
+  ): T {
     const text = raw(name);
     if (text === undefined) return otherwise;
     const value = read(text.trim());
-    if (value === undefined) problems.push(`${name}: ${rule}, not ${JSON.stringify(text)}`);
+    if (value === undefined)
+      problems.push(`${name}: ${rule}${quotable ? `, not ${JSON.stringify(text)}` : ""}`);
     return value ?? otherwise;
   }
 
@@ -68,6 +76,26 @@ export function createEnvironmentReader(env: Environment, readFile: (path: strin
       });
     },
 
+    /** A whole number of at least 1. */
+    count(name: string, otherwise: number): number {
+      return parse(name, otherwise, "must be a whole number above 0", (text) =>
+        /^[1-9]\d{0,8}$/.test(text) ? Number(text) : undefined,
+      );
+    },
+
+    /** Read by a function of the caller's, which returns undefined for what it cannot read. */
+    parsed<T>(name: string, otherwise: T, rule: string, reader: (text: string) => T | undefined): T {
+      return parse(name, otherwise, rule, reader);
+    },
+
+    /** IP addresses and networks such as `10.0.0.0/8`, separated by commas. */
+    networks(name: string): readonly string[] {
+      return parse<readonly string[]>(name, [], "must be IP addresses or networks", (text) => {
+        const networks = text.split(",").map((network) => network.trim());
+        return networks.every(isNetwork) ? networks : undefined;
+      });
+    },
+
     /** `host:port` or `[IPv6]:port`; port 0 picks one. */
     address(name: string, otherwise: Address): Address {
       return parse(name, otherwise, "must be host:port", (text) => {
@@ -80,11 +108,13 @@ export function createEnvironmentReader(env: Environment, readFile: (path: strin
 
     /** An http or https URL without query. */
     baseUrl(name: string, otherwise: string): string {
-      return parse(name, otherwise, "must be an http or https URL without query", (text) => {
+      const read = (text: string) => {
         const url = URL.parse(text);
         const usable = url !== null && /^https?:$/.test(url.protocol) && url.search === "" && url.hash === "";
         return usable ? text.replace(/\/+$/, "") : undefined;
-      });
+      };
+      // Not quoted: there may be a password in it.
+      return parse(name, otherwise, "must be an http or https URL without query", read, false);
     },
 
     /** `caller:token[,caller:token...]`, from the variable or its file. */
@@ -101,6 +131,14 @@ export function createEnvironmentReader(env: Environment, readFile: (path: strin
       return tokens;
     },
   };
+}
+
+function isNetwork(text: string): boolean {
+  const [address = "", bits, ...more] = text.split("/");
+  const width = isIP(address) === 4 ? 32 : isIP(address) === 6 ? 128 : -1;
+  return (
+    more.length === 0 && (bits === undefined ? width > 0 : /^\d{1,3}$/.test(bits) && Number(bits) <= width)
+  );
 }
 
 /** Whether only this machine can reach the host. */

@@ -4,6 +4,20 @@ export interface Part {
   stop?(): Promise<void>;
 }
 
+/** Parts started in order and stopped all at once; the first failure of a stop is thrown when all have stopped. */
+export function together(parts: readonly Part[]): Part {
+  return {
+    async start() {
+      for (const part of parts) await part.start?.();
+    },
+    async stop() {
+      const results = await Promise.allSettled(parts.map(async (part) => part.stop?.()));
+      const failed = results.find((result) => result.status === "rejected");
+      if (failed) throw failed.reason;
+    },
+  };
+}
+
 /**
  * Parts started in order and stopped in reverse. A start that fails stops what had started and rethrows;
  * `stop` is idempotent, lets every part stop even if another fails, and then throws the first failure.

@@ -10,8 +10,11 @@ export function incomingCall(context: HandlerContext, listener: IncomingCall["li
     listener,
     requestId: header("x-request-id") ?? "",
     credential: /^bearer +(\S+)$/i.exec(header("authorization") ?? "")?.[1],
-    // The listener overwrites these two headers, so they are its own words and not the client's.
+    // The listener overwrites these headers, so they are its own words and not the client's.
     peer: header("x-peer-address") ?? "",
+    certificate: header("x-peer-certificate"),
+    traceparent: header("traceparent"),
+    answerHeader: (name, value) => context.responseHeader.set(name, value),
     language: header("accept-language"),
     signal: translated(context.signal),
   };

@@ -7,6 +7,7 @@ import {
   LocalizedMessageSchema,
   RetryInfoSchema,
 } from "../../gen/google/rpc/error_details_pb.ts";
+import { ruleText, violationsText } from "../domain/rules.ts";
 import { languageOf, TEXTS } from "../domain/texts.ts";
 import { ErrorReason, reasonName, type ServiceError } from "../errors.ts";
 
@@ -28,6 +29,9 @@ export const CODES = {
   [ErrorReason.PHOTO_REJECTED]: Code.InvalidArgument,
   [ErrorReason.DAILY_LIMIT]: Code.ResourceExhausted,
   [ErrorReason.RATE_LIMITED]: Code.ResourceExhausted,
+  [ErrorReason.REQUEST_ID_REUSED]: Code.AlreadyExists,
+  [ErrorReason.AUTHENTICATION_UNAVAILABLE]: Code.Unavailable,
+  [ErrorReason.OVERLOADED]: Code.ResourceExhausted,
   [ErrorReason.TICKET_UNAVAILABLE]: Code.Unavailable,
   [ErrorReason.UPSTREAM_UNAVAILABLE]: Code.Unavailable,
   // Not DEADLINE_EXCEEDED: the caller's own deadline has not passed.
@@ -44,7 +48,8 @@ export const CODES = {
 export function connectError(error: ServiceError, acceptLanguage: string | undefined): ConnectError {
   const { reason, violations, metadata, retryAfterMs } = error;
   const language = languageOf(acceptLanguage, "en");
-  const named = violations.map(({ field, description }) => `${field} ${description}`).join("; ");
+  const locale = language === "zh" ? "zh-CN" : "en";
+  const named = violationsText(violations, "en");
   const message = named === "" ? TEXTS[reason].en : `${TEXTS[reason].en} (${named})`;
   return new ConnectError(message, CODES[reason], undefined, [
     {
@@ -60,10 +65,11 @@ export function connectError(error: ServiceError, acceptLanguage: string | undef
           {
             desc: BadRequestSchema,
             value: create(BadRequestSchema, {
-              fieldViolations: violations.map(({ field, rule, description }) => ({
-                field,
-                description,
-                reason: rule,
+              fieldViolations: violations.map((violation) => ({
+                field: violation.field,
+                description: ruleText(violation, "en"),
+                reason: violation.rule,
+                localizedMessage: { locale, message: ruleText(violation, language) },
               })),
             }),
           },
@@ -80,7 +86,7 @@ export function connectError(error: ServiceError, acceptLanguage: string | undef
     {
       desc: LocalizedMessageSchema,
       value: create(LocalizedMessageSchema, {
-        locale: language === "zh" ? "zh-CN" : "en",
+        locale,
         message: TEXTS[reason][language],
       }),
     },

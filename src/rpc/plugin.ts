@@ -1,6 +1,7 @@
 import type { ConnectRouter } from "@connectrpc/connect";
 import { fastifyConnectPlugin } from "@connectrpc/connect-fastify";
 import type { FastifyInstance } from "fastify";
+import { type UnreadableOptions, watchUnreadable } from "./unreadable.ts";
 
 /** Largest request, bytes: a photo of 500 KiB in Base64, and the rest. Connect's own limit is 4 GiB. */
 const READ_MAX_BYTES = 1024 * 1024;
@@ -12,6 +13,7 @@ const READ_MAX_BYTES = 1024 * 1024;
 export function connectPlugin(
   routes: readonly ((router: ConnectRouter) => void)[],
   shutdownTimeoutMs: number,
+  options: UnreadableOptions,
 ): (app: FastifyInstance) => Promise<void> {
   return async (app) => {
     await app.register(fastifyConnectPlugin, {
@@ -20,6 +22,7 @@ export function connectPlugin(
       },
       readMaxBytes: READ_MAX_BYTES,
       shutdownTimeoutMs,
+      ...watchUnreadable(options),
       // In JSON, `livemode: false` and `billed: false` are facts and not defaults to be left out.
       jsonOptions: { alwaysEmitImplicit: true },
     });

@@ -1,6 +1,7 @@
 import { create, type DescFile, type DescService, toBinary } from "@bufbuild/protobuf";
 import { FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
 import { Code, type ConnectRouter } from "@connectrpc/connect";
+import { file_google_rpc_error_details } from "../../gen/google/rpc/error_details_pb.ts";
 import {
   type ServerReflectionRequest,
   type ServerReflectionResponse,
@@ -22,7 +23,8 @@ type Answer = Pick<ServerReflectionResponse, "messageResponse">["messageResponse
  */
 export function createReflection(services: readonly DescService[]) {
   const listed = [...services, V1, V1Alpha];
-  const index = indexFiles(listed.map((service) => service.file));
+  // Also the types of error details: clients such as grpcurl look them up to print them.
+  const index = indexFiles([...listed.map((service) => service.file), file_google_rpc_error_details]);
 
   function answer(question: Question): Answer {
     switch (question.case) {

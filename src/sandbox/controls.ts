@@ -1,7 +1,8 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { FAULT_KINDS, type FaultSpec } from "./faults.ts";
 import { ENDPOINTS, readJsonObject } from "./request.ts";
-import { RULES } from "./rules.ts";
+import { RULE_TEXTS_ZH } from "./rule-texts.ts";
+import { RULES, type Rule, type RuleName } from "./rules.ts";
 import { SCENARIOS } from "./scenarios.ts";
 import type { ServerParts } from "./server.ts";
 
@@ -10,9 +11,15 @@ export function addControls(app: FastifyInstance, { sandbox, faults }: ServerPar
   const body = (request: FastifyRequest) =>
     readJsonObject(typeof request.body === "string" ? request.body : "") ?? {};
 
+  const entries = Object.entries(RULES) as [RuleName, Rule][];
+  const rules = Object.fromEntries(
+    entries.map(([name, rule]) => [name, { ...rule, zh: RULE_TEXTS_ZH[name] }]),
+  );
+
   app.get("/sandbox/scenarios", () => ({ scenarios: SCENARIOS }));
-  app.get("/sandbox/rules", () => ({ rules: RULES }));
+  app.get("/sandbox/rules", () => ({ rules }));
   app.get("/sandbox/stats", () => sandbox.stats);
+  app.get("/sandbox/picture", () => sandbox.picture);
   app.get("/sandbox/breaches", () => ({ breaches: sandbox.breaches }));
   app.delete("/sandbox/breaches", () => {
     sandbox.clearBreaches();
@@ -23,6 +30,10 @@ export function addControls(app: FastifyInstance, { sandbox, faults }: ServerPar
   app.post("/sandbox/clock", (request) => {
     sandbox.advance(Number(body(request)["advance_ms"]));
     return { now: sandbox.now() };
+  });
+  app.post("/sandbox/latency", (request) => {
+    sandbox.latencyMs = count(body(request), "latency_ms") ?? 0;
+    return { latency_ms: sandbox.latencyMs };
   });
   app.post("/sandbox/rotate", () => {
     sandbox.rotate();

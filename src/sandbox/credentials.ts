@@ -21,6 +21,8 @@ export interface AccessToken {
   generation: number;
   issuedAt: number;
   expiresAt: number;
+  /** Whether it was taken by `rotate`, so that nobody who calls here holds it. */
+  foreign: boolean;
 }
 
 /** A ticket; it dies at `expiresAt` or with its token, whichever is first. */
@@ -36,8 +38,10 @@ export interface Ticket {
 /** Tokens and tickets that were issued, and their rules of time. */
 export interface Credentials {
   /** A new token; leaves the older ones the overlap. */
-  issueToken(): AccessToken;
+  issueToken(options?: { foreign?: boolean }): AccessToken;
   findToken(value: string): AccessToken | undefined;
+  /** Newest first, dead ones included. */
+  tokens(): readonly AccessToken[];
   /** The newest token, alive or not. */
   currentToken(): AccessToken | undefined;
   /** A new SIGN ticket; leaves the older ones the overlap (protocol.md 2). */
@@ -77,15 +81,22 @@ export function createCredentials(clock: TurnableClock, text: RandomText, lifeti
   }
 
   return {
-    issueToken() {
+    issueToken({ foreign = false } = {}) {
       curtail(tokens);
       const issuedAt = clock.now();
       generation += 1;
-      const token = { value: text(64), generation, issuedAt, expiresAt: issuedAt + lifetimes.tokenLifeMs };
+      const token = {
+        value: text(64),
+        generation,
+        issuedAt,
+        expiresAt: issuedAt + lifetimes.tokenLifeMs,
+        foreign,
+      };
       tokens = [token, ...tokens.filter(isRemembered)];
       return token;
     },
     findToken: (value) => tokens.find((token) => token.value === value),
+    tokens: () => tokens,
     currentToken: () => tokens[0],
     issueSignTicket(token) {
       curtail(signTickets);

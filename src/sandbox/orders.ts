@@ -3,7 +3,9 @@ import type { RandomText } from "./random.ts";
 import type { Scenario } from "./scenarios.ts";
 import type { TurnableClock } from "./turnable-clock.ts";
 
-export type Edition = "basic" | "enhanced" | "plus";
+export const EDITIONS = ["basic", "enhanced", "plus"] as const;
+
+export type Edition = (typeof EDITIONS)[number];
 
 /** One upload. Name and ID number are not kept: what they chose is. */
 export interface Order {

@@ -1,16 +1,19 @@
 import type { AddressInfo } from "node:net";
 import type { FastifyInstance } from "fastify";
 import { type Clock, systemClock } from "../lib/clock.ts";
+import type { Backend } from "./backend.ts";
 import type { Breach } from "./breaches.ts";
 import { createFaults, type Faults } from "./faults.ts";
-import type { Edition } from "./orders.ts";
+import { createJournal } from "./journal.ts";
+import { EDITIONS, type Edition } from "./orders.ts";
+import { type Picture, takePicture } from "./picture.ts";
 import { createRandomText } from "./random.ts";
 import { scenarioNamed } from "./scenarios.ts";
 import { completeOrder, type SdkReply } from "./sdk.ts";
 import { createServer } from "./server.ts";
 import { createState } from "./state.ts";
 import { createCounters, type Stats } from "./stats.ts";
-import { createTurnableClock } from "./turnable-clock.ts";
+import { createTurnableClock, type TurnableClock } from "./turnable-clock.ts";
 
 /** Everything has a default. Times are milliseconds and default to the vendor's (protocol.md 10.1). */
 export interface SandboxOptions {
@@ -26,6 +29,8 @@ export interface SandboxOptions {
   editions?: readonly Edition[];
   /** The time under the sandbox's own; default the machine's. */
   clock?: Clock;
+  /** The sandbox's own time, in place of one over `clock`: for those who share it. */
+  sharedClock?: TurnableClock;
   /** How long the previous token outlives a new one; default 60 s. */
   overlapMs?: number;
   /** Default 7200 s. */
@@ -61,7 +66,11 @@ export interface Sandbox {
   readonly breaches: readonly Breach[];
   /** A snapshot. */
   readonly stats: Stats;
+  /** A snapshot of all that the console draws. */
+  readonly picture: Picture;
   readonly faults: Faults;
+  /** How long every call takes, milliseconds; may be changed while it runs. */
+  latencyMs: number;
   /** Sandbox time, milliseconds since the Unix epoch. */
   now(): number;
   /** Turns the sandbox clock forward. */
@@ -77,19 +86,16 @@ export interface Sandbox {
   clearBreaches(): void;
   /** The value of every remembered token and ticket, to look for them where they must not be. */
   issuedValues(): readonly string[];
+  /** Gives the console a backend to talk to. */
+  connect(backend: Backend): void;
 }
 
 export function createSandbox(options: SandboxOptions = {}): Sandbox {
   const text = createRandomText(options.random);
-  const {
-    host = "127.0.0.1",
-    appId = "TIDA0001",
-    secret = text(64),
-    editions = ["basic", "enhanced", "plus"],
-  } = options;
+  const { host = "127.0.0.1", appId = "TIDA0001", secret = text(64), editions = EDITIONS } = options;
   if (appId.length !== 8) throw new RangeError("appId must have 8 characters");
   if (secret.length !== 64) throw new RangeError("secret must have 64 characters");
-  const clock = createTurnableClock(options.clock ?? systemClock);
+  const clock = options.sharedClock ?? createTurnableClock(options.clock ?? systemClock);
   const state = createState({
     appId,
     secret,
@@ -109,6 +115,8 @@ export function createSandbox(options: SandboxOptions = {}): Sandbox {
   });
   const faults = createFaults();
   const counters = createCounters();
+  const journal = createJournal(clock);
+  let backend: Backend | undefined;
   let port = options.port ?? 0;
   let server: FastifyInstance | undefined;
   let stopping = new AbortController();
@@ -117,8 +125,9 @@ export function createSandbox(options: SandboxOptions = {}): Sandbox {
     async start() {
       if (server) throw new Error("the sandbox runs already");
       stopping = new AbortController();
-      const latencyMs = options.latencyMs ?? 0;
-      server = createServer({ state, faults, counters, latencyMs, sandbox, stopping: stopping.signal });
+      const parts = { state, faults, counters, journal, sandbox };
+      const asked = { latencyMs: () => sandbox.latencyMs, backend: () => backend };
+      server = createServer({ ...parts, ...asked, stopping: stopping.signal });
       await server.listen({ host, port });
       port = (server.server.address() as AddressInfo).port;
     },
@@ -140,11 +149,16 @@ export function createSandbox(options: SandboxOptions = {}): Sandbox {
     get stats() {
       return counters.read(state.credentials.currentToken()?.generation ?? 0);
     },
+    get picture() {
+      const { stats, latencyMs } = sandbox;
+      return takePicture(state, { calls: journal.list(), faults: faults.list(), stats, latencyMs });
+    },
     faults,
+    latencyMs: options.latencyMs ?? 0,
     now: () => clock.now(),
     advance: (ms) => clock.advance(ms),
     rotate() {
-      state.credentials.issueToken();
+      state.credentials.issueToken({ foreign: true });
     },
     revoke: () => state.credentials.revokeAll(),
     changeSecret(next) {
@@ -162,6 +176,9 @@ export function createSandbox(options: SandboxOptions = {}): Sandbox {
     },
     clearBreaches: () => state.breaches.clear(),
     issuedValues: () => state.credentials.values(),
+    connect(next) {
+      backend = next;
+    },
   };
   return sandbox;
 }

@@ -116,15 +116,16 @@ const SDK_NAMES: Readonly<Partial<Record<string, string>>> = {
 };
 
 function readLaunch({ body, query }: SandboxRequest): Fields {
-  const json = readJsonObject(body);
-  const nested = json && isRecord(json["result"]) ? json["result"] : {};
-  const given: Record<string, unknown> = {
-    ...(json ?? Object.fromEntries(new URLSearchParams(body))),
-    ...nested,
-    ...(typeof query["outcome"] === "string" && { outcome: query["outcome"] }),
-  };
+  const { outcome } = query;
+  const given = readJsonObject(body) ?? Object.fromEntries(new URLSearchParams(body));
+  return { ...launchFields(given), ...(typeof outcome === "string" && { outcome }) };
+}
+
+/** Launch parameters by their names of protocol.md 5.1, from any of the ways to write them that `playSdk` takes. */
+export function launchFields(given: Readonly<Record<string, unknown>>): Fields {
+  const nested = isRecord(given["result"]) ? given["result"] : {};
   const fields: Partial<Record<string, string>> = {};
-  for (const [name, value] of Object.entries(given)) {
+  for (const [name, value] of Object.entries({ ...given, ...nested })) {
     const camel = name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
     if (typeof value === "string") fields[SDK_NAMES[camel] ?? camel] = value;
   }

@@ -1,7 +1,10 @@
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
+import type { Backend } from "./backend.ts";
+import { addConsole } from "./console.ts";
 import { addControls } from "./controls.ts";
 import type { Faults } from "./faults.ts";
 import { answerUpload, UPLOADS } from "./identity.ts";
+import type { Journal } from "./journal.ts";
 import { type Answer, answer, type Wire } from "./misbehave.ts";
 import { answerAccessToken, answerNonceTicket, answerSignTicket } from "./oauth.ts";
 import type { Edition } from "./orders.ts";
@@ -17,8 +20,11 @@ export interface ServerParts {
   state: State;
   faults: Faults;
   counters: Counters;
+  journal: Journal;
+  /** The backend that the console talks to, once there is one. */
+  backend: () => Backend | undefined;
   /** How long every call takes, milliseconds of sandbox time. */
-  latencyMs: number;
+  latencyMs: () => number;
   /** What the controls at /sandbox/ turn. */
   sandbox: Sandbox;
   stopping: AbortSignal;
@@ -37,7 +43,7 @@ const VENDOR_PATHS: Readonly<Partial<Record<string, Endpoint>>> = {
 
 type Handler = (request: SandboxRequest) => Answer;
 
-/** The handlers on a port: the vendor's paths, /sdk/verify and the controls. */
+/** The handlers on a port: the vendor's paths, /sdk/verify, the controls and the console. */
 export function createServer(parts: ServerParts): FastifyInstance {
   const { state, counters } = parts;
   const app = fastify({ forceCloseConnections: true, bodyLimit: 32 * 1024 * 1024 });
@@ -73,6 +79,7 @@ export function createServer(parts: ServerParts): FastifyInstance {
     exchange(parts, "sdk_verify", (seen) => playSdk(seen, state), request, reply),
   );
   addControls(app, parts);
+  addConsole(app, parts);
   app.setNotFoundHandler((request, reply) => {
     const endpoint = VENDOR_PATHS[request.url.split("?", 1)[0] ?? ""];
     if (endpoint) state.breaches.add("method_wrong", endpoint, readRequest(endpoint, request).caller);
@@ -82,7 +89,7 @@ export function createServer(parts: ServerParts): FastifyInstance {
 }
 
 async function exchange(
-  { state, faults, counters, latencyMs, stopping }: ServerParts,
+  { state, faults, counters, journal, latencyMs, stopping }: ServerParts,
   endpoint: Endpoint,
   handle: Handler,
   request: FastifyRequest,
@@ -94,16 +101,27 @@ async function exchange(
     state.breaches.add("overlapping_refresh", endpoint, seen.caller);
   if (inFlight > 1 && endpoint === "sign_ticket")
     state.breaches.add("overlapping_sign_ticket", endpoint, seen.caller);
+  const entry = journal.enter(endpoint, seen.caller);
   const left = new AbortController();
   // Whoever has hung up is waiting for nothing, and no longer in flight.
   reply.raw.once("close", () => {
     leave();
+    journal.leave(entry);
     left.abort(new Error("the caller left"));
   });
   const wire = createWire(reply, leave, left.signal, stopping);
   try {
-    if (latencyMs > 0) await state.clock.sleep(latencyMs, wire.gone);
-    await answer(faults.take(endpoint), () => handle(seen), wire, state.clock);
+    const delayMs = latencyMs();
+    if (delayMs > 0) await state.clock.sleep(delayMs, wire.gone);
+    const fault = faults.take(endpoint);
+    if (fault) entry.fault = fault.kind;
+    const work = () => {
+      const answered = handle(seen);
+      const { code } = answered.json as { code?: string };
+      if (code !== undefined) entry.code = code;
+      return answered;
+    };
+    await answer(fault, work, wire, state.clock);
   } catch (error) {
     leave();
     if (!left.signal.aborted && !stopping.aborted) throw error;

@@ -1,20 +1,45 @@
+import { type Clock, systemClock } from "../lib/clock.ts";
 import type { Environment } from "../lib/environment.ts";
-import { createSandbox } from "./sandbox.ts";
+import { readArguments, UsageError } from "./arguments.ts";
+import type { Backend } from "./backend.ts";
+import { beginSandbox } from "./begin.ts";
+import type { Sandbox } from "./sandbox.ts";
+import { createTurnableClock, type TurnableClock } from "./turnable-clock.ts";
 
 /** A sandbox with everything a service needs to run in front of it. */
 export interface Trial {
+  /** True when only the vendor is played; then no service is to be started. */
+  upstreamOnly: boolean;
   /** What to lay over the environment: the sandbox's app id, secret and address, and a store of its own. */
   environment: Environment;
+  /** Time for the service too, so that whoever turns the sandbox's clock ages both. */
+  clock: Clock;
+  /** Tells the console about the service, once it runs. */
+  connect(backend: Omit<Backend, "url" | "adminUrl">, addresses: Addresses): void;
   /** What a person can paste next. */
-  instructions(addresses: { http?: string; grpc?: string; admin: string }): string;
+  instructions(addresses: Addresses): string;
   stop(): Promise<void>;
 }
 
-/** Starts the sandbox of `npm run sandbox`, on SANDBOX_PORT (8090 unless given). */
-export async function startTrial(env: Environment): Promise<Trial> {
-  const sandbox = createSandbox({ port: Number(env["SANDBOX_PORT"] ?? 8090) });
-  await sandbox.start();
+interface Addresses {
+  http?: string;
+  grpc?: string;
+  admin: string;
+}
+
+/** Starts the sandbox of `npm run sandbox`. Ends the process with 2 when the command line cannot be used. */
+export async function startTrial(args: readonly string[], env: Environment): Promise<Trial> {
+  const clock = createTurnableClock(systemClock);
+  const { sandbox, upstreamOnly, backend } = await begin(args, env, clock).catch((error: unknown) => {
+    if (!(error instanceof UsageError)) throw error;
+    console.error(error.message);
+    process.exit(args.includes("--help") ? 0 : 2);
+  });
+  if (backend !== undefined) sandbox.connect({ url: backend });
+  if (upstreamOnly) printUpstream(sandbox);
   return {
+    upstreamOnly,
+    clock,
     environment: {
       FACEID_APP_ID: sandbox.appId,
       FACEID_SECRET: sandbox.secret,
@@ -22,8 +47,14 @@ export async function startTrial(env: Environment): Promise<Trial> {
       FACEID_BASE_URL: sandbox.url,
       STORE_URL: env["STORE_URL"] || "memory:",
     },
+    connect(service, { http, admin }) {
+      if (http !== undefined)
+        sandbox.connect({ ...service, url: `http://${http}`, adminUrl: `http://${admin}` });
+    },
     instructions: ({ http, grpc }) => `
-This is the sandbox: no vendor, no contract, nobody is verified. In another terminal:
+This is the sandbox: no vendor, no contract, nobody is verified.
+
+Open ${sandbox.url}/ in a browser, or in another terminal:
 
 1. Ask for launch parameters, as the app does.
    curl -s -d 'name=张三' -d 'id_no=11010519491231002X' http://${http}/get_face_params | tee launch.json
@@ -42,4 +73,24 @@ Ctrl-C ends both.
 `,
     stop: () => sandbox.stop(),
   };
+}
+
+async function begin(args: readonly string[], env: Environment, sharedClock: TurnableClock) {
+  const { sandbox, ...rest } = readArguments(args, env);
+  return { ...rest, sandbox: await beginSandbox({ ...sandbox, sharedClock }) };
+}
+
+/** What a program needs on stdout, as lines that a shell can take over; what a person wants to know on stderr. */
+function printUpstream({ url, appId, secret }: Sandbox): void {
+  console.log(`FACEID_BASE_URL=${url}\nFACEID_APP_ID=${appId}\nFACEID_SECRET=${secret}`);
+  console.error(`
+This is the played vendor alone. Give your backend the three values above in place of the vendor's.
+
+Console        ${url}/
+Outcomes       curl -s ${url}/sandbox/scenarios
+Rules broken   curl -s ${url}/sandbox/breaches
+Turn the clock curl -s --json '{"advance_ms":60000}' ${url}/sandbox/clock
+
+More in docs/sandbox.md. Ctrl-C ends it.
+`);
 }

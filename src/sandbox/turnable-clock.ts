@@ -1,44 +1,50 @@
 import type { Clock } from "../lib/clock.ts";
 
 /** The sandbox's own time: starts at wall time, runs with the given clock, and can be turned forward. */
-export interface TurnableClock {
-  /** Milliseconds since the Unix epoch. */
-  now(): number;
+export interface TurnableClock extends Clock {
   /** Turns the clock forward and wakes the sleepers whose time has come. */
   advance(ms: number): void;
-  /** Resolves when `ms` have passed or were turned past; rejects with `signal.reason` as soon as the signal aborts. */
-  sleep(ms: number, signal: AbortSignal): Promise<void>;
 }
+
+/** A ready-made reason: nobody reads its stack. */
+const TURNED = new Error("the clock was turned");
 
 /** A turnable clock over `clock`. Ages come from its monotonic side, so a corrected wall clock kills no token. */
 export function createTurnableClock(clock: Clock): TurnableClock {
   const offset = clock.now() - clock.monotonic();
   let turnedMs = 0;
-  let turned = new AbortController();
+  const sleepers = new Set<AbortController>();
 
-  const now = () => Math.round(offset + clock.monotonic() + turnedMs);
+  const monotonic = () => clock.monotonic() + turnedMs;
+  const now = () => Math.round(offset + monotonic());
 
   return {
     now,
+    monotonic,
     advance(ms) {
       if (!Number.isFinite(ms) || ms < 0) throw new RangeError("the sandbox clock only turns forward");
       turnedMs += ms;
-      const sleepers = turned;
-      turned = new AbortController();
-      sleepers.abort();
+      for (const sleeper of sleepers) sleeper.abort(TURNED);
     },
     async sleep(ms, signal) {
       const until = now() + ms;
       while (now() < until) {
-        signal.throwIfAborted();
-        const woken = turned.signal;
+        signal?.throwIfAborted();
+        // One controller each and no AbortSignal.any: every call of a service under load sleeps here.
+        const sleeper = new AbortController();
+        const leave = () => sleeper.abort(signal?.reason);
+        signal?.addEventListener("abort", leave);
+        sleepers.add(sleeper);
         try {
-          await clock.sleep(Math.ceil(until - now()), AbortSignal.any([woken, signal]));
+          await clock.sleep(Math.ceil(until - now()), sleeper.signal);
         } catch (error) {
-          if (signal.aborted || !woken.aborted) throw error;
+          if (signal?.aborted || error !== TURNED) throw error;
+        } finally {
+          sleepers.delete(sleeper);
+          signal?.removeEventListener("abort", leave);
         }
       }
-      signal.throwIfAborted();
+      signal?.throwIfAborted();
     },
   };
 }

@@ -6,7 +6,7 @@ import type { Clock } from "../lib/clock.ts";
 
 export interface ClosingOptions {
   /** Aborted when the listener begins to close: endless streams end then. */
-  closing: AbortController;
+  closing?: AbortController;
   /** How long calls under way may take to finish once closing has begun, milliseconds; then their sockets are cut. */
   drainMs: number;
   clock: Clock;
@@ -16,6 +16,9 @@ export interface ClosingOptions {
 const STREAM_LINGER_MS = 50;
 const SOCKET_LINGER_MS = 1_000;
 const SWEEP_MS = 50;
+/** Of a first GOAWAY: whatever is on its way will be answered (RFC 9113 6.8). */
+const NO_ERROR = 0;
+const LAST_STREAM = 2 ** 31 - 1;
 
 /**
  * Makes `close()` end as soon as the last answer is out. Left alone, Node and Fastify wait for four things that may
@@ -23,7 +26,13 @@ const SWEEP_MS = 50;
  * was opened in advance and has asked for nothing yet does not count as idle; an HTTP/2 stream whose request body was
  * refused unread stays open for good; a peer that leaves an answer unread holds its socket.
  */
-export function closePromptly(app: FastifyInstance, { closing, drainMs, clock }: ClosingOptions): void {
+export function closePromptly(
+  app: FastifyInstance,
+  { closing, drainMs, clock }: ClosingOptions,
+): {
+  /** Tells HTTP/2 clients to open a new connection for new calls; all that they still send here is answered. */
+  drain(): void;
+} {
   const server = app.server as unknown as Http2Server & Partial<Pick<Server, "closeIdleConnections">>;
   const sockets = new Set<Socket>();
   const sessions = new Map<ServerHttp2Session, Socket>();
@@ -73,10 +82,18 @@ export function closePromptly(app: FastifyInstance, { closing, drainMs, clock }:
   }
 
   app.addHook("preClose", async () => {
-    closing.abort();
+    closing?.abort();
     for (const session of sessions.keys()) session.close();
     const closed = new AbortController();
     server.once("close", () => closed.abort());
     void sweep(closed.signal);
   });
+
+  return {
+    drain() {
+      for (const session of sessions.keys()) {
+        if (!session.closed && !session.destroyed) session.goaway(NO_ERROR, LAST_STREAM);
+      }
+    },
+  };
 }

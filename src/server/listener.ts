@@ -1,8 +1,11 @@
 import type { AddressInfo } from "node:net";
+import type { Server } from "node:tls";
 import fastify, { type FastifyInstance, type FastifyPluginAsync, type RawServerDefault } from "fastify";
 import { randomBase62 } from "../lib/base62.ts";
 import type { Part } from "../lib/lifecycle.ts";
+import { certificateName } from "./certificate.ts";
 import { type ClosingOptions, closePromptly } from "./closing.ts";
+import { keepAlive } from "./keep-alive.ts";
 
 /** PEM texts. With `clientCa`, only clients with a certificate of that authority are let in. */
 export interface Tls {
@@ -16,53 +19,85 @@ export interface ListenerOptions extends ClosingOptions {
   address: { host: string; port: number };
   /** Cleartext speaks one of the two; with TLS both are spoken, by ALPN. */
   cleartext: "http1" | "h2c";
-  tls?: Tls | undefined;
+  /** Read again by `secure`; whether there is TLS, and whether certificates are asked for, is decided once. */
+  tls?: (() => Tls | undefined) | undefined;
+  /** Addresses and networks of the proxies whose `x-forwarded-for` is believed. */
+  trustedProxies?: readonly string[];
+  events: {
+    /** A request for a route that does not exist. */
+    routeUnknown(refused: { requestId: string }): void;
+  };
   /** What is served. Fresh plugin objects for each listener: the Connect plugin keeps state in its options. */
   plugins: readonly FastifyPluginAsync[];
 }
 
 export interface Listener extends Part {
   start(): Promise<void>;
+  /** Makes clients connect elsewhere from their next call on, and goes on answering; before `stop`. */
+  drain(): void;
   stop(): Promise<void>;
   /** `host:port` with the real port; after `start`. */
   address(): string;
+  /** Takes up certificate and key again, for the connections to come. */
+  secure(): void;
 }
 
 /** One socket and what it serves. Every listener of the service is one call of this function. */
 export function createListener(options: ListenerOptions): Listener {
-  const { address, plugins } = options;
+  const { address, plugins, clock, events } = options;
   const app = openApp(options);
+  const asksForCertificates = options.tls?.()?.clientCa !== undefined;
+  const connections = closePromptly(app, options);
+  keepAlive(app, clock);
+  let draining = false;
 
   app.addHook("onRequest", async (request, reply) => {
-    // The doors read both from the headers, whatever the protocol; what a client wrote there is overwritten.
-    request.raw.headers["x-request-id"] = request.id;
-    request.raw.headers["x-peer-address"] = request.ip;
+    // The doors read these from the headers, whatever the protocol; what a client wrote there is overwritten.
+    const { headers } = request.raw;
+    headers["x-request-id"] = request.id;
+    headers["x-peer-address"] = request.ip;
+    delete headers["x-peer-certificate"];
+    const certificate = asksForCertificates ? certificateName(request.raw) : undefined;
+    if (certificate !== undefined) headers["x-peer-certificate"] = certificate;
     void reply.header("x-request-id", request.id);
+    if (draining && request.raw.httpVersionMajor === 1) void reply.header("connection", "close");
   });
-  app.setNotFoundHandler((_request, reply) =>
-    reply.code(404).send({ code: "404", msg: "there is no such route", reason: "ROUTE_NOT_FOUND" }),
-  );
-  closePromptly(app, options);
+  app.setNotFoundHandler((request, reply) => {
+    events.routeUnknown({ requestId: request.id });
+    return reply.code(404).send({ code: "404", msg: "there is no such route", reason: "ROUTE_NOT_FOUND" });
+  });
   for (const plugin of plugins) void app.register(plugin);
 
   return {
     async start() {
       await app.listen(address);
     },
+    drain() {
+      draining = true;
+      connections.drain();
+    },
     stop: () => app.close(),
     address() {
       const { address: host, port, family } = app.server.address() as AddressInfo;
       return `${family === "IPv6" ? `[${host}]` : host}:${port}`;
     },
+    secure() {
+      const tls = options.tls?.();
+      if (tls) (app.server as unknown as Server).setSecureContext(secureContext(tls));
+    },
   };
 }
 
-function openApp({ cleartext, tls }: ListenerOptions): FastifyInstance {
+function openApp({ cleartext, tls: readTls, trustedProxies = [] }: ListenerOptions): FastifyInstance {
+  const tls = readTls?.();
   const common = {
     requestIdHeader: false,
     genReqId: ({ headers }: { headers: Record<string, string | string[] | undefined> }) =>
       requestId(headers["x-request-id"]),
     requestTimeout: 60_000,
+    // `keepAlive` ends connections whose peer is gone; one that is merely idle stays open.
+    http2SessionTimeout: 0,
+    trustProxy: trustedProxies.length === 0 ? false : [...trustedProxies],
     return503OnClosing: true,
     routerOptions: { ignoreTrailingSlash: false },
   } as const;
@@ -71,16 +106,18 @@ function openApp({ cleartext, tls }: ListenerOptions): FastifyInstance {
   if (tls) {
     const https = {
       allowHTTP1: true,
-      cert: tls.cert,
-      key: tls.key,
-      minVersion: "TLSv1.2" as const,
-      ...(tls.clientCa !== undefined && { ca: tls.clientCa, requestCert: true, rejectUnauthorized: true }),
+      ...secureContext(tls),
+      ...(tls.clientCa !== undefined && { requestCert: true, rejectUnauthorized: true }),
     };
     app = fastify({ ...common, http2: true, https });
   } else {
     app = cleartext === "h2c" ? fastify({ ...common, http2: true }) : fastify(common);
   }
   return app as FastifyInstance<RawServerDefault>;
+}
+
+function secureContext({ cert, key, clientCa }: Tls) {
+  return { cert, key, minVersion: "TLSv1.2" as const, ...(clientCa !== undefined && { ca: clientCa }) };
 }
 
 /** The caller's id for this request if it is one that may stand in a log, else a new one. */

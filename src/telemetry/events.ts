@@ -1,17 +1,35 @@
 import type { Logger } from "pino";
-import { reasonName, type ServiceError } from "../errors.ts";
-import type { CallFinished } from "../handlers/pipeline.ts";
-import { describe, frames } from "./describe.ts";
+import type { UpstreamEndpoint } from "../errors.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { Audit } from "./audit.ts";
+import { callEvents, type Statuses } from "./call-events.ts";
+import { brief, describe } from "./describe.ts";
+import type { Metrics } from "./metrics.ts";
 import { ticketEvents } from "./ticket-events.ts";
+import type { Tracer } from "./tracer.ts";
+import type { UpstreamCalled } from "./upstream-observer.ts";
+
+export interface EventsOptions {
+  logger: Logger;
+  metrics: Metrics;
+  audit: Audit;
+  tracer: Tracer;
+  clock: Clock;
+  livemode: boolean;
+  statuses: Statuses;
+}
 
 /**
- * One function per business event. The only file that hands fields to the logger, each by name, so one file shows
- * everything that can be logged. The rooms declare the events they emit; this satisfies them by shape.
+ * One function per business event, which writes the log line and counts. Only the files of this folder hand fields to the
+ * logger, each by name, so they show everything that can be logged. The rooms declare the events they emit; this
+ * satisfies them by shape.
  */
-export function createEvents(logger: Logger) {
+export function createEvents(options: EventsOptions) {
+  const { logger, metrics } = options;
   return {
     serviceStarted(fields: { http?: string; grpc?: string; admin: string; livemode: boolean; role: string }) {
-      logger.info({ event: "service_started", ...fields }, "service started");
+      const { http, grpc, admin, livemode, role } = fields;
+      logger.info({ event: "service_started", http, grpc, admin, livemode, role }, "service started");
     },
 
     serviceStopping(fields: { signal: string }) {
@@ -22,65 +40,70 @@ export function createEvents(logger: Logger) {
       logger.fatal({ event: "service_failed", ...describe(error) }, "service failed");
     },
 
-    ...ticketEvents(logger),
+    ...ticketEvents(logger, metrics.tickets),
+    ...callEvents(options),
 
-    callFinished({ method, door, requestId, peer, caller, durationMs, error, facts }: CallFinished) {
-      const line = {
-        event: "call_finished",
-        request_id: requestId,
-        door,
-        method,
-        caller,
-        peer,
-        outcome: error ? reasonName(error.reason) : "OK",
-        duration_ms: Math.round(durationMs * 10) / 10,
-        ...facts,
-        ...(error && { ...error.metadata, ...violated(error), error: error.message, ...causeOf(error) }),
-      };
-      if (error) logger.warn(line, "call failed");
-      else logger.info(line, "call finished");
+    upstreamCalled({ endpoint, outcome, code, bizSeqNo, durationMs }: UpstreamCalled) {
+      metrics.upstreamCalls.inc({ endpoint, outcome });
+      metrics.upstreamSeconds.observe({ endpoint }, durationMs / 1000);
+      if (endpoint === "access_token") metrics.tickets.tokenCalls.inc();
+      if (endpoint === "nonce_ticket") metrics.tickets.nonces.inc({ outcome });
+      if (outcome !== "unknown") return;
+      metrics.unknownCodes.inc({ endpoint });
+      logger.warn(
+        { event: "unknown_code", endpoint, upstream_code: code, biz_seq_no: bizSeqNo },
+        "the vendor answered with a code that nobody knows",
+      );
     },
 
-    requestRefused({
-      door,
-      requestId,
-      path,
-      error,
-    }: {
-      door: string;
-      requestId: string;
-      path: string;
-      error: ServiceError;
-    }) {
+    /** One operation of the ticket store. */
+    storeAsked({ op, ok, durationMs }: { op: string; ok: boolean; durationMs: number }) {
+      metrics.tickets.storeSeconds.observe({ op, outcome: ok ? "ok" : "error" }, durationMs / 1000);
+    },
+
+    auditReopenFailed({ error }: { error: unknown }) {
+      logger.error(
+        { event: "audit_reopen_failed", ...brief(error) },
+        "the audit trail stays in its old file",
+      );
+    },
+
+    configReloaded() {
+      logger.info({ event: "config_reloaded" }, "files have changed and are in use");
+    },
+
+    configRejected({ error }: { error: unknown }) {
+      metrics.configRejected.inc();
+      const problems = (error as { problems?: readonly string[] }).problems ?? [];
+      logger.error(
+        { event: "config_rejected", problems, ...brief(error) },
+        "files have changed and cannot be used; what was before stays in force",
+      );
+    },
+
+    wouldBeRefused({ door, rule, requestId }: { door: string; rule: string; requestId: string }) {
+      metrics.wouldBeRefused.inc({ door, rule });
       logger.info(
-        {
-          event: "request_refused",
-          request_id: requestId,
-          door,
-          path,
-          outcome: reasonName(error.reason),
-          ...violated(error),
-        },
-        "request refused",
+        { event: "would_be_refused", request_id: requestId, door, rule },
+        "let in, and only observed",
+      );
+    },
+
+    circuitChanged({ endpoint, open }: { endpoint: UpstreamEndpoint; open: boolean }) {
+      metrics.circuitOpen.set({ endpoint }, Number(open));
+      const line = { event: "circuit_changed", endpoint, open };
+      if (open) logger.error(line, "the vendor fails too often and is left alone");
+      else logger.info(line, "the vendor answers again");
+    },
+
+    launchStoreFailed({ error }: { error: unknown }) {
+      metrics.launchStoreFailures.inc();
+      logger.warn(
+        { event: "launch_store_failed", ...brief(error) },
+        "repeats are known to this process only",
       );
     },
   };
 }
 
 export type Events = ReturnType<typeof createEvents>;
-
-function violated({ violations }: ServiceError) {
-  return violations.length === 0 ? {} : { fields: violations.map(({ field, rule }) => `${field}:${rule}`) };
-}
-
-/** A cause by its class and, of our own errors, its text; a stranger's message may hold anything. */
-function causeOf({ cause, reason }: ServiceError) {
-  if (!(cause instanceof Error)) return {};
-  const expected = reasonName(reason) !== "INTERNAL";
-  const { cause: inner } = cause;
-  return {
-    cause: cause.name,
-    ...(typeof inner === "string" && { cause_detail: inner }),
-    ...(!expected && { stack: frames(cause) }),
-  };
-}

@@ -2,15 +2,24 @@ import pino, { type DestinationStream, type Logger } from "pino";
 
 export type LogLevel = "trace" | "debug" | "info" | "warn" | "error" | "fatal" | "silent";
 
-/** JSON lines: `time` in RFC 3339, `level` as a word. What is logged is chosen field by field in `events.ts`. */
-export function createLogger(level: LogLevel, sink: DestinationStream = pino.destination(1)): Logger {
+export interface LoggerOptions {
+  level: LogLevel;
+  /** The trace that a line belongs to. */
+  traceId: () => string | undefined;
+  /** Standard output unless given. Lines are written behind the calls' backs and in full before the process exits. */
+  sink?: DestinationStream | undefined;
+}
+
+/** JSON lines: `time` in RFC 3339, `level` as a word. What is logged is chosen field by field in this folder. */
+export function createLogger({ level, traceId, sink }: LoggerOptions): Logger {
   return pino(
     {
       level,
       base: null,
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
+      mixin: () => ({ trace_id: traceId() }),
     },
-    sink,
+    sink ?? pino.destination({ dest: 1, sync: false }),
   );
 }

@@ -1,9 +1,10 @@
 import type { Logger } from "pino";
 import type { TicketEvents } from "../tickets/ticket-events.ts";
 import { brief, describe } from "./describe.ts";
+import type { TicketMetrics } from "./ticket-metrics.ts";
 
-/** The log lines of the ticket cache: generations, ages and classes, never a token (ticket-cache.md 5). */
-export function ticketEvents(logger: Logger): TicketEvents {
+/** Log lines and metrics of the ticket cache: generations, ages and classes, never a token (ticket-cache.md 5). */
+export function ticketEvents(logger: Logger, metrics: TicketMetrics): TicketEvents {
   return {
     refreshFinished({ reason, outcome, previous, generation, replica, error, ...times }) {
       const line = {
@@ -19,32 +20,40 @@ export function ticketEvents(logger: Logger): TicketEvents {
         commit_ms: Math.round(times.commitMs),
         ...brief(error),
       };
+      metrics.refreshes.inc({ reason, outcome });
+      metrics.refreshSeconds.observe(times.durationMs / 1000);
       if (outcome === "ok") logger.info(line, "tickets refreshed");
       else logger.warn(line, "ticket refresh failed");
     },
     pairAdopted({ generation, own, lagMs }) {
+      metrics.adoptLagSeconds.observe(lagMs / 1000);
       logger.info(
         { event: "pair_adopted", generation, own, lag_ms: Math.round(lagMs) },
         "ticket pair adopted",
       );
     },
     pairRejected({ generation, code }) {
+      metrics.rejected.inc({ code });
       logger.warn(
         { event: "pair_rejected", generation, upstream_code: code },
         "the vendor refused a ticket pair",
       );
     },
     foreignRotation({ generation, code, ageMs }) {
+      metrics.foreignRotations.inc();
       const line = { event: "foreign_rotation", generation, upstream_code: code, age_ms: Math.round(ageMs) };
       logger.error(line, "another installation may use this app id, or its secret was changed");
     },
     pairHealed({ generation }) {
+      metrics.heals.inc();
       logger.warn({ event: "pair_healed", generation }, "the store had lost the ticket pair and got it back");
     },
     pairOrphaned({ generation }) {
+      metrics.orphans.inc();
       logger.warn({ event: "pair_orphaned", generation }, "another refresh overtook this one");
     },
     recordUnreadable({ why }) {
+      metrics.unreadable.inc({ why });
       logger.error({ event: "record_unreadable", why }, "the stored ticket pair cannot be read");
     },
     storeChanged({ up, error }) {
@@ -52,6 +61,7 @@ export function ticketEvents(logger: Logger): TicketEvents {
       else logger.error({ event: "store_down", ...brief(error) }, "the ticket store is away");
     },
     suspended({ silentMs }) {
+      metrics.suspensions.inc();
       logger.warn({ event: "suspended", silent_ms: Math.round(silentMs) }, "the process was asleep");
     },
     loopFailed({ error }) {

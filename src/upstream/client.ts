@@ -1,23 +1,25 @@
 import { PROTOCOL_VERSION } from "../domain/version.ts";
 import { UpstreamError } from "../errors.ts";
+import { Pii } from "../lib/pii.ts";
 import type { Secret } from "../lib/secret.ts";
 import { type Credential, credential } from "./credential.ts";
 import { type Edition, type TokenParam, UPLOAD } from "./dialect.ts";
-import type { Transport } from "./transport.ts";
-import { base64, chinaTime, isRecord, number, readReply, readSuccess, text } from "./wire.ts";
+import type { ObserveExchange } from "./observe.ts";
+import type { Exchange, Transport } from "./transport.ts";
+import { base64, chinaTime, isRecord, number, type Reply, readReply, successful, text } from "./wire.ts";
 
 export type { Credential };
 
 /** An identity upload; `sign` and `nonce` as in protocol.md 5.1. */
 export interface Upload {
   orderNo: string;
-  name: string;
-  idNo: string;
+  name: Pii;
+  idNo: Pii;
   userId: string;
   nonce: string;
   sign: string;
   /** `type`: "1" watermarked, "2" clear. */
-  photo?: { bytes: Uint8Array; type: "1" | "2" } | undefined;
+  photo?: { bytes: Pii<Uint8Array>; type: "1" | "2" } | undefined;
 }
 
 /** A result query; `sign` and `nonce` as in protocol.md 5.1. */
@@ -38,8 +40,8 @@ export interface QueryResult {
   similarity: number | undefined;
   /** Milliseconds since the Unix epoch. */
   occurredAt: number | undefined;
-  photo: Uint8Array | undefined;
-  video: Uint8Array | undefined;
+  photo: Pii<Uint8Array> | undefined;
+  video: Pii<Uint8Array> | undefined;
 }
 
 /**
@@ -62,6 +64,8 @@ export interface UpstreamOptions {
   edition: Edition;
   tokenParam: TokenParam;
   transport: Transport;
+  /** Sees every exchange: endpoint, code and duration, never URL or body. */
+  observe: ObserveExchange;
   /** Time for a token call and for a SIGN ticket call, milliseconds. */
   tokenTimeoutMs: number;
   signTimeoutMs: number;
@@ -74,61 +78,59 @@ const MEDIA = 32 * 1024 * 1024;
 
 /** The client of one WBappid at one host. */
 export function createUpstreamClient(options: UpstreamOptions): UpstreamClient {
-  const { appId, edition, tokenParam, transport, tokenTimeoutMs, signTimeoutMs, callTimeoutMs } = options;
+  const { appId, edition, tokenParam, transport, observe } = options;
+  const { tokenTimeoutMs, signTimeoutMs, callTimeoutMs } = options;
   const app = { [tokenParam]: appId, version: PROTOCOL_VERSION };
   const dialect = UPLOAD[edition];
 
-  async function fetchTicket(
+  /** One exchange, watched from its start until `read` has made sense of the answer. */
+  function ask<T>(exchange: Exchange, read: (reply: Reply) => T): Promise<T> {
+    return observe(exchange.endpoint, async (tell) => {
+      const reply = readReply(exchange.endpoint, await transport(exchange));
+      tell(reply);
+      return read(reply);
+    });
+  }
+
+  function fetchTicket(
     endpoint: "sign_ticket" | "nonce_ticket",
-    query: Record<string, string>,
+    query: Exchange["query"],
     timeoutMs: number,
     signal: AbortSignal,
   ): Promise<Credential> {
     const path = "/api/oauth2/api_ticket";
-    const json = await transport({
-      endpoint,
-      path,
-      query: { ...app, ...query },
-      signal,
-      timeoutMs,
-      maxBytes: SMALL,
+    const exchange = { endpoint, path, query: { ...app, ...query }, signal, timeoutMs, maxBytes: SMALL };
+    return ask(exchange, (reply) => {
+      const { tickets } = successful(endpoint, reply).fields;
+      const [ticket] = Array.isArray(tickets) ? (tickets as unknown[]) : [];
+      return credential(endpoint, reply, isRecord(ticket) ? ticket : {}, "value");
     });
-    const reply = readSuccess(endpoint, json);
-    const tickets = isRecord(json) ? json["tickets"] : undefined;
-    const [ticket] = Array.isArray(tickets) ? (tickets as unknown[]) : [];
-    return credential(endpoint, reply, isRecord(ticket) ? ticket : {}, "value");
   }
 
   return {
-    async fetchAccessToken(secret, signal) {
+    fetchAccessToken(secret, signal) {
       const endpoint = "access_token";
-      const query = { ...app, secret: secret.reveal(), grant_type: "client_credential" };
+      const query = { ...app, secret, grant_type: "client_credential" };
       const path = "/api/oauth2/access_token";
-      const json = await transport({
-        endpoint,
-        path,
-        query,
-        signal,
-        timeoutMs: tokenTimeoutMs,
-        maxBytes: SMALL,
-      });
-      const reply = readSuccess(endpoint, json);
-      return credential(endpoint, reply, isRecord(json) ? json : {}, "access_token");
+      const exchange = { endpoint, path, query, signal, timeoutMs: tokenTimeoutMs, maxBytes: SMALL } as const;
+      return ask(exchange, (reply) =>
+        credential(endpoint, reply, successful(endpoint, reply).fields, "access_token"),
+      );
     },
 
     fetchSignTicket(accessToken, signal) {
-      const query = { access_token: accessToken.reveal(), type: "SIGN" };
+      const query = { access_token: accessToken, type: "SIGN" };
       return fetchTicket("sign_ticket", query, signTimeoutMs, signal);
     },
 
     fetchNonceTicket(accessToken, userId, signal) {
-      const query = { access_token: accessToken.reveal(), type: "NONCE", user_id: userId };
+      const query = { access_token: accessToken, type: "NONCE", user_id: userId };
       return fetchTicket("nonce_ticket", query, callTimeoutMs, signal);
     },
 
-    async upload({ orderNo, name, idNo, userId, nonce, sign, photo }, signal) {
+    upload({ orderNo, name, idNo, userId, nonce, sign, photo }, signal) {
       const endpoint = "upload";
-      const json = await transport({
+      const exchange = {
         endpoint,
         path: dialect.path,
         query: { orderNo },
@@ -138,10 +140,7 @@ export function createUpstreamClient(options: UpstreamOptions): UpstreamClient {
           name,
           idNo,
           userId,
-          ...(photo && {
-            sourcePhotoStr: Buffer.from(photo.bytes).toString("base64"),
-            sourcePhotoType: photo.type,
-          }),
+          ...(photo && { sourcePhotoStr: encoded(photo.bytes), sourcePhotoType: photo.type }),
           version: PROTOCOL_VERSION,
           sign,
           nonce,
@@ -149,19 +148,21 @@ export function createUpstreamClient(options: UpstreamOptions): UpstreamClient {
         signal,
         timeoutMs: callTimeoutMs,
         maxBytes: SMALL,
+      } as const;
+      return ask(exchange, (reply) => {
+        const { result, bizSeqNo } = successful(endpoint, reply);
+        const faceId = text(result["faceId"]);
+        const echo = text(result["orderNo"]);
+        if (faceId === undefined || (echo !== undefined && echo !== orderNo)) {
+          throw new UpstreamError(endpoint, "malformed", { bizSeqNo });
+        }
+        return faceId;
       });
-      const reply = readSuccess(endpoint, json);
-      const faceId = text(reply.result["faceId"]);
-      const echo = text(reply.result["orderNo"]);
-      if (faceId === undefined || (echo !== undefined && echo !== orderNo)) {
-        throw new UpstreamError(endpoint, "malformed", { bizSeqNo: reply.bizSeqNo });
-      }
-      return faceId;
     },
 
-    async query({ orderNo, nonce, sign, media }, signal) {
+    query({ orderNo, nonce, sign, media }, signal) {
       const endpoint = "query";
-      const json = await transport({
+      const exchange = {
         endpoint,
         path: "/api/v2/base/queryfacerecord",
         query: { orderNo },
@@ -169,22 +170,25 @@ export function createUpstreamClient(options: UpstreamOptions): UpstreamClient {
         signal,
         timeoutMs: callTimeoutMs,
         maxBytes: media ? MEDIA : SMALL,
+      } as const;
+      return ask(exchange, ({ code, bizSeqNo, result }) => {
+        const echo = text(result["orderNo"]);
+        // Somebody else's verdict must never be taken for this one's; a pass has to name its order.
+        if (echo === undefined ? code === "0" : echo !== orderNo) {
+          throw new UpstreamError(endpoint, "malformed", { bizSeqNo });
+        }
+        return {
+          code,
+          bizSeqNo,
+          liveRate: number(result["liveRate"]),
+          similarity: number(result["similarity"]),
+          occurredAt: chinaTime(result["occurredTime"]),
+          photo: base64(result["photo"]),
+          video: base64(result["video"]),
+        };
       });
-      const { code, bizSeqNo, result } = readReply(endpoint, json);
-      const echo = text(result["orderNo"]);
-      // Somebody else's verdict must never be taken for this one's; a pass has to name its order.
-      if (echo === undefined ? code === "0" : echo !== orderNo) {
-        throw new UpstreamError(endpoint, "malformed", { bizSeqNo });
-      }
-      return {
-        code,
-        bizSeqNo,
-        liveRate: number(result["liveRate"]),
-        similarity: number(result["similarity"]),
-        occurredAt: chinaTime(result["occurredTime"]),
-        photo: base64(result["photo"]),
-        video: base64(result["video"]),
-      };
     },
   };
 }
+
+const encoded = (bytes: Pii<Uint8Array>) => new Pii(Buffer.from(bytes.reveal()).toString("base64"));

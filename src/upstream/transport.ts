@@ -1,14 +1,19 @@
 import type { Dispatcher } from "undici";
 import { type UpstreamEndpoint, UpstreamError, type UpstreamFailure } from "../errors.ts";
+import { limitTime } from "../lib/clock.ts";
+import { Masked } from "../lib/masked.ts";
+
+/** What is sent; secrets and personal data are masked up to the moment when it is written. */
+type Values = Readonly<Record<string, string | Masked<string>>>;
 
 /** One request to the vendor. */
 export interface Exchange {
   endpoint: UpstreamEndpoint;
   /** Path below the base URL, beginning with a slash. */
   path: string;
-  query: Readonly<Record<string, string>>;
+  query: Values;
   /** Sent as JSON by POST; without it the request is a GET. */
-  body?: Readonly<Record<string, string>>;
+  body?: Values;
   /** The caller's cancellation and deadline. */
   signal: AbortSignal;
   /** Time for the whole exchange, milliseconds. */
@@ -37,8 +42,7 @@ export function createTransport({ baseUrl, dispatcher }: TransportOptions): Tran
 
   return async ({ endpoint, path, query, body, signal, timeoutMs, maxBytes }) => {
     signal.throwIfAborted();
-    // Durations that are scaled from one another may hold fractions, which it refuses.
-    const timer = AbortSignal.timeout(Math.ceil(timeoutMs));
+    const limit = limitTime(timeoutMs, signal);
     const fail = (failure: UpstreamFailure, cause?: unknown) =>
       new UpstreamError(endpoint, failure, { cause });
     let text: string;
@@ -46,12 +50,12 @@ export function createTransport({ baseUrl, dispatcher }: TransportOptions): Tran
       const response = await dispatcher.request({
         origin,
         path: prefix + path,
-        query,
+        query: revealed(query),
         method: body ? "POST" : "GET",
         headers: { accept: "application/json", ...(body && { "content-type": "application/json" }) },
-        body: body ? JSON.stringify(body) : null,
+        body: body ? JSON.stringify(revealed(body)) : null,
         // undici's own timeouts are coarse by up to half a second.
-        signal: AbortSignal.any([signal, timer]),
+        signal: limit.signal,
       });
       text = await readCapped(response.body, maxBytes, () => fail("too_large"));
       if (response.statusCode === 429) throw fail("throttled");
@@ -59,8 +63,10 @@ export function createTransport({ baseUrl, dispatcher }: TransportOptions): Tran
     } catch (error) {
       if (error instanceof UpstreamError) throw error;
       if (signal.aborted) throw signal.reason;
-      if (timer.aborted) throw fail("timeout");
+      if (limit.expired) throw fail("timeout");
       throw fail(wasNeverSent(error) ? "not_sent" : "broken", errorCode(error));
+    } finally {
+      limit.release();
     }
     try {
       return JSON.parse(text) as unknown;
@@ -69,6 +75,13 @@ export function createTransport({ baseUrl, dispatcher }: TransportOptions): Tran
       throw fail("malformed");
     }
   };
+}
+
+function revealed(values: Values): Record<string, string> {
+  const entries = Object.entries(values);
+  return Object.fromEntries(
+    entries.map(([name, value]) => [name, value instanceof Masked ? value.reveal() : value]),
+  );
 }
 
 async function readCapped(

@@ -1,4 +1,5 @@
 import { type UpstreamEndpoint, UpstreamError } from "../errors.ts";
+import { Pii } from "../lib/pii.ts";
 
 /** The vendor's envelope, read tolerantly: fields are added without notice (protocol.md 6.1, 8.1). */
 export interface Reply {
@@ -7,22 +8,30 @@ export interface Reply {
   bizSeqNo: string | undefined;
   /** `result` where the answer has one, else the answer itself. */
   result: Readonly<Record<string, unknown>>;
+  /** The answer itself. */
+  fields: Readonly<Record<string, unknown>>;
 }
 
 /** Reads the envelope; throws UpstreamError `malformed` for anything that is none. */
 export function readReply(endpoint: UpstreamEndpoint, json: unknown): Reply {
   if (!isRecord(json)) throw new UpstreamError(endpoint, "malformed");
   const code = text(json["code"]);
-  if (code === undefined) throw new UpstreamError(endpoint, "malformed");
+  // Codes are short whole numbers, all of them (protocol.md 8); free text could hold anything and is logged nowhere.
+  if (code === undefined || !/^-?\d{1,12}$/.test(code)) throw new UpstreamError(endpoint, "malformed");
   const result = isRecord(json["result"]) ? json["result"] : json;
-  return { code, bizSeqNo: text(json["bizSeqNo"]) ?? text(result["bizSeqNo"]), result };
+  return { code, bizSeqNo: serial(json["bizSeqNo"]) ?? serial(result["bizSeqNo"]), result, fields: json };
 }
 
-/** As `readReply`, for calls where any code but "0" is a failure. */
-export function readSuccess(endpoint: UpstreamEndpoint, json: unknown): Reply {
-  const reply = readReply(endpoint, json);
+/** For calls where any code but "0" is a failure. */
+export function successful(endpoint: UpstreamEndpoint, reply: Reply): Reply {
   if (reply.code !== "0") throw new UpstreamError(endpoint, "code", reply);
   return reply;
+}
+
+/** A serial number of the vendor, which is logged; letters and digits, and undefined for anything else. */
+function serial(value: unknown): string | undefined {
+  const serialNo = text(value);
+  return serialNo !== undefined && /^[0-9A-Za-z_-]{1,64}$/.test(serialNo) ? serialNo : undefined;
 }
 
 /** A text or number as text; undefined for anything else and for the empty text. */
@@ -46,9 +55,9 @@ export function chinaTime(value: unknown): number | undefined {
 }
 
 /** The bytes of a Base64 text; undefined for anything else and for the empty text. */
-export function base64(value: unknown): Uint8Array | undefined {
+export function base64(value: unknown): Pii<Uint8Array> | undefined {
   const encoded = text(value);
-  return encoded === undefined ? undefined : Buffer.from(encoded, "base64");
+  return encoded === undefined ? undefined : new Pii(Buffer.from(encoded, "base64"));
 }
 
 export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {

@@ -172,8 +172,35 @@ describe("what Connect itself refuses", () => {
     const headers = { "content-type": "application/json" };
     const broken = await fetch(`${url}/GetResult`, { method: "POST", headers, body: "{" });
     expect(broken.status).toBe(400);
+    expect(await broken.json()).toMatchObject({
+      code: "invalid_argument",
+      message: "the request cannot be read",
+    });
     const unknown = await fetch(`${url}/NoSuchMethod`, { method: "POST", headers, body: "{}" });
     expect(unknown.status).toBe(404);
+  });
+
+  test.each([
+    ["connect", "application/json", (json: Buffer) => json],
+    ["grpc-web", "application/grpc-web+json", frame],
+  ])("a field of another type, by %s: the answer does not quote it", async (door, type, body) => {
+    const answer = await fetch(`${harness.http}/faceverification.v1.FaceVerificationService/GetFaceParams`, {
+      method: "POST",
+      headers: { "content-type": type, "x-request-id": `quote-${door}` },
+      body: body(Buffer.from(JSON.stringify({ name: ["Marked Name"], idNo: { a: "11010519491231002X" } }))),
+    });
+    const text = decodeURIComponent(await answer.text());
+    expect(text).toContain("the request cannot be read");
+    expect(text).not.toMatch(/Marked|11010519491231002X/);
+    expect(harness.logs).toContainEqual(
+      expect.objectContaining({
+        event: "request_refused",
+        request_id: `quote-${door}`,
+        door,
+        path: "GetFaceParams",
+        outcome: "MALFORMED_REQUEST",
+      }),
+    );
   });
 
   test("a message beyond the cap", async () => {
@@ -191,3 +218,10 @@ describe("what Connect itself refuses", () => {
     expect(JSON.stringify(json.body.details)).toContain("photo.type");
   });
 });
+
+/** A message as a gRPC frame. */
+function frame(message: Buffer): Buffer {
+  const head = Buffer.alloc(5);
+  head.writeUInt32BE(message.length, 1);
+  return Buffer.concat([head, message]);
+}

@@ -33,7 +33,9 @@ function wrapped(
 ) {
   const lines: CallFinished[] = [];
   const pipeline = createPipeline({
+    load: { enter: () => true, leave: () => undefined },
     authorise,
+    limit: async () => undefined,
     validate: createValidate([GetResultRequestSchema]),
     maxDurationMs,
     clock: systemClock,
@@ -52,7 +54,10 @@ function wrapped(
       listener: "public",
       requestId: "request-1",
       credential: undefined,
+      certificate: undefined,
       peer: "192.0.2.1",
+      traceparent: undefined,
+      answerHeader: () => undefined,
       language: undefined,
       signal: new AbortController().signal,
       ...changes,
@@ -107,7 +112,7 @@ describe("the order of checks", () => {
   test("rules of the proto and of the method are told together, after normalising", async () => {
     const { call } = wrapped(async () => answer, {
       normalise: (request) => ({ ...request, orderNo: request.orderNo.trim() }),
-      violations: ({ orderNo }) => [{ field: "order_no", rule: `seen.${orderNo}`, description: "" }],
+      violations: ({ orderNo }) => [{ field: "order_no", rule: `seen.${orderNo}` }],
     });
     await expect(call(" a-b ")).rejects.toMatchObject({
       reason: ErrorReason.INVALID_REQUEST,

@@ -41,6 +41,7 @@ async function open(cleartext: "http1" | "h2c", drainMs = 30_000) {
     cleartext,
     plugins: [plugin],
     closing: new AbortController(),
+    events: { routeUnknown: () => undefined },
     drainMs,
     clock: systemClock,
   });

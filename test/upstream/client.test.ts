@@ -2,10 +2,12 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import { afterAll, afterEach, beforeEach, describe, expect, test } from "vitest";
 import { UpstreamError } from "../../src/errors.ts";
+import { Pii } from "../../src/lib/pii.ts";
 import { Secret } from "../../src/lib/secret.ts";
 import { createUpstreamClient, type UpstreamClient } from "../../src/upstream/client.ts";
 import type { Edition, TokenParam } from "../../src/upstream/dialect.ts";
 import { createDispatcher } from "../../src/upstream/dispatcher.ts";
+import { unobserved } from "../../src/upstream/observe.ts";
 import { createTransport } from "../../src/upstream/transport.ts";
 
 interface Seen {
@@ -72,18 +74,19 @@ function client(
     edition,
     tokenParam,
     transport: createTransport({ baseUrl, dispatcher }),
+    observe: unobserved,
     tokenTimeoutMs: timeoutMs,
     signTimeoutMs: timeoutMs,
     callTimeoutMs: timeoutMs,
   });
 }
 
-const upload = (of: UpstreamClient, photo?: { bytes: Uint8Array; type: "1" | "2" }) =>
+const upload = (of: UpstreamClient, photo?: { bytes: Pii<Uint8Array>; type: "1" | "2" }) =>
   of.upload(
     {
       orderNo: "order1",
-      name: "张三",
-      idNo: "11010519491231002X",
+      name: new Pii("张三"),
+      idNo: new Pii("11010519491231002X"),
       userId: "u1",
       nonce: "n",
       sign: "s",
@@ -137,7 +140,9 @@ describe("what is sent (protocol.md 1 to 4, 6)", () => {
     ["plus", "/api/server/getPlusFaceId", "appId"],
   ] as const)("an upload of the %s edition", async (edition, path, field) => {
     answer = json({ code: "0", result: { orderNo: "order1", faceId: "f", success: false } });
-    expect(await upload(client({ edition }), { bytes: Buffer.from([255, 254, 253]), type: "2" })).toBe("f");
+    expect(
+      await upload(client({ edition }), { bytes: new Pii(Buffer.from([255, 254, 253])), type: "2" }),
+    ).toBe("f");
     expect(seen).toEqual([
       {
         method: "POST",
@@ -213,14 +218,14 @@ describe("what is read", () => {
         success: false,
       },
     });
-    expect(await query(client())).toEqual({
+    const { photo, video, ...result } = await query(client());
+    expect([photo?.reveal(), video?.reveal()]).toEqual([Buffer.from([1, 2]), Buffer.from([3, 4])]);
+    expect(result).toEqual({
       code: "0",
       bizSeqNo: "b1",
       liveRate: 99,
       similarity: 88.01,
       occurredAt: Date.parse("2022-03-29T02:47:17Z"),
-      photo: Buffer.from([1, 2]),
-      video: Buffer.from([3, 4]),
     });
   });
 

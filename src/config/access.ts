@@ -1,0 +1,82 @@
+import { type Address, type createEnvironmentReader, isLoopback } from "../lib/environment.ts";
+import type { Secret } from "../lib/secret.ts";
+
+type Reader = ReturnType<typeof createEnvironmentReader>;
+type Tokens = readonly { caller: string; token: Secret }[];
+
+/** Who may call. */
+export interface AccessConfig {
+  httpTokens: Tokens;
+  grpcTokens: Tokens;
+  /** True lets in on the public listener who should be refused, and only tells. */
+  httpAuthObserved: boolean;
+  jwt: { jwksUrl: string; issuer: string; audience: string } | undefined;
+  formKeys: Tokens;
+  formStrict: "off" | "observe" | "enforce";
+  tls: { cert: string; key: string; clientCa: string | undefined } | undefined;
+  /** Addresses and networks of proxies whose `x-forwarded-for` is believed. */
+  trustedProxies: readonly string[];
+}
+
+export function readAccess(read: Reader): AccessConfig {
+  return {
+    httpTokens: read.bearerTokens("HTTP_AUTH_TOKENS"),
+    grpcTokens: read.bearerTokens("GRPC_AUTH_TOKENS"),
+    httpAuthObserved: read.choice("HTTP_AUTH", ["enforce", "observe"]) === "observe",
+    jwt: readJwt(read),
+    formKeys: read.bearerTokens("FORM_HMAC_KEYS"),
+    formStrict: read.choice("FORM_STRICT", ["observe", "off", "enforce"]),
+    tls: readTls(read),
+    trustedProxies: read.networks("TRUSTED_PROXIES"),
+  };
+}
+
+function readJwt(read: Reader): AccessConfig["jwt"] {
+  const jwksUrl = read.baseUrl("JWT_JWKS_URL", "");
+  const [issuer = "", audience = ""] = [read.text("JWT_ISSUER"), read.text("JWT_AUDIENCE")];
+  const given = ["JWT_JWKS_URL", "JWT_ISSUER", "JWT_AUDIENCE"].filter((name) => read.has(name));
+  if (given.length === 0) return undefined;
+  if (given.length < 3) read.problems.push("JWT_JWKS_URL, JWT_ISSUER, JWT_AUDIENCE: give all three or none");
+  return { jwksUrl, issuer, audience };
+}
+
+function readTls(read: Reader): AccessConfig["tls"] {
+  const [cert, key] = [read.file("TLS_CERT_FILE"), read.file("TLS_KEY_FILE")];
+  const clientCa = read.file("TLS_CLIENT_CA_FILE");
+  if (read.has("TLS_CERT_FILE") !== read.has("TLS_KEY_FILE")) {
+    read.problems.push("TLS_CERT_FILE, TLS_KEY_FILE: give both or none");
+  }
+  if (read.has("TLS_CLIENT_CA_FILE") && !read.has("TLS_CERT_FILE")) {
+    read.problems.push("TLS_CLIENT_CA_FILE: needs TLS_CERT_FILE and TLS_KEY_FILE");
+  }
+  return cert === undefined || key === undefined ? undefined : { cert, key, clientCa };
+}
+
+/** Listeners that other machines can reach and that let everybody in. */
+export function openDoors(
+  { http, grpc, admin, serves }: { http: Address; grpc: Address; admin: Address; serves: boolean },
+  { httpTokens, grpcTokens, jwt, formKeys, httpAuthObserved, tls }: AccessConfig,
+): string[] {
+  const demanded = httpTokens.length > 0 || jwt !== undefined || formKeys.length > 0;
+  const doors = [
+    {
+      name: "HTTP_ADDR",
+      address: http,
+      open: serves && (!demanded || httpAuthObserved),
+      cure: "set HTTP_AUTH_TOKENS, JWT_JWKS_URL or FORM_HMAC_KEYS, without HTTP_AUTH=observe",
+    },
+    {
+      name: "GRPC_ADDR",
+      address: grpc,
+      open: serves && grpcTokens.length === 0 && tls?.clientCa === undefined,
+      cure: "set GRPC_AUTH_TOKENS or TLS_CLIENT_CA_FILE",
+    },
+    { name: "ADMIN_ADDR", address: admin, open: true, cure: "bind it to loopback" },
+  ];
+  return doors
+    .filter(({ address, open }) => open && !isLoopback(address.host))
+    .map(
+      ({ name, address, cure }) =>
+        `${name}: ${address.host} is reachable from outside and admits everybody; ${cure}, or set ALLOW_INSECURE=1`,
+    );
+}

@@ -1,0 +1,77 @@
+/** What a backend answered on one of the two form routes. */
+export interface Answer {
+  status: number;
+  /** Headers and body as they came, to look for what must not be in them. */
+  text: string;
+  /** The body's JSON object; empty for anything else. */
+  json: Readonly<Record<string, unknown>>;
+}
+
+export interface Person {
+  name: string;
+  idNo: string;
+}
+
+/** A backend under examination, seen as the app sees it. */
+export interface Backend {
+  getFaceParams(person: Person): Promise<Answer>;
+  getResult(orderNo: string): Promise<Answer>;
+  /** Posts a form as it is. */
+  post(path: string, form: Readonly<Record<string, string>>): Promise<Answer>;
+  /** Everything it ever answered. */
+  answers: readonly Answer[];
+  /** Every ID number it was ever sent. */
+  idNumbers: ReadonlySet<string>;
+}
+
+/** A backend that takes longer has not answered, milliseconds. */
+const PATIENCE_MS = 30_000;
+
+export function createBackend(url: string): Backend {
+  const answers: Answer[] = [];
+  const idNumbers = new Set<string>();
+
+  async function post(path: string, form: Readonly<Record<string, string>>): Promise<Answer> {
+    if (form["id_no"]) idNumbers.add(form["id_no"]);
+    const response = await fetch(url + path, {
+      method: "POST",
+      headers: { "content-type": "application/x-www-form-urlencoded" },
+      body: new URLSearchParams(form).toString(),
+      signal: AbortSignal.timeout(PATIENCE_MS),
+    });
+    const body = await response.text();
+    const headers = [...response.headers].map(([name, value]) => `${name}: ${value}`).join("\n");
+    const answer = { status: response.status, text: `${headers}\n\n${body}`, json: readObject(body) };
+    answers.push(answer);
+    return answer;
+  }
+
+  return {
+    answers,
+    idNumbers,
+    post,
+    getFaceParams: ({ name, idNo }) => post("/get_face_params", { name, id_no: idNo }),
+    getResult: (orderNo) => post("/get_result", { order_no: orderNo }),
+  };
+}
+
+function readObject(text: string): Answer["json"] {
+  try {
+    const json: unknown = JSON.parse(text);
+    return typeof json === "object" && json !== null ? (json as Answer["json"]) : {};
+  } catch {
+    return {};
+  }
+}
+
+/** Whether the app would take the answer for success: code "0", as a text or, with old demos, a number. */
+export const isSuccess = ({ status, json }: Answer): boolean =>
+  status === 200 && String(json["code"]) === "0";
+
+/** The verdict by its word, where the backend gives one. */
+export function verdictOf({ json }: Answer): string | undefined {
+  const result = json["result"];
+  const verdict =
+    typeof result === "object" && result !== null && "verdict" in result ? result.verdict : undefined;
+  return typeof verdict === "string" ? verdict : undefined;
+}

@@ -1,0 +1,79 @@
+import { systemClock } from "../lib/clock.ts";
+import { UsageError } from "../sandbox/arguments.ts";
+import { beginSandbox } from "../sandbox/begin.ts";
+import { type ConformanceArguments, readConformanceArguments } from "./arguments.ts";
+import { createBackend } from "./backend.ts";
+import { type Command, startCommand } from "./command.ts";
+import { examine } from "./examine.ts";
+import { createLab, type Lab } from "./lab.ts";
+import { printJson, printResult, printSummary } from "./report.ts";
+
+/** Exit codes. */
+const KEPT = 0;
+const BROKEN = 1;
+const NOT_EXAMINED = 2;
+
+async function main(args: readonly string[]): Promise<number> {
+  try {
+    return await check(readConformanceArguments(args));
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    console.error(error.message);
+    return args.includes("--help") ? KEPT : NOT_EXAMINED;
+  }
+}
+
+async function check(options: ConformanceArguments): Promise<number> {
+  const sandbox = await beginSandbox(options.sandbox);
+  const environment = {
+    FACEID_BASE_URL: sandbox.url,
+    FACEID_APP_ID: sandbox.appId,
+    FACEID_SECRET: sandbox.secret,
+  };
+  console.error(
+    Object.entries(environment)
+      .map((entry) => entry.join("="))
+      .join("\n"),
+  );
+  const command =
+    options.exec === undefined ? undefined : startCommand(options.exec, environment, systemClock);
+  const stop = async () => {
+    await command?.stop();
+    await sandbox.stop();
+  };
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    process.once(signal, () => void stop().finally(() => process.exit(NOT_EXAMINED)));
+  }
+  try {
+    const backend = createBackend(options.url);
+    const lab = createLab({ sandbox, backend, clock: systemClock, patienceMs: options.patienceMs });
+    return (await answers(lab, options.url, command)) ? await report(lab, options) : NOT_EXAMINED;
+  } finally {
+    await stop();
+  }
+}
+
+/** Waits until the backend answers anything at all. */
+async function answers(lab: Lab, url: string, command: Command | undefined): Promise<boolean> {
+  console.error(`\nWaiting for ${url} ...`);
+  const answered = await lab.eventually(async () => {
+    if (command?.ended !== undefined) return true;
+    await lab.backend.post("/get_result", {});
+    return true;
+  });
+  if (answered && command?.ended === undefined) return true;
+  console.error(
+    command?.ended === undefined ? "It does not answer." : `The command did not stay: ${command.ended}`,
+  );
+  return false;
+}
+
+async function report(lab: Lab, { rules, json }: ConformanceArguments): Promise<number> {
+  const results = await examine(lab, rules, (result) => {
+    if (!json) console.log(printResult(result));
+  });
+  console.log(json ? printJson(results) : `\n${printSummary(results)}`);
+  return results.every(({ ok }) => ok) ? KEPT : BROKEN;
+}
+
+process.exitCode = await main(process.argv.slice(2));

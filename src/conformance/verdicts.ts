@@ -1,0 +1,117 @@
+import type { FaultSpec } from "../sandbox/faults.ts";
+import { SCENARIOS } from "../sandbox/scenarios.ts";
+import { type Answer, isSuccess, verdictOf } from "./backend.ts";
+import { type Finding, type Lab, personOf } from "./lab.ts";
+import type { ConformanceRule } from "./rules.ts";
+
+/** What each outcome says about the person (protocol.md 8.2). */
+const WORDS: Readonly<Record<string, string>> = {
+  passed: "PASSED",
+  slow_media: "PASSED",
+  not_same_person: "FAILED",
+  name_id_mismatch: "FAILED",
+  no_such_id: "FAILED",
+  invalid_identity: "FAILED",
+  liveness_attack: "FAILED",
+  no_source_photo: "INCONCLUSIVE",
+  blurred: "INCONCLUSIVE",
+  occluded: "INCONCLUSIVE",
+  no_face: "INCONCLUSIVE",
+  daily_limit: "INCONCLUSIVE",
+  blocked: "NOT_COMPLETED",
+  abandoned: "NOT_COMPLETED",
+};
+
+/** Outcomes after which the vendor's answer says nothing about the attempt. */
+const FAILED_QUERIES: readonly string[] = ["busy", "unknown_code"];
+
+const FAULTS: readonly Pick<FaultSpec, "kind" | "status">[] = [
+  { kind: "status", status: 503 },
+  { kind: "html", status: 200 },
+  { kind: "reset" },
+  { kind: "truncate" },
+];
+
+const seen = (answer: Answer) =>
+  `HTTP ${answer.status} code ${String(answer.json["code"])} ${verdictOf(answer) ?? ""}`.trim();
+
+/** An answer that nobody can take for a verdict on the person. */
+const isError = (answer: Answer) =>
+  answer.status >= 500 && !isSuccess(answer) && !["PASSED", "FAILED"].includes(verdictOf(answer) ?? "");
+
+const bad = (wrong: readonly string[], right: string): Finding => ({
+  ok: wrong.length === 0,
+  evidence: wrong.length === 0 ? right : wrong.join("; "),
+});
+
+/** What is read back (protocol.md 6.1, 8). */
+export const verdicts = {
+  only_passed_is_code_0: {
+    text: 'code "0" on /get_result for a passed verification and for nothing else; the verdict, where there is one, fits',
+    async examine(lab: Lab): Promise<Finding> {
+      const wrong: string[] = [];
+      const names = Object.keys(WORDS);
+      for (const name of names) {
+        lab.sandbox.advance(3_000);
+        const launch = await lab.launch(personOf(name));
+        await lab.play(launch);
+        const answer = await lab.backend.getResult(launch.orderNo);
+        const word = verdictOf(answer);
+        const fits =
+          isSuccess(answer) === (WORDS[name] === "PASSED") && (word === undefined || word === WORDS[name]);
+        if (!fits || answer.status >= 500) wrong.push(`${name}: ${seen(answer)}`);
+      }
+      return bad(wrong, `${names.length} outcomes read as they ended`);
+    },
+  },
+  unfinished_is_not_failed: {
+    text: "an attempt that the SDK has not ended is neither passed nor failed",
+    async examine(lab: Lab): Promise<Finding> {
+      lab.sandbox.advance(3_000);
+      const { orderNo } = await lab.launch();
+      const answer = await lab.backend.getResult(orderNo);
+      const ok = !isSuccess(answer) && verdictOf(answer) !== "FAILED";
+      return { ok, evidence: seen(answer) };
+    },
+  },
+  failed_query_is_no_verdict: {
+    text: "a query that failed is an HTTP error of the server, never a verdict, and the verdict can be read later",
+    async examine(lab: Lab): Promise<Finding> {
+      const wrong: string[] = [];
+      for (const name of FAILED_QUERIES) {
+        lab.sandbox.advance(3_000);
+        const launch = await lab.launch(personOf(name));
+        await lab.play(launch);
+        const answer = await lab.backend.getResult(launch.orderNo);
+        if (!isError(answer)) wrong.push(`${name}: ${seen(answer)}`);
+      }
+      lab.sandbox.advance(3_000);
+      const launch = await lab.launch();
+      await lab.play(launch);
+      for (const fault of FAULTS) {
+        const id = lab.sandbox.faults.add({ endpoint: "query", times: null, ...fault });
+        const answer = await lab.backend.getResult(launch.orderNo);
+        lab.sandbox.faults.clear(id);
+        if (!isError(answer)) wrong.push(`${fault.kind}: ${seen(answer)}`);
+      }
+      const read = await lab.eventually(async () => isSuccess(await lab.backend.getResult(launch.orderNo)));
+      if (!read) wrong.push("the verdict could not be read afterwards");
+      return bad(
+        wrong,
+        `${FAILED_QUERIES.length + FAULTS.length} ways to fail, each an error; read afterwards`,
+      );
+    },
+  },
+  refused_upload_is_no_launch: {
+    text: "an identity that the vendor refuses at the upload gives no launch parameters",
+    async examine(lab: Lab): Promise<Finding> {
+      const wrong: string[] = [];
+      const scenarios = SCENARIOS.filter(({ at }) => at === "upload");
+      for (const { name, idNo } of scenarios) {
+        const answer = await lab.backend.getFaceParams({ name: "张三", idNo });
+        if (isSuccess(answer)) wrong.push(`${name}: ${seen(answer)}`);
+      }
+      return bad(wrong, `${scenarios.length} refusals handed on`);
+    },
+  },
+} satisfies Record<string, ConformanceRule>;

@@ -1,0 +1,95 @@
+import { FaceVerificationService } from "../gen/faceverification/v1/face_verification_service_pb.ts";
+import { TicketAdminService } from "../gen/faceverification/v1/ticket_admin_service_pb.ts";
+import { Health } from "../gen/grpc/health/v1/health_pb.ts";
+import openApi from "../gen/openapi.json" with { type: "json" };
+import type { AccessConfig } from "./config/access.ts";
+import type { Config } from "./config.ts";
+import { createFormRoutes } from "./form/routes.ts";
+import type { Methods } from "./handlers/methods.ts";
+import type { TicketAdmin } from "./handlers/ticket-admin.ts";
+import type { Clock } from "./lib/clock.ts";
+import { createAdminRoutes } from "./rpc/admin-routes.ts";
+import { createDescriptors } from "./rpc/descriptors.ts";
+import { createHealth } from "./rpc/health.ts";
+import { connectPlugin } from "./rpc/plugin.ts";
+import { createReflection } from "./rpc/reflection.ts";
+import { createRoutes } from "./rpc/routes.ts";
+import { createDocument } from "./server/document.ts";
+import { createListener, type Listener } from "./server/listener.ts";
+import { createMetricsRoute } from "./server/metrics.ts";
+import { createProbes, type Readiness } from "./server/probes.ts";
+import type { Telemetry } from "./telemetry/telemetry.ts";
+
+export interface DoorsOptions {
+  config: Config;
+  /** Read again when a listener is told to `secure` itself. */
+  access: () => AccessConfig;
+  methods: Methods;
+  ticketAdmin: TicketAdmin;
+  readiness: () => Readiness;
+  telemetry: Pick<Telemetry, "events" | "metrics">;
+  clock: Clock;
+}
+
+/** Largest form, bytes. */
+const FORM_BODY_LIMIT = 64 * 1024;
+
+/** The three listeners and what each serves (design.md 2): the second half of the composition root. */
+export function createDoors(options: DoorsOptions): Record<"admin" | "http" | "grpc", Listener> {
+  const { config, access, methods, ticketAdmin, readiness, telemetry, clock } = options;
+  const { events, metrics } = telemetry;
+  const drainMs = Math.max(1_000, config.shutdownGraceMs - config.shutdownDelayMs - 2_000);
+  const common = { drainMs, clock, events };
+  const grpcClosing = new AbortController();
+  const health = createHealth({
+    services: [FaceVerificationService.typeName],
+    ready: () => readiness().ready,
+    closing: grpcClosing.signal,
+    clock,
+  });
+
+  return {
+    admin: createListener({
+      address: config.admin,
+      cleartext: "http1",
+      plugins: [
+        createProbes({ readiness }),
+        createMetricsRoute(metrics),
+        connectPlugin([createAdminRoutes(ticketAdmin)], drainMs, { events }),
+        createDescriptors([TicketAdminService]),
+      ],
+      closing: new AbortController(),
+      ...common,
+    }),
+    http: createListener({
+      address: config.http,
+      cleartext: "http1",
+      tls: () => publicTls(access()),
+      trustedProxies: access().trustedProxies,
+      plugins: [
+        createFormRoutes({ methods, bodyLimit: FORM_BODY_LIMIT, strict: access().formStrict, events }),
+        connectPlugin([createRoutes(methods, "public")], drainMs, { events }),
+        createDocument("/openapi.json", openApi),
+      ],
+      closing: new AbortController(),
+      ...common,
+    }),
+    grpc: createListener({
+      address: config.grpc,
+      cleartext: "h2c",
+      tls: () => access().tls,
+      plugins: [
+        connectPlugin(
+          [createRoutes(methods, "internal"), createReflection([FaceVerificationService, Health]), health],
+          drainMs,
+          { events },
+        ),
+      ],
+      closing: grpcClosing,
+      ...common,
+    }),
+  };
+}
+
+/** Phones have no client certificates. */
+const publicTls = ({ tls }: AccessConfig) => tls && { ...tls, clientCa: undefined };

@@ -1,0 +1,28 @@
+import type { Clock } from "../lib/clock.ts";
+import { createAppSignatures } from "./app-signature.ts";
+import { type Authorise, type AuthoriseOptions, type BearerToken, createAuthorise } from "./authorise.ts";
+import { createEndUsers } from "./end-users.ts";
+
+/** Who may call, as configured; read again for each call, since tokens and keys may be replaced. */
+export interface Access {
+  httpTokens: readonly BearerToken[];
+  grpcTokens: readonly BearerToken[];
+  httpAuthObserved: boolean;
+  jwt: { jwksUrl: string; issuer: string; audience: string } | undefined;
+  formKeys: readonly BearerToken[];
+}
+
+/** The check of who calls. Which kinds of proof there are is decided once; tokens and keys are those of the moment. */
+export function createAccess(
+  access: () => Access,
+  { clock, events }: { clock: Clock } & Pick<AuthoriseOptions, "events">,
+): Authorise {
+  const { jwt, formKeys, httpAuthObserved } = access();
+  return createAuthorise({
+    tokens: { public: () => access().httpTokens, internal: () => access().grpcTokens },
+    endUsers: jwt && createEndUsers({ ...jwt, clock }),
+    appSignatures: formKeys.length > 0 ? createAppSignatures(() => access().formKeys, clock) : undefined,
+    observeOnly: httpAuthObserved,
+    events,
+  });
+}

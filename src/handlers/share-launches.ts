@@ -1,0 +1,129 @@
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { timestampFromMs, timestampMs } from "@bufbuild/protobuf/wkt";
+import {
+  type GetFaceParamsRequest,
+  GetFaceParamsRequestSchema,
+  type GetFaceParamsResponse,
+  GetFaceParamsResponseSchema,
+} from "../../gen/faceverification/v1/face_verification_service_pb.ts";
+import { ErrorReason, ServiceError } from "../errors.ts";
+import type { LaunchStore } from "../launches/store.ts";
+import { randomBase62 } from "../lib/base62.ts";
+import type { Clock } from "../lib/clock.ts";
+import { type SharedWork, shareWork } from "../lib/shared-work.ts";
+import type { Call, Handler } from "./call.ts";
+
+export interface ShareLaunchesOptions {
+  store: LaunchStore;
+  /** Hides persons and request ids in the store's keys. */
+  pseudonym: (text: string) => string;
+  clock: Clock;
+}
+
+type Launch = Handler<GetFaceParamsRequest, GetFaceParamsResponse>;
+
+/** Longer than any launch takes to prepare: then who prepared it is dead, and another may. */
+const FLIGHT_MS = 20_000;
+/** How often a launch is looked for that another replica prepares, milliseconds. */
+const LOOK_MS = 100;
+
+/**
+ * One launch for those who mean the same one: calls for the same person that overlap in time (a double tap), and repeats of
+ * a `request_id` until the launch's `start_before` (AIP-155). A launch that failed is not shared: the next one tries anew.
+ */
+export function shareLaunches(launch: Launch, { store, pseudonym, clock }: ShareLaunchesOptions): Launch {
+  const flights = new Map<string, SharedWork<GetFaceParamsResponse>>();
+
+  function lead(tap: string, token: string, request: GetFaceParamsRequest, call: Call) {
+    const flight = shareWork(async (signal) => {
+      try {
+        const response = await launch(request, { ...call, signal });
+        await store.keep(token, write(response), lifeMs(response));
+        return response;
+      } finally {
+        flights.delete(token);
+        await store.release(tap, token);
+      }
+    });
+    flights.set(token, flight);
+    return flight.join(call.signal);
+  }
+
+  /** The launch that `owner` prepares; undefined once the key is ours, because the other gave up. */
+  async function follow(key: string, owner: string, claim: string, { signal }: Call) {
+    for (let other: string | undefined = owner; other !== undefined; ) {
+      const [token = ""] = other.split(".");
+      const flight = flights.get(token);
+      if (flight) return flight.join(signal);
+      const outcome = await store.outcome(token);
+      if (outcome !== undefined) return read(outcome);
+      await clock.sleep(LOOK_MS, signal);
+      const next = await store.claim(key, claim, FLIGHT_MS);
+      // Between the look and the claim it may have come to its end.
+      const late = next === undefined ? await store.outcome(token) : undefined;
+      if (late !== undefined) {
+        await store.release(key, claim);
+        return read(late);
+      }
+      other = next;
+    }
+    return undefined;
+  }
+
+  /** For the same person, with whoever prepares a launch right now. */
+  async function tapped(tap: string, token: string, request: GetFaceParamsRequest, call: Call) {
+    const owner = await store.claim(tap, token, FLIGHT_MS);
+    const shared = owner === undefined ? undefined : await follow(tap, owner, token, call);
+    return shared ?? lead(tap, token, request, call);
+  }
+
+  /** By its request id: as before, or for the first time. */
+  async function repeated(id: string, print: string, tap: string, request: GetFaceParamsRequest, call: Call) {
+    const token = randomBase62(20);
+    const claim = `${token}.${print}`;
+    const owner = await store.claim(id, claim, FLIGHT_MS);
+    if (owner !== undefined) {
+      if (!owner.endsWith(`.${print}`)) {
+        throw new ServiceError(ErrorReason.REQUEST_ID_REUSED, "the request id came with other parameters");
+      }
+      const known = await follow(id, owner, claim, call);
+      if (known) return known;
+    }
+    try {
+      const response = await tapped(tap, token, request, call);
+      await store.keep(token, write(response), lifeMs(response));
+      await store.claim(id, claim, lifeMs(response));
+      return response;
+    } catch (error) {
+      await store.release(id, claim);
+      throw error;
+    }
+  }
+
+  const lifeMs = ({ startBefore }: GetFaceParamsResponse) =>
+    Math.max(1, (startBefore ? timestampMs(startBefore) : 0) - clock.now());
+
+  return async (request, call) => {
+    const { name, subject } = call.caller;
+    const owner = `${name}\0${subject}\0`;
+    const print = pseudonym(`launch\0${fieldsOf(request)}`);
+    const tap = pseudonym(`tap\0${owner}${print}`);
+    const response =
+      request.requestId === ""
+        ? await tapped(tap, randomBase62(20), request, call)
+        : await repeated(pseudonym(`id\0${owner}${request.requestId}`), print, tap, request, call);
+    call.note({ order_no: response.orderNo });
+    return create(GetFaceParamsResponseSchema, { ...response, serverTime: timestampFromMs(clock.now()) });
+  };
+}
+
+/** Everything that makes a launch what it is. */
+function fieldsOf(request: GetFaceParamsRequest): string {
+  const { $unknown: _unknown, ...fields } = request;
+  const same = create(GetFaceParamsRequestSchema, { ...fields, requestId: "" });
+  return Buffer.from(toBinary(GetFaceParamsRequestSchema, same)).toString("latin1");
+}
+
+const write = (response: GetFaceParamsResponse) =>
+  Buffer.from(toBinary(GetFaceParamsResponseSchema, response)).toString("base64");
+const read = (outcome: string) => fromBinary(GetFaceParamsResponseSchema, Buffer.from(outcome, "base64"));

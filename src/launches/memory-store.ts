@@ -1,0 +1,49 @@
+import type { Clock } from "../lib/clock.ts";
+import type { LaunchStore } from "./store.ts";
+
+/** A launch store in this process. */
+export function createMemoryLaunchStore(clock: Clock): LaunchStore {
+  const claims = createExpiring(clock);
+  const outcomes = createExpiring(clock);
+
+  return {
+    async claim(key, token, lifeMs) {
+      const owner = claims.get(key) ?? token;
+      if (owner !== token) return owner;
+      claims.set(key, token, lifeMs);
+      return undefined;
+    },
+    async release(key, token) {
+      if (claims.get(key) === token) claims.delete(key);
+    },
+    async keep(token, outcome, lifeMs) {
+      outcomes.set(token, outcome, lifeMs);
+    },
+    async outcome(token) {
+      return outcomes.get(token);
+    },
+  };
+}
+
+/** Texts that are forgotten after their life. */
+function createExpiring(clock: Clock) {
+  const entries = new Map<string, { text: string; until: number }>();
+
+  return {
+    get(key: string): string | undefined {
+      const entry = entries.get(key);
+      return entry && clock.monotonic() < entry.until ? entry.text : undefined;
+    },
+    set(key: string, text: string, lifeMs: number): void {
+      const now = clock.monotonic();
+      // A Map keeps the order of insertion and lives differ little, so what is over is near the front.
+      for (const [old, { until }] of entries) {
+        if (until > now) break;
+        entries.delete(old);
+      }
+      entries.delete(key);
+      entries.set(key, { text, until: now + lifeMs });
+    },
+    delete: (key: string) => entries.delete(key),
+  };
+}

@@ -1,0 +1,55 @@
+import type { LaunchStore } from "./store.ts";
+
+/** Sends one command to the server that holds `key`; rejects when it cannot answer in time. */
+export type Send = (key: string, command: string[]) => Promise<unknown>;
+
+/** KEYS[1] claim; ARGV: token, life in milliseconds. Returns the other's token, or nil when the claim is ours. */
+const CLAIM = `
+local owner = redis.call('GET', KEYS[1])
+if owner and owner ~= ARGV[1] then return owner end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return false
+`;
+
+/** KEYS[1] claim; ARGV: token. */
+const RELEASE = `if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0`;
+
+/** A launch store in Redis: a key per claim and one per outcome, each with its life. `seal` hides outcomes, which hold signatures. */
+export function createRedisLaunchStore({
+  prefix,
+  send,
+  seal,
+  open,
+}: {
+  /** Such as `faceid:{app@host}:launch`. */
+  prefix: string;
+  send: Send;
+  seal: (plain: string, token: string) => string;
+  /** Undefined for what was not sealed as the outcome of this token. */
+  open: (sealed: string, token: string) => string | undefined;
+}): LaunchStore {
+  const claimKey = (key: string) => `${prefix}:${key}`;
+  const outcomeKey = (token: string) => `${prefix}:outcome:${token}`;
+  const life = (ms: number) => String(Math.ceil(ms));
+
+  return {
+    async claim(key, token, lifeMs) {
+      const name = claimKey(key);
+      const owner = await send(name, ["EVAL", CLAIM, "1", name, token, life(lifeMs)]);
+      return typeof owner === "string" ? owner : undefined;
+    },
+    async release(key, token) {
+      const name = claimKey(key);
+      await send(name, ["EVAL", RELEASE, "1", name, token]);
+    },
+    async keep(token, outcome, lifeMs) {
+      const name = outcomeKey(token);
+      await send(name, ["SET", name, seal(outcome, token), "PX", life(lifeMs)]);
+    },
+    async outcome(token) {
+      const name = outcomeKey(token);
+      const sealed = await send(name, ["GET", name]);
+      return typeof sealed === "string" ? open(sealed, token) : undefined;
+    },
+  };
+}

@@ -1,0 +1,105 @@
+import { parseArgs } from "node:util";
+import { createEnvironmentReader, type Environment } from "../lib/environment.ts";
+import { EDITIONS, type Edition } from "./orders.ts";
+import { seededRandom } from "./random.ts";
+import type { SandboxOptions } from "./sandbox.ts";
+
+/** What the command line asks for. */
+export interface SandboxArguments {
+  sandbox: SandboxOptions;
+  /** Only the played vendor, no service. */
+  upstreamOnly: boolean;
+  /** A backend of one's own for the console to talk to, without a slash at the end; with `upstreamOnly` only. */
+  backend: string | undefined;
+}
+
+/** The command line cannot be used; the message says why, one line per problem. */
+export class UsageError extends Error {
+  override name = "UsageError";
+}
+
+export const USAGE = `npm run sandbox -- [options]
+
+  --upstream-only      only the played vendor, for a backend of your own in any language
+  --backend URL        with --upstream-only: your backend, for the console to talk to
+  --port N             port of the sandbox; 0 picks one (default: SANDBOX_PORT, or 8090)
+  --host HOST          address it listens on (default: 127.0.0.1)
+  --app-id X           8 characters (default: TIDA0001)
+  --secret X           64 characters (default: random, or from the seed)
+  --seed S             the same secret, tokens, tickets and faceIds at every start: a whole number
+  --latency 30ms       how long every call takes
+  --overlap 60s        how long a token outlives its successor
+  --edition a,b        editions the app id is entitled to: basic, enhanced, plus (default: all)
+  --lenient            record what the vendor only forbids in writing, and answer all the same
+  --help               this text`;
+
+const OPTIONS = {
+  "upstream-only": { type: "boolean" },
+  backend: { type: "string" },
+  port: { type: "string" },
+  host: { type: "string" },
+  "app-id": { type: "string" },
+  secret: { type: "string" },
+  seed: { type: "string" },
+  latency: { type: "string" },
+  overlap: { type: "string" },
+  edition: { type: "string" },
+  lenient: { type: "boolean" },
+  help: { type: "boolean" },
+} as const;
+
+/** Reads the command line of `npm run sandbox`; throws `UsageError` with every problem, or with the usage for --help. */
+export function readArguments(args: readonly string[], env: Environment): SandboxArguments {
+  const values = parse(args);
+  if (values.help) throw new UsageError(USAGE);
+  const { host, secret, seed, edition } = values;
+  const appId = values["app-id"];
+  const upstreamOnly = values["upstream-only"] ?? false;
+  const defaultPort = env["SANDBOX_PORT"] ?? 8090;
+  const port = Number(values.port ?? defaultPort);
+  // The reader of the environment knows durations and URLs, and gathers problems.
+  const read = createEnvironmentReader(
+    { "--latency": values.latency, "--overlap": values.overlap, "--backend": values.backend },
+    () => "",
+  );
+  const { problems } = read;
+  // Nothing is a fine latency, though no duration.
+  const latencyMs = /^0(ms|s)?$/.test(values.latency ?? "0") ? 0 : read.durationMs("--latency", 0);
+  const overlapMs = read.durationMs("--overlap", 60_000);
+  const backend = read.baseUrl("--backend", "") || undefined;
+  const editions = (edition?.split(",") ?? EDITIONS) as Edition[];
+
+  const rules: [broken: boolean, problem: string][] = [
+    [!/^\d{1,5}$/.test(String(values.port ?? defaultPort)) || port > 65_535, "--port: must be 0 to 65535"],
+    [appId !== undefined && !/^[0-9A-Za-z]{8}$/.test(appId), "--app-id: must be 8 letters and digits"],
+    [secret !== undefined && !/^[!-~]{64}$/.test(secret), "--secret: must have 64 characters"],
+    [seed !== undefined && !/^-?\d{1,10}$/.test(seed), "--seed: must be a whole number"],
+    [!editions.every((each) => EDITIONS.includes(each)), `--edition: must be of ${EDITIONS.join(", ")}`],
+    [backend !== undefined && !upstreamOnly, "--backend: needs --upstream-only"],
+  ];
+  problems.push(...rules.filter(([broken]) => broken).map(([, problem]) => problem));
+  if (problems.length > 0) throw new UsageError(problems.join("\n"));
+  return {
+    upstreamOnly,
+    backend,
+    sandbox: {
+      port,
+      latencyMs,
+      overlapMs,
+      editions,
+      strict: !values.lenient,
+      ...(host !== undefined && { host }),
+      ...(appId !== undefined && { appId }),
+      ...(secret !== undefined && { secret }),
+      ...(seed !== undefined && { random: seededRandom(Number(seed)) }),
+    },
+  };
+}
+
+function parse(args: readonly string[]) {
+  try {
+    return parseArgs({ args: [...args], options: OPTIONS, strict: true }).values;
+  } catch (error) {
+    throw new UsageError(`${(error as Error).message}\n\n${USAGE}`);
+  }
+}

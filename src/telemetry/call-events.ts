@@ -1,0 +1,140 @@
+import { codeEntry } from "../domain/codes.ts";
+import { ErrorReason, reasonName, ServiceError } from "../errors.ts";
+import type { CallFinished } from "../handlers/pipeline.ts";
+import type { AuditLine } from "./audit.ts";
+import { brief, frames } from "./describe.ts";
+import type { EventsOptions } from "./events.ts";
+
+/** What the form door and the RPC doors answer for each reason: HTTP status and gRPC code. */
+export interface Statuses {
+  http: Readonly<Record<ErrorReason, number>>;
+  grpc: Readonly<Record<ErrorReason, number>>;
+}
+
+/** A request that never reached a handler. */
+export interface RequestRefused {
+  door: string;
+  requestId: string;
+  /** The route, as the code spells it; "" for none. */
+  path: string;
+  error: ServiceError;
+}
+
+const AUDITED: Readonly<Record<string, AuditLine["event"]>> = {
+  GetFaceParams: "attempt",
+  GetResult: "result",
+};
+
+/** The access line of each call with its metrics and its line in the audit trail. */
+export function callEvents(options: EventsOptions) {
+  const { logger, metrics, audit, tracer, clock, livemode, statuses } = options;
+
+  function writeAudit(
+    finished: CallFinished,
+    outcome: string,
+    code: string | undefined,
+    billed: boolean,
+  ): void {
+    const event = AUDITED[finished.method];
+    if (!event) return;
+    const { requestId, caller, peer, door, error, facts } = finished;
+    try {
+      audit.write({
+        time: new Date(clock.now()).toISOString(),
+        event,
+        request_id: requestId,
+        caller,
+        peer,
+        door,
+        order_no: facts.order_no,
+        person: facts.person,
+        outcome,
+        verdict: facts.verdict,
+        code,
+        biz_seq_no: facts.biz_seq_no ?? error?.metadata["biz_seq_no"],
+        billed,
+        livemode,
+      });
+    } catch (failure) {
+      // The person has been verified; refusing them the answer now would help nobody.
+      metrics.auditFailures.inc();
+      const line = { event: "audit_failed", request_id: requestId, ...brief(failure) };
+      logger.error(line, "a line of the audit trail was lost");
+    }
+  }
+
+  function requestRefused({ door, requestId, path, error }: RequestRefused): void {
+    const outcome = reasonName(error.reason);
+    metrics.refused.inc({ door, outcome });
+    const line = { event: "request_refused", request_id: requestId, door, path, outcome };
+    logger.info({ ...line, ...violated(error) }, "request refused");
+  }
+
+  return {
+    callFinished(finished: CallFinished) {
+      const { method, door, requestId, peer, caller, durationMs, error, facts } = finished;
+      const outcome = error ? reasonName(error.reason) : "OK";
+      metrics.calls.inc({ method, door, outcome });
+      metrics.callSeconds.observe({ method, door }, durationMs / 1000);
+
+      const { verdict, verdict_reason: reason, launch_within_ms: launchWithinMs } = facts;
+      const code = facts.upstream_code ?? error?.metadata["upstream_code"];
+      const billed = code !== undefined && codeEntry(code).billed;
+      if (verdict !== undefined && reason !== undefined) metrics.verdicts.inc({ verdict, reason });
+      if (billed) metrics.billed.inc({ method });
+      if (launchWithinMs !== undefined) metrics.tickets.nonceGuaranteedSeconds.set(launchWithinMs / 1000);
+
+      const line = {
+        event: "call_finished",
+        request_id: requestId,
+        door,
+        method,
+        caller,
+        peer,
+        outcome,
+        ...(door === "form"
+          ? { http_status: error ? statuses.http[error.reason] : 200 }
+          : { grpc_code: error ? statuses.grpc[error.reason] : 0 }),
+        duration_ms: Math.round(durationMs * 10) / 10,
+        upstream: tracer.upstreamUse(),
+        order_no: facts.order_no,
+        upstream_code: code,
+        biz_seq_no: facts.biz_seq_no ?? error?.metadata["biz_seq_no"],
+        verdict,
+        verdict_reason: reason,
+        media_error: facts.media_error,
+        launch_within_ms: launchWithinMs,
+        previous: facts.previous,
+        generation: facts.generation,
+        ...(error && { ...violated(error), error: error.message, ...causeOf(error) }),
+      };
+      if (error) logger.warn(line, "call failed");
+      else logger.info(line, "call finished");
+      writeAudit(finished, outcome, code, billed);
+    },
+
+    requestRefused,
+
+    /** The path is not told: it is the client's own text. */
+    routeUnknown({ requestId }: { requestId: string }) {
+      const error = new ServiceError(ErrorReason.ROUTE_NOT_FOUND, "there is no such route");
+      requestRefused({ door: "http", requestId, path: "", error });
+    },
+  };
+}
+
+function violated({ violations }: ServiceError) {
+  return violations.length === 0 ? {} : { fields: violations.map(({ field, rule }) => `${field}:${rule}`) };
+}
+
+/** A cause by its class and, of our own errors, its text; a stranger's message may hold anything. */
+function causeOf({ cause, reason }: ServiceError) {
+  if (!(cause instanceof Error)) return {};
+  const expected = reasonName(reason) !== "INTERNAL";
+  const { cause: inner } = cause;
+  return {
+    cause: cause.name,
+    ...(typeof inner === "string" && { cause_detail: inner }),
+    ...(!expected && { stack: frames(cause) }),
+  };
+}

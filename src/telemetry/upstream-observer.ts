@@ -1,0 +1,71 @@
+import { codeEntry } from "../domain/codes.ts";
+import { type UpstreamEndpoint, UpstreamError } from "../errors.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { ObserveExchange, Told } from "../upstream/observe.ts";
+import type { Tracer, UpstreamUse } from "./tracer.ts";
+
+/** One exchange with the vendor. */
+export interface UpstreamCalled {
+  endpoint: UpstreamEndpoint;
+  /** The class of the vendor's code (`domain/codes.ts`), `ok` for "0", or how the call failed. */
+  outcome: string;
+  code: string | undefined;
+  bizSeqNo: string | undefined;
+  durationMs: number;
+}
+
+export interface UpstreamObserverOptions {
+  tracer: Tracer;
+  clock: Clock;
+  events: { upstreamCalled(called: UpstreamCalled): void };
+}
+
+/** A span, an event and an entry for the access line for each exchange with the vendor. */
+export function createUpstreamObserver({ tracer, clock, events }: UpstreamObserverOptions): ObserveExchange {
+  return (endpoint, exchange) =>
+    tracer.span({ name: `upstream ${endpoint}`, kind: "client", fields: { endpoint } }, async (span) => {
+      const startedAt = clock.monotonic();
+      let told: Told | undefined;
+      let failure: unknown;
+      try {
+        return await exchange((reply) => {
+          told = reply;
+        });
+      } catch (error) {
+        failure = error;
+        throw error;
+      } finally {
+        const durationMs = clock.monotonic() - startedAt;
+        const outcome = outcomeOf(told, failure);
+        const { code, bizSeqNo } = told ?? {};
+        span.set({ outcome, ...(code !== undefined && { upstream_code: code }) });
+        if (bizSeqNo !== undefined) span.set({ biz_seq_no: bizSeqNo });
+        if (failure !== undefined) span.fail(outcome);
+        addUse(tracer.upstreamUse(), endpoint, durationMs, told);
+        events.upstreamCalled({ endpoint, outcome, code, bizSeqNo, durationMs });
+      }
+    });
+}
+
+function outcomeOf(told: Told | undefined, failure: unknown): string {
+  if (failure instanceof UpstreamError && failure.failure !== "code") return failure.failure;
+  if (told) return codeEntry(told.code).codeClass;
+  // Whatever else ends an exchange is the reason of the caller's signal.
+  return "aborted";
+}
+
+function addUse(
+  uses: Partial<Record<UpstreamEndpoint, UpstreamUse>> | undefined,
+  endpoint: UpstreamEndpoint,
+  durationMs: number,
+  told: Told | undefined,
+): void {
+  if (!uses) return;
+  const { ms = 0, calls = 0 } = uses[endpoint] ?? {};
+  uses[endpoint] = {
+    ms: Math.round((ms + durationMs) * 10) / 10,
+    calls: calls + 1,
+    ...(told && { code: told.code }),
+    ...(told?.bizSeqNo !== undefined && { biz_seq_no: told.bizSeqNo }),
+  };
+}

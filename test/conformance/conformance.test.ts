@@ -1,0 +1,145 @@
+import { execFile } from "node:child_process";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { readConformanceArguments } from "../../src/conformance/arguments.ts";
+import { createBackend } from "../../src/conformance/backend.ts";
+import { examine, type Result } from "../../src/conformance/examine.ts";
+import { createLab } from "../../src/conformance/lab.ts";
+import { CONFORMANCE_RULE_NAMES, type ConformanceRuleName } from "../../src/conformance/rules.ts";
+import { systemClock } from "../../src/lib/clock.ts";
+import { createSandbox, type Sandbox } from "../../src/sandbox/sandbox.ts";
+import { startHarness, unusedPort } from "../harness.ts";
+import { startPlanted } from "./planted.ts";
+
+const brokenOnes = (results: readonly Result[]) => results.filter(({ ok }) => !ok);
+
+async function judge(sandbox: Sandbox, url: string, patienceMs: number): Promise<Result[]> {
+  const lab = createLab({ sandbox, backend: createBackend(url), clock: systemClock, patienceMs });
+  return examine(lab);
+}
+
+async function judgePlanted(broken?: ConformanceRuleName): Promise<Result[]> {
+  const sandbox = createSandbox();
+  await sandbox.start();
+  const { url, appId, secret } = sandbox;
+  const planted = await startPlanted({ url, appId, secret }, broken);
+  try {
+    // Short where something is broken: some rules are given up only when patience ends.
+    return await judge(sandbox, planted.url, broken === undefined ? 30_000 : 2_000);
+  } finally {
+    await planted.stop();
+    await sandbox.stop();
+  }
+}
+
+test("our own service keeps every rule", async () => {
+  await using harness = await startHarness({
+    sandbox: { overlapMs: 6_000 },
+    env: { TOKEN_OVERLAP: "6s", REFRESH_INTERVAL: "20m" },
+  });
+  const results = await judge(harness.sandbox, harness.http, 60_000);
+  expect(brokenOnes(results)).toEqual([]);
+  expect(results.map(({ rule }) => rule)).toEqual(CONFORMANCE_RULE_NAMES);
+});
+
+test("so does the small backend that the broken ones are made of", async () => {
+  expect(brokenOnes(await judgePlanted())).toEqual([]);
+});
+
+/** What else a breach cannot but break. */
+const ALSO: Partial<Record<ConformanceRuleName, readonly ConformanceRuleName[]>> = {
+  only_passed_is_code_0: ["unfinished_is_not_failed"],
+  unfinished_is_not_failed: ["only_passed_is_code_0"],
+  bad_input_refused: ["vendor_rules_kept"],
+};
+/** Breaches after which most launches fail, and so most rules. */
+const RUINOUS: readonly ConformanceRuleName[] = [
+  "launch_starts_the_sdk",
+  "one_nonce_ticket_per_launch",
+  "nonce_never_reused",
+  "order_no_per_attempt",
+  "user_id_per_person",
+  "token_not_per_request",
+];
+
+describe("a backend that breaks one rule is found out", () => {
+  // Together, because most of the time is spent waiting for patience to end.
+  test.concurrent.each(CONFORMANCE_RULE_NAMES)("%s", async (rule) => {
+    const names = brokenOnes(await judgePlanted(rule)).map((result) => result.rule);
+    expect(names).toContain(rule);
+    if (!RUINOUS.includes(rule)) {
+      expect(names.filter((name) => name !== rule && !ALSO[rule]?.includes(name))).toEqual([]);
+    }
+  });
+});
+
+describe("the command", () => {
+  test("starts a backend, examines it and ends it: 0 and a table", async () => {
+    const port = await unusedPort();
+    const { code, stdout, stderr } = await run(port, `exec "$NODE" test/conformance/planted.ts ${port}`);
+    expect(stderr).toMatch(/FACEID_BASE_URL=http.*\nFACEID_APP_ID=.{8}\nFACEID_SECRET=.{64}\n/);
+    expect(stdout).toMatch(/^pass {2}launch_starts_the_sdk/);
+    expect(stdout).toContain(`All ${CONFORMANCE_RULE_NAMES.length} rules are kept.`);
+    expect(code).toBe(0);
+    await expect(fetch(`http://127.0.0.1:${port}/`)).rejects.toThrow();
+  });
+
+  test("says as JSON what is broken: 1", async () => {
+    const port = await unusedPort();
+    const backend = `exec "$NODE" test/conformance/planted.ts ${port} only_passed_is_code_0`;
+    const { code, stdout } = await run(port, backend, "--json", "--only", "only_passed_is_code_0");
+    expect(JSON.parse(stdout)).toMatchObject({
+      ok: false,
+      results: [
+        { rule: "only_passed_is_code_0", ok: false, evidence: expect.stringContaining("blurred") as unknown },
+      ],
+    });
+    expect(code).toBe(1);
+  });
+
+  test("a backend that does not stay, or never answers: 2", async () => {
+    const port = await unusedPort();
+    const died = await run(port, "echo out of luck; exit 3");
+    expect(died.code).toBe(2);
+    expect(died.stderr).toMatch(/ended with 3\nout of luck/);
+    const silent = await run(port, "exec sleep 60", "--patience", "1s");
+    expect([silent.code, silent.stderr.includes("does not answer")]).toEqual([2, true]);
+  });
+
+  test.each([
+    [[], "URL"],
+    [["http://127.0.0.1:1", "stray"], "URL"],
+    [["nowhere"], "URL"],
+    [["http://127.0.0.1:1", "--only", "all"], "--only"],
+    [["http://127.0.0.1:1", "--patience", "1"], "--patience"],
+    [["http://127.0.0.1:1", "--secret", "short"], "--secret"],
+    [["http://127.0.0.1:1", "--colour"], "--colour"],
+  ])("refuses %j and names it", (args, name) => {
+    expect(() => readConformanceArguments(args)).toThrow(name);
+  });
+});
+
+function run(
+  port: number,
+  command: string,
+  ...args: string[]
+): Promise<{ code: number; stdout: string; stderr: string }> {
+  const all = [
+    "src/conformance/main.ts",
+    `http://127.0.0.1:${port}`,
+    "--port",
+    "0",
+    "--exec",
+    command,
+    ...args,
+  ];
+  const options = {
+    cwd: join(import.meta.dirname, "../.."),
+    env: { ...process.env, NODE: process.execPath },
+  };
+  return new Promise((resolve) => {
+    execFile(process.execPath, all, options, (error, stdout, stderr) => {
+      resolve({ code: Number(error?.code ?? 0), stdout, stderr });
+    });
+  });
+}

@@ -1,0 +1,254 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Browser, BrowserContextOptions, Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { launchBrowser, missingChromium } from "./browser.ts";
+import { type RunningTrial, startTrial } from "./trial.ts";
+
+const AXE = readFileSync(join(import.meta.dirname, "../../node_modules/axe-core/axe.min.js"), "utf8");
+
+/** Polls with a patience that a slow machine does not exhaust. */
+const soon = <T>(read: () => T) => expect.poll(read, { timeout: 30_000 });
+
+const DESKTOP = { viewport: { width: 1240, height: 900 } };
+const PHONE = { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true };
+
+describe.skipIf(missingChromium())("the console in a real browser", () => {
+  let browser: Browser;
+  let trial: RunningTrial;
+
+  beforeAll(async () => {
+    [browser, trial] = await Promise.all([launchBrowser(), startTrial()]);
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await trial?.end();
+  });
+
+  /** Opens the page, lets `work` use it, and fails if the page complained of anything. */
+  async function onPage(options: BrowserContextOptions, work: (page: Page) => Promise<void>): Promise<void> {
+    const context = await browser.newContext({ locale: "en-GB", ...DESKTOP, ...options });
+    const page = await context.newPage();
+    const complaints: string[] = [];
+    page.on("pageerror", (error) => complaints.push(error.message));
+    page.on("console", (message) => {
+      // A form that is refused answers 4xx or 5xx, which Chromium also writes on its console.
+      const expected = /\/get_(face_params|result)$/.test(message.location().url);
+      if (["error", "warning"].includes(message.type()) && !expected) complaints.push(message.text());
+    });
+    try {
+      await page.goto(trial.url);
+      await page.locator("html[data-ready]").waitFor();
+      await work(page);
+      expect(complaints).toEqual([]);
+    } finally {
+      await context.close();
+    }
+  }
+
+  const text = async (page: Page, selector: string) => (await page.locator(selector).textContent()) ?? "";
+  const generation = async (page: Page) =>
+    Number((await text(page, "[data-metric=generation] dd")).match(/#(\d+)/)?.[1]);
+  const age = async (page: Page) => seconds(await text(page, "[data-metric=age] dd"));
+  const untilVerdict = (page: Page, kind: string) =>
+    page.locator(`#verdict .notice[data-verdict=${kind}]`).waitFor();
+
+  async function launch(page: Page): Promise<void> {
+    await page.locator("#launch").click();
+    await page.locator("#play:enabled").waitFor();
+  }
+
+  test.each([
+    ["zh-CN", "desktop", DESKTOP, "zh-CN", "核身通过"],
+    ["en-GB", "desktop", DESKTOP, "en", "Passed"],
+    ["de-DE", "desktop", DESKTOP, "en", "Passed"],
+    ["zh-TW", "phone", PHONE, "zh-CN", "核身通过"],
+    ["en-GB", "phone", PHONE, "en", "Passed"],
+  ])("a person walks to a passed verdict: %s on a %s", (locale, _size, size, lang, passed) =>
+    onPage({ locale, ...size }, async (page) => {
+      expect(await page.locator("html").getAttribute("lang")).toBe(lang);
+      await launch(page);
+      await page.locator("#parameters summary").click();
+      expect(await text(page, "#parameter-list")).toMatch(/face_id.*faceId.*agreementNo.*openApiSign/s);
+      expect(await text(page, "#countdown")).toMatch(/[12]:\d\d/);
+      await page.locator("#play").click();
+      await untilVerdict(page, "PASSED");
+      expect(await text(page, "#verdict .word")).toContain(passed);
+      expect(await page.evaluate("document.documentElement.scrollWidth")).toBe(size.viewport.width);
+    }),
+  );
+
+  test.each([
+    ["not_same_person", "FAILED", /not that of the person/],
+    ["occluded", "INCONCLUSIVE", /better light/],
+    ["abandoned", "NOT_COMPLETED", /start over/],
+    ["busy", "ERROR", /says nothing about the person/],
+    ["unknown_code", "ERROR", /code that nobody knows/],
+  ])("the outcome %s reads as %s, with what to do next", (outcome, kind, words) =>
+    onPage({}, async (page) => {
+      await launch(page);
+      await page.locator("#outcome").selectOption(outcome);
+      await page.locator("#play").click();
+      await untilVerdict(page, kind);
+      expect(await text(page, "#verdict")).toMatch(words);
+    }),
+  );
+
+  test("a case of the catalogue chooses the outcome by its ID number", () =>
+    onPage({}, async (page) => {
+      await page.locator("#magic").selectOption({ label: "Name and ID number do not match · 66660010" });
+      expect(await page.locator("#id_no").inputValue()).toBe("119999199001010047");
+      await launch(page);
+      await page.locator("#play").click();
+      await untilVerdict(page, "FAILED");
+      expect(await text(page, "#verdict")).toContain("check name and ID number");
+    }));
+
+  test("a wrong check digit is named at its field and reaches no vendor", () =>
+    onPage({}, async (page) => {
+      await page.locator("#id_no").fill("110105194912310021");
+      await page.locator("#launch").click();
+      await page.locator("#id_no-fault:visible").waitFor();
+      expect(await text(page, "#id_no-fault")).toContain("check digit");
+      expect(await page.locator("#id_no").getAttribute("aria-invalid")).toBe("true");
+      expect(await page.locator("#play").isDisabled()).toBe(true);
+    }));
+
+  test("the whole walk by keyboard", () =>
+    onPage({}, async (page) => {
+      await page.keyboard.press("Tab");
+      await page.keyboard.press("Enter");
+      await page.locator("#name").focus();
+      await page.keyboard.press("Tab");
+      expect(await page.evaluate("document.activeElement.id")).toBe("id_no");
+      await page.keyboard.press("Enter");
+      await page.locator("#play:focus").waitFor();
+      await page.keyboard.press("Enter");
+      await untilVerdict(page, "PASSED");
+      const outline = "getComputedStyle(document.querySelector(':focus-visible')).outlineStyle";
+      await page.keyboard.press("Tab");
+      expect(await page.evaluate(outline)).toBe("solid");
+    }));
+
+  test("the language is switched, and remembered", () =>
+    onPage({ locale: "zh-CN" }, async (page) => {
+      await page.locator("[data-language=en]").click();
+      expect(await text(page, "h1")).toBe("Face verification sandbox");
+      await page.reload();
+      await page.locator("html[data-ready]").waitFor();
+      expect(await text(page, "h1")).toBe("Face verification sandbox");
+      expect(await page.locator("[data-language=en]").getAttribute("aria-pressed")).toBe("true");
+    }));
+
+  test("a turned clock ages the token, and 20 minutes renew it with the old one beside it", () =>
+    onPage({}, async (page) => {
+      await launch(page);
+      const [before, generationBefore] = [await age(page), await generation(page)];
+      await page.locator("[data-advance='60000']").click();
+      await soon(() => age(page)).toBeGreaterThanOrEqual(before + 60);
+      expect(await text(page, "#said")).toContain("1:00");
+      await page.locator("[data-advance='1200000']").click();
+      await soon(() => generation(page)).toBe(generationBefore + 1);
+      await soon(() => text(page, "[data-metric=old_token] dd")).toMatch(/works for (1:00|0:\d\d)/);
+      await page.locator("#timeline .overlap:not(.past)").first().waitFor();
+    }));
+
+  test("a launch after a revoked token makes a new generation, and passes", () =>
+    onPage({}, async (page) => {
+      await launch(page);
+      const before = await generation(page);
+      // Beyond the least time between two rotations that a doubt causes.
+      await page.locator("[data-advance='60000']").click();
+      await page.locator("#revoke").click();
+      await soon(() => text(page, "[data-metric=generation] dd")).toContain("dead");
+      await launch(page);
+      await soon(() => generation(page)).toBe(before + 1);
+      await page.locator("#play").click();
+      await untilVerdict(page, "PASSED");
+      expect(await text(page, "#breach-list")).toContain("token_dead");
+      await page.locator("#clear-breaches").click();
+      await soon(() => text(page, "#breach-list")).toContain("None");
+    }));
+
+  test("what the service says itself is shown beside it", () =>
+    onPage({}, async (page) => {
+      await launch(page);
+      await page.locator("#status summary").click();
+      await soon(() => text(page, "#status-list")).toMatch(/replica.*usable.*true.*storeUp.*true/s);
+      expect(await text(page, "[data-metric=next_refresh] dd")).toMatch(/^\d+:\d\d$/);
+    }));
+
+  test("a rotation elsewhere starts the old token's last minute", () =>
+    onPage({}, async (page) => {
+      await launch(page);
+      const before = await generation(page);
+      await page.locator("#rotate").click();
+      await soon(() => generation(page)).toBe(before + 1);
+      expect(await text(page, "[data-metric=old_token] dd")).toMatch(/works for (1:00|0:\d\d)/);
+      expect(await text(page, "#said")).toContain("one more minute");
+      expect(await text(page, "[data-metric=generation] dd")).toContain("taken elsewhere");
+      await page.locator("#timeline .life.foreign").waitFor();
+    }));
+
+  test("an emptied store costs no token and no launch", () =>
+    onPage({}, async (page) => {
+      await launch(page);
+      const before = await generation(page);
+      await page.locator("#drop").click();
+      await page.locator("[data-advance='10000']").click();
+      await launch(page);
+      expect(await generation(page)).toBe(before);
+    }));
+
+  test("a slow upstream is a wide bar on the timeline", () =>
+    onPage({}, async (page) => {
+      await page.locator("#latency").selectOption("1500");
+      await soon(() => text(page, "#said")).toContain("1.5 s");
+      await launch(page);
+      const upload = page.locator("#timeline [data-endpoint=upload]").last();
+      await expect
+        .poll(async () => Number(await upload.getAttribute("data-ms")))
+        .toBeGreaterThanOrEqual(1500);
+      await page.locator("#latency").selectOption("0");
+      await soon(() => text(page, "#said")).toContain("0 ms");
+    }));
+
+  test("a planned fault is listed, hits, and is gone", () =>
+    onPage({}, async (page) => {
+      await page.locator("#fault-endpoint").selectOption("upload");
+      await page.locator("#fault-kind").selectOption("status");
+      await page.locator("#fault button[type=submit]").click();
+      await page.locator("[data-fault]").waitFor();
+      await page.locator("#launch").click();
+      await page.locator("#launch-error .notice[data-verdict=ERROR]").waitFor();
+      await soon(() => page.locator("[data-fault]").count()).toBe(0);
+      await page.locator("#timeline .call.refused[data-endpoint=upload]").first().waitFor();
+    }));
+
+  test.each([
+    ["light", "en-GB", DESKTOP],
+    ["dark", "en-GB", DESKTOP],
+    ["light", "zh-CN", PHONE],
+    ["dark", "zh-CN", PHONE],
+  ] as const)("axe finds nothing: %s, %s", (colorScheme, locale, size) =>
+    onPage({ colorScheme, locale, ...size }, async (page) => {
+      await launch(page);
+      await page.locator("#play").click();
+      await untilVerdict(page, "PASSED");
+      for (const summary of await page.locator("summary:visible").all()) await summary.click();
+      // By the debugger's door, which the page's own policy rightly does not open.
+      await page.evaluate(AXE);
+      const { violations } = (await page.evaluate("axe.run()")) as {
+        violations: { id: string; nodes: { html: string }[] }[];
+      };
+      expect(violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`)).toEqual(
+        [],
+      );
+    }),
+  );
+});
+
+/** What `clockTime` wrote, in seconds. */
+function seconds(shown: string): number {
+  return shown.split(":").reduce((total, part) => total * 60 + Number(part), 0);
+}

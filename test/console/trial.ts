@@ -1,0 +1,51 @@
+import { spawn } from "node:child_process";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+
+/** A running `npm run sandbox`, or the upstream alone, on ports of its own. */
+export interface RunningTrial {
+  /** Base URL of the sandbox. */
+  url: string;
+  /** `host:port` of the service's public listener; empty with --upstream-only. */
+  http: string;
+  /** Sends a signal, SIGTERM unless told; gives the exit code. */
+  end: (signal?: NodeJS.Signals) => Promise<number | null>;
+}
+
+/** Starts `npm run sandbox -- ...args` the way npm does, and waits until it can be used. */
+export async function startTrial(...args: string[]): Promise<RunningTrial> {
+  const child = spawn(process.execPath, ["src/main.ts", "sandbox", "--port", "0", ...args], {
+    cwd: join(import.meta.dirname, "../.."),
+    stdio: ["ignore", "pipe", "pipe"],
+    env: {
+      PATH: process.env["PATH"],
+      HTTP_ADDR: "127.0.0.1:0",
+      GRPC_ADDR: "127.0.0.1:0",
+      ADMIN_ADDR: "127.0.0.1:0",
+    },
+  });
+  const ended = new Promise<number | null>((resolve) => child.once("exit", resolve));
+  const seen: string[] = [];
+  const found = new Promise<string>((resolve, reject) => {
+    for (const stream of [child.stdout, child.stderr]) {
+      createInterface({ input: stream }).on("line", (line) => {
+        seen.push(line);
+        const ready = args.includes("--upstream-only") ? /Console +(\S+)\/$/ : /Open (\S+)\/ in a browser/;
+        const match = ready.exec(line);
+        if (match?.[1]) resolve(match[1]);
+      });
+    }
+    void ended.then((code) => reject(new Error(`the sandbox ended with ${code}: ${seen.join("\n")}`)));
+  });
+  const url = await found;
+  const started = seen.find((line) => line.includes('"service_started"'));
+  const { http = "" } = started ? (JSON.parse(started) as { http?: string }) : {};
+  return {
+    url,
+    http,
+    end(signal = "SIGTERM") {
+      child.kill(signal);
+      return ended;
+    },
+  };
+}

@@ -1,0 +1,175 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import https from "node:https";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import tls from "node:tls";
+import * as grpc from "@grpc/grpc-js";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { FaceVerificationService } from "../../gen/faceverification/v1/face_verification_service_pb.ts";
+import { reloadOnChange } from "../../src/config/reload.ts";
+import { readConfig } from "../../src/config.ts";
+import { createSandbox, type Sandbox } from "../../src/sandbox/sandbox.ts";
+import { createService, type Service } from "../../src/service.ts";
+import { type Authority, createAuthority } from "../certificates.ts";
+import { GrpcClient } from "../grpc-client.ts";
+import { eventually } from "../harness.ts";
+
+const { getResult } = FaceVerificationService.method;
+
+let authority: Authority;
+let directory: string;
+let sandbox: Sandbox;
+let service: Service;
+const logs: Record<string, unknown>[] = [];
+const reloading = new AbortController();
+/** Sleeps no longer than an instant, so that files are looked at again and again. */
+const impatient = {
+  now: () => Date.now(),
+  monotonic: () => performance.now(),
+  sleep: () => new Promise<void>((resolve) => setTimeout(resolve, 20)),
+};
+
+beforeAll(async () => {
+  authority = createAuthority();
+  directory = mkdtempSync(join(tmpdir(), "tls-"));
+  sandbox = createSandbox();
+  await sandbox.start();
+  const file = (name: string, text: string) => {
+    writeFileSync(join(directory, name), text);
+    return join(directory, name);
+  };
+  const { cert, key } = authority.issue("first");
+  const env = {
+    FACEID_APP_ID: sandbox.appId,
+    FACEID_SECRET: sandbox.secret,
+    FACEID_BASE_URL: sandbox.url,
+    STORE_URL: "memory:",
+    HTTP_ADDR: "127.0.0.1:0",
+    GRPC_ADDR: "127.0.0.1:0",
+    ADMIN_ADDR: "127.0.0.1:0",
+    TLS_CERT_FILE: file("cert.pem", cert),
+    TLS_KEY_FILE: file("key.pem", key),
+    TLS_CLIENT_CA_FILE: file("ca.pem", authority.ca),
+    HTTP_AUTH_TOKENS_FILE: file("tokens", `shop:${"a".repeat(16)}`),
+  };
+  const read = (readFile: (path: string) => string) => readConfig(env, readFile);
+  const readFile = (path: string) => readFileSync(path, "utf8");
+  service = createService(read(readFile), {
+    logSink: { write: (line) => void logs.push(JSON.parse(line) as Record<string, unknown>) },
+  });
+  await service.start();
+  await eventually(() => service.readiness().ready);
+  void reloadOnChange({
+    read,
+    readFile,
+    apply: (config) => service.reload(config),
+    clock: impatient,
+    signal: reloading.signal,
+    events: {
+      configReloaded: () => void logs.push({ event: "config_reloaded" }),
+      configRejected: () => void logs.push({ event: "config_rejected" }),
+    },
+  });
+});
+afterAll(async () => {
+  reloading.abort();
+  await service.stop();
+  await sandbox.stop();
+  authority[Symbol.dispose]();
+  rmSync(directory, { recursive: true, force: true });
+});
+
+/** The common name of the certificate that the public listener shows. */
+function shown(options: tls.ConnectionOptions = {}): Promise<string> {
+  const [host = "", port] = (service.addresses().http ?? "").split(":");
+  return new Promise((resolve, reject) => {
+    const socket = tls.connect({ host, port: Number(port), ca: authority.ca, ...options }, () => {
+      resolve(String(socket.getPeerCertificate().subject.CN));
+      socket.destroy();
+    });
+    socket.once("error", reject);
+  });
+}
+
+const clientWith = (certificate?: { cert: string; key: string }) =>
+  new GrpcClient(
+    service.addresses().grpc ?? "",
+    grpc.credentials.createSsl(
+      Buffer.from(authority.ca),
+      certificate && Buffer.from(certificate.key),
+      certificate && Buffer.from(certificate.cert),
+    ),
+  );
+
+describe("the internal listener", () => {
+  test.each([
+    ["its common name", "billing", [], "billing"],
+    ["its first DNS name", "x", ["DNS:billing.internal"], "billing.internal"],
+    ["its SPIFFE id", "x", ["URI:spiffe://cluster/billing"], "spiffe://cluster/billing"],
+    ["nothing that may stand in a log", "名字", [], "certificate"],
+  ])("takes a client certificate of the authority for a caller, by %s", async (_what, cn, san, caller) => {
+    const client = clientWith(authority.issue(cn, ...san));
+    await client.unary(getResult, { orderNo: "order1" });
+    expect(logs.findLast(({ event }) => event === "call_finished")).toMatchObject({ caller, door: "grpc" });
+    client.close();
+  });
+
+  test("lets nobody in without one, nor with one of another authority", async () => {
+    using stranger = createAuthority();
+    for (const certificate of [undefined, stranger.issue("billing")]) {
+      const client = clientWith(certificate);
+      const call = client.unary(getResult, { orderNo: "order1" }, { timeoutMs: 10_000 });
+      await expect(call).rejects.toMatchObject({ code: grpc.status.UNAVAILABLE });
+      client.close();
+    }
+  });
+
+  test("believes no name that a client writes into a header", async () => {
+    const client = clientWith(authority.issue("billing"));
+    await client.unary(getResult, { orderNo: "order1" }, { metadata: { "x-peer-certificate": "admin" } });
+    expect(logs.findLast(({ event }) => event === "call_finished")).toMatchObject({ caller: "billing" });
+    client.close();
+  });
+});
+
+describe("the public listener", () => {
+  test("speaks TLS 1.2 and up, and nothing older", async () => {
+    expect(await shown({ maxVersion: "TLSv1.2" })).toBe("first");
+    await expect(shown({ minVersion: "TLSv1", maxVersion: "TLSv1.1" })).rejects.toThrow();
+  });
+
+  test("shows a renewed certificate without a restart, and keeps the old one while the new one is unusable", async () => {
+    const { cert, key } = authority.issue("second");
+    writeFileSync(join(directory, "cert.pem"), cert);
+    await eventually(() => logs.some(({ event }) => event === "config_rejected"));
+    expect(await shown()).toBe("first");
+    writeFileSync(join(directory, "key.pem"), key);
+    await eventually(async () => (await shown()) === "second");
+  });
+
+  test("takes up new tokens and drops those that are gone", async () => {
+    const { http = "" } = service.addresses();
+    const status = (token: string) =>
+      new Promise<number | undefined>((resolve, reject) => {
+        const request = https.request(
+          `https://${http}/faceverification.v1.FaceVerificationService/GetResult`,
+          {
+            method: "POST",
+            ca: authority.ca,
+            agent: false,
+            headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
+          },
+        );
+        request.once("response", (response) => {
+          resolve(response.statusCode);
+          response.resume();
+        });
+        request.once("error", reject);
+        request.end('{"orderNo":"order1"}');
+      });
+    expect([await status("a".repeat(16)), await status("b".repeat(16))]).toEqual([200, 401]);
+    writeFileSync(join(directory, "tokens"), `shop:${"b".repeat(16)}`);
+    await eventually(async () => (await status("b".repeat(16))) === 200);
+    expect(await status("a".repeat(16))).toBe(401);
+  });
+});

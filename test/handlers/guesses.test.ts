@@ -1,0 +1,110 @@
+import { randomBytes } from "node:crypto";
+import { create } from "@bufbuild/protobuf";
+import { expect, test } from "vitest";
+import { GetResultRequestSchema } from "../../gen/faceverification/v1/face_verification_service_pb.ts";
+import { createOrders } from "../../src/domain/order.ts";
+import { ErrorReason, ServiceError } from "../../src/errors.ts";
+import type { IncomingCall } from "../../src/handlers/call.ts";
+import { createMethods } from "../../src/handlers/methods.ts";
+import { createPipeline } from "../../src/handlers/pipeline.ts";
+import { createValidate } from "../../src/handlers/validate.ts";
+import { createMemoryLaunchStore } from "../../src/launches/memory-store.ts";
+import { systemClock as clock } from "../../src/lib/clock.ts";
+import { Secret } from "../../src/lib/secret.ts";
+import { createNonce } from "../../src/signing/nonce.ts";
+import { createSigner } from "../../src/signing/signer.ts";
+import { startHarness } from "../harness.ts";
+
+const GUESSES = 100_000;
+const ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+/** Random numbers of the right shape, and `real` with one character changed, in turn. */
+function guess(i: number, real: string): string {
+  if (i % 2 === 0) return Array.from(randomBytes(32), (byte) => ALPHABET[byte % 62]).join("");
+  const at = (i >> 1) % 32;
+  const other = ALPHABET[(ALPHABET.indexOf(real[at] ?? "") + 1 + (i % 61)) % 62];
+  return real.slice(0, at) + other + real.slice(at + 1);
+}
+
+test("a hundred thousand guessed and tampered order numbers never reach the vendor", async () => {
+  let upstreamCalls = 0;
+  const reached = () => {
+    upstreamCalls++;
+    return Promise.reject(new Error("the vendor was asked"));
+  };
+  const orders = createOrders([new Secret("s".repeat(64))]);
+  const pair = { generation: 1, accessToken: new Secret("t"), signTicket: new Secret("s") };
+  const { getResult } = createMethods(
+    createPipeline({
+      load: { enter: () => true, leave: () => undefined },
+      authorise: () => ({ name: "app", internal: false, subject: "" }),
+      limit: async () => undefined,
+      validate: createValidate([GetResultRequestSchema]),
+      maxDurationMs: 60_000,
+      clock,
+      events: { callFinished: () => undefined },
+    }),
+    {
+      appId: "TIDA0001",
+      licence: "",
+      livemode: false,
+      orders,
+      signer: createSigner({ appId: "TIDA0001" }),
+      createNonce,
+      tickets: {
+        current: () => pair,
+        isStale: () => false,
+        reread: async () => undefined,
+        accepted: () => undefined,
+        renewed: async () => undefined,
+        safeUntil: () => 0,
+        readiness: () => ({ ready: true, reason: "" }),
+      },
+      upstream: { upload: reached, fetchNonceTicket: reached, query: reached },
+      admit: async () => undefined,
+      store: createMemoryLaunchStore(clock),
+      pseudonym: (text) => text,
+      clock,
+    },
+  );
+  const call: IncomingCall = {
+    door: "form",
+    listener: "public",
+    requestId: "guess",
+    credential: undefined,
+    certificate: undefined,
+    peer: "192.0.2.1",
+    traceparent: undefined,
+    answerHeader: () => undefined,
+    language: undefined,
+    signal: new AbortController().signal,
+  };
+  const ask = (orderNo: string) => getResult(create(GetResultRequestSchema, { orderNo }), call);
+  const real = orders.mint("", clock.now());
+  const reasons = new Map<ErrorReason | undefined, number>();
+  for (let i = 0; i < GUESSES; i++) {
+    const error: unknown = await ask(guess(i, real)).catch((thrown: unknown) => thrown);
+    const reason = error instanceof ServiceError ? error.reason : undefined;
+    reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
+  }
+  expect([...reasons]).toEqual([[ErrorReason.ORDER_NOT_FOUND, GUESSES]]);
+  expect(upstreamCalls).toBe(0);
+  // The counter counts: a real one does get there.
+  await ask(real).catch(() => undefined);
+  expect(upstreamCalls).toBe(1);
+}, 240_000);
+
+test("the same over real sockets, a thousand times", async () => {
+  await using harness = await startHarness({ env: { LOG_LEVEL: "error" } });
+  const launch = await harness.form("/get_face_params", { name: "张三", id_no: "11010519491231002X" });
+  const real: string = launch.body.result.order_no;
+  const before = harness.wire.calls.length;
+  for (let i = 0; i < 1_000; i += 50) {
+    const answers = await Promise.all(
+      Array.from({ length: 50 }, (_, j) => harness.form("/get_result", { order_no: guess(i + j, real) })),
+    );
+    expect(answers.map(({ status }) => status)).toEqual(Array(50).fill(404));
+  }
+  expect(harness.wire.calls.length).toBe(before);
+  expect((await harness.form("/get_result", { order_no: real })).status).toBe(200);
+});

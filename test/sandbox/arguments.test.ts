@@ -1,0 +1,61 @@
+import { describe, expect, test } from "vitest";
+import { readArguments, UsageError } from "../../src/sandbox/arguments.ts";
+import { createSandbox } from "../../src/sandbox/sandbox.ts";
+
+test("nothing given is the sandbox with a service, on the usual port", () => {
+  const { upstreamOnly, backend, sandbox } = readArguments([], {});
+  expect({ upstreamOnly, backend }).toEqual({ upstreamOnly: false, backend: undefined });
+  expect(sandbox).toMatchObject({ port: 8090, latencyMs: 0, overlapMs: 60_000, strict: true });
+  expect(readArguments([], { SANDBOX_PORT: "8091" }).sandbox.port).toBe(8091);
+});
+
+test("every option arrives", () => {
+  const secret = "s".repeat(64);
+  const args = `--upstream-only --backend http://127.0.0.1:3000/ --port 0 --host 0.0.0.0 --app-id IDA00001
+    --secret ${secret} --seed 7 --latency 30ms --overlap 6s --edition basic,plus --lenient`.split(/\s+/);
+  const { sandbox, ...rest } = readArguments(args, { SANDBOX_PORT: "8091" });
+  expect(rest).toEqual({ upstreamOnly: true, backend: "http://127.0.0.1:3000" });
+  expect(sandbox).toEqual({
+    port: 0,
+    host: "0.0.0.0",
+    appId: "IDA00001",
+    secret,
+    random: expect.any(Function) as unknown,
+    latencyMs: 30,
+    overlapMs: 6000,
+    editions: ["basic", "plus"],
+    strict: false,
+  });
+});
+
+test("a seed gives the same secret again", () => {
+  const secretOf = (seed: string) => createSandbox(readArguments(["--seed", seed], {}).sandbox).secret;
+  expect(secretOf("7")).toBe(secretOf("7"));
+  expect(secretOf("7")).not.toBe(secretOf("8"));
+});
+
+describe("what cannot be used is named", () => {
+  test.each([
+    [["--colour"], "--colour"],
+    [["stray"], "stray"],
+    [["--port"], "--port"],
+    [["--port", "65536"], "--port"],
+    [["--port", "x"], "--port"],
+    [["--app-id", "short"], "--app-id"],
+    [["--secret", "short"], "--secret"],
+    [["--seed", "seven"], "--seed"],
+    [["--latency", "30"], "--latency"],
+    [["--overlap", "x"], "--overlap"],
+    [["--edition", "basic,deluxe"], "--edition"],
+    [["--upstream-only", "--backend", "nowhere"], "--backend"],
+    [["--backend", "http://127.0.0.1:3000"], "--backend"],
+  ])("%j", (args, name) => {
+    expect(() => readArguments(args, {})).toThrow(UsageError);
+    expect(() => readArguments(args, {})).toThrow(name);
+  });
+
+  test("all at once, and never the secret", () => {
+    const args = ["--port", "x", "--secret", "hunter2"];
+    expect(() => readArguments(args, {})).toThrow(/--port.*\n--secret: must have 64 characters$/);
+  });
+});

@@ -1,0 +1,128 @@
+import { afterEach, describe, expect, test, vi } from "vitest";
+import { readConfig } from "../../src/config.ts";
+import { startHarness } from "../harness.ts";
+import { type OtlpReceiver, type ReceivedSpan, startOtlpReceiver } from "../otlp-receiver.ts";
+
+const TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736";
+const CALLER_SPAN = "00f067aa0ba902b7";
+const person = { name: "张三", id_no: "11010519491231002X" };
+const KIND = { internal: 1, server: 2, client: 3 };
+
+let receiver: OtlpReceiver | undefined;
+afterEach(async () => {
+  await receiver?.stop();
+  vi.unstubAllEnvs();
+});
+
+/** A service that sends its spans to a receiver; stopping it delivers them. */
+async function startTraced(env: Record<string, string> = {}) {
+  receiver = await startOtlpReceiver();
+  const all = { OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url, OTEL_SERVICE_NAME: "ours", ...env };
+  // The SDK reads them by itself.
+  for (const [name, value] of Object.entries(all)) vi.stubEnv(name, value);
+  return { receiver, harness: await startHarness({ env: all }) };
+}
+
+const attributes = (span: ReceivedSpan | undefined) =>
+  Object.fromEntries((span?.attributes ?? []).map(({ key, value }) => [key, Object.values(value)[0]]));
+
+test("one call is one trace: the caller's span, the door, the handler, the vendor", async () => {
+  const { harness, receiver } = await startTraced();
+  const headers = { traceparent: `00-${TRACE_ID}-${CALLER_SPAN}-01`, "x-request-id": "traced-1" };
+  const answer = await harness.form("/get_face_params", person, headers);
+  await harness.stop();
+  const spans = receiver.spans.filter(({ traceId }) => traceId === TRACE_ID);
+  const named = (name: string) => spans.find((span) => span.name === name);
+  const door = named("form GetFaceParams");
+  const handler = named("handler GetFaceParams");
+
+  expect(spans.map(({ name }) => name).sort()).toEqual([
+    "form GetFaceParams",
+    "handler GetFaceParams",
+    "upstream nonce_ticket",
+    "upstream upload",
+  ]);
+  expect(door).toMatchObject({ parentSpanId: CALLER_SPAN, kind: KIND.server });
+  expect(answer.headers.get("traceparent")).toBe(`00-${TRACE_ID}-${door?.spanId}-01`);
+  expect(handler).toMatchObject({ parentSpanId: door?.spanId, kind: KIND.internal });
+  for (const name of ["upstream nonce_ticket", "upstream upload"]) {
+    expect(named(name)).toMatchObject({ parentSpanId: handler?.spanId, kind: KIND.client });
+  }
+  expect(attributes(door)).toEqual({
+    door: "form",
+    method: "GetFaceParams",
+    request_id: "traced-1",
+    outcome: "OK",
+  });
+  expect(attributes(named("upstream upload"))).toEqual({
+    endpoint: "upload",
+    outcome: "ok",
+    upstream_code: "0",
+    biz_seq_no: expect.any(String),
+  });
+  expect(receiver.bodies.join()).toContain('"ours"');
+  expect(receiver.bodies.join()).not.toMatch(/张三|11010519491231002X/);
+});
+
+test("a refresh is a trace of its own, and a failed call says so", async () => {
+  const { harness, receiver } = await startTraced();
+  harness.sandbox.faults.add({ endpoint: "query", kind: "reset" });
+  const launch = await harness.form("/get_face_params", person);
+  await harness.form("/get_result", { order_no: launch.body.result.order_no });
+  await harness.stop();
+  const failed = receiver.spans.find(({ name }) => name === "upstream query");
+  expect(failed?.status).toEqual({ code: 2, message: "broken" });
+  expect(receiver.spans.find(({ name }) => name === "form GetResult")?.status).toEqual({
+    code: 2,
+    message: "UPSTREAM_UNAVAILABLE",
+  });
+  const token = receiver.spans.find(({ name }) => name === "upstream access_token");
+  expect(token?.parentSpanId ?? "").toBe("");
+});
+
+test("a caller that does not want its call traced is obeyed, and the log names its trace all the same", async () => {
+  const { harness, receiver } = await startTraced();
+  await harness.form("/get_face_params", person, { traceparent: `00-${TRACE_ID}-${CALLER_SPAN}-00` });
+  await harness.stop();
+  expect(receiver.spans.filter(({ traceId }) => traceId === TRACE_ID)).toEqual([]);
+  expect(harness.logs).toContainEqual(
+    expect.objectContaining({ event: "call_finished", trace_id: TRACE_ID }),
+  );
+});
+
+test("a receiver that is away changes nothing for the caller", async () => {
+  const { harness, receiver: gone } = await startTraced();
+  await gone.stop();
+  const { status } = await harness.form("/get_face_params", person);
+  await harness.stop();
+  expect(status).toBe(200);
+});
+
+describe("asked for by the standard variables", () => {
+  const asked = (env: Record<string, string>) =>
+    readConfig({ FACEID_APP_ID: "TIDA0001", FACEID_SECRET: "s", ...env }, () => "").traces;
+  const always = { sampler: "parentbased_always_on", samplerRatio: 1 };
+
+  test.each([
+    [{}, undefined],
+    [{ OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:4318" }, always],
+    [{ OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: "http://127.0.0.1:4318/v1/traces" }, always],
+    [{ OTEL_TRACES_EXPORTER: "otlp" }, always],
+    [{ OTEL_TRACES_EXPORTER: "none", OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:4318" }, undefined],
+    [{ OTEL_SDK_DISABLED: "true", OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:4318" }, undefined],
+    [
+      { OTEL_TRACES_EXPORTER: "otlp", OTEL_TRACES_SAMPLER: "traceidratio", OTEL_TRACES_SAMPLER_ARG: "0.25" },
+      { sampler: "traceidratio", samplerRatio: 0.25 },
+    ],
+  ])("%j", (env, expected) => {
+    expect(asked(env)).toEqual(expected);
+  });
+
+  test.each([
+    [{ OTEL_TRACES_EXPORTER: "zipkin" }, "OTEL_TRACES_EXPORTER"],
+    [{ OTEL_TRACES_EXPORTER: "otlp", OTEL_EXPORTER_OTLP_PROTOCOL: "grpc" }, "OTEL_EXPORTER_OTLP_PROTOCOL"],
+    [{ OTEL_TRACES_EXPORTER: "otlp", OTEL_TRACES_SAMPLER_ARG: "2" }, "OTEL_TRACES_SAMPLER_ARG"],
+  ])("%j is refused", (env, name) => {
+    expect(() => asked(env)).toThrow(name);
+  });
+});

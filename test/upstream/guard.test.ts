@@ -1,0 +1,86 @@
+import { describe, expect, test } from "vitest";
+import { ErrorReason, type UpstreamEndpoint, UpstreamError, type UpstreamFailure } from "../../src/errors.ts";
+import { Secret } from "../../src/lib/secret.ts";
+import type { QueryResult, UpstreamClient } from "../../src/upstream/client.ts";
+import { guarded } from "../../src/upstream/guard.ts";
+
+const query = { orderNo: "o", nonce: "n", sign: "s" };
+const signal = new AbortController().signal;
+
+function guard(answer: () => Promise<QueryResult>, mostAtOnce = 1_000) {
+  const changes: { endpoint: UpstreamEndpoint; open: boolean }[] = [];
+  let calls = 0;
+  const never = () => Promise.reject(new Error("not called"));
+  const client: UpstreamClient = {
+    fetchAccessToken: () => Promise.reject(new UpstreamError("access_token", "timeout")),
+    fetchSignTicket: never,
+    fetchNonceTicket: async () => ({ value: new Secret("t"), lifeMs: 1 }),
+    upload: never,
+    query: () => {
+      calls++;
+      return answer();
+    },
+  };
+  const events = { circuitChanged: (change: (typeof changes)[number]) => void changes.push(change) };
+  return { client: guarded(client, { mostAtOnce, events }), changes, calls: () => calls };
+}
+
+const attempts = async (client: UpstreamClient, count: number) => {
+  for (let i = 0; i < count; i++) await client.query(query, signal).catch(() => undefined);
+};
+
+describe("the circuit breaker", () => {
+  test.each<UpstreamFailure>(["not_sent", "timeout", "broken", "status", "throttled"])(
+    "leaves an endpoint alone that fails by %s again and again, and no other",
+    async (failure) => {
+      const { client, changes, calls } = guard(() => Promise.reject(new UpstreamError("query", failure)));
+      await attempts(client, 60);
+      expect(changes).toEqual([{ endpoint: "query", open: true }]);
+      const before = calls();
+      await expect(client.query(query, signal)).rejects.toMatchObject({
+        reason: ErrorReason.UPSTREAM_UNAVAILABLE,
+        retryAfterMs: 5_000,
+      });
+      expect(calls()).toBe(before);
+      await expect(client.fetchNonceTicket(new Secret("t"), "u", signal)).resolves.toBeDefined();
+    },
+  );
+
+  test.each<[string, () => unknown]>([
+    ["a code of the vendor", () => new UpstreamError("query", "code", { code: "400101" })],
+    ["a caller that left", () => new UpstreamError("query", "aborted")],
+    ["an answer that cannot be read", () => new UpstreamError("query", "malformed")],
+  ])("does not mind %s", async (_what, error) => {
+    const { client, changes, calls } = guard(() => Promise.reject(error() as Error));
+    await attempts(client, 60);
+    expect([changes, calls()]).toEqual([[], 60]);
+  });
+
+  test("does not mind a few failures", async () => {
+    const { client, changes } = guard(() => Promise.reject(new UpstreamError("query", "timeout")));
+    await attempts(client, 30);
+    expect(changes).toEqual([]);
+  });
+
+  test("is not round the token call, which has a backoff of its own", async () => {
+    const { client, changes } = guard(() => Promise.reject(new Error("not called")));
+    for (let i = 0; i < 60; i++) {
+      await expect(client.fetchAccessToken(new Secret("s"), signal)).rejects.toBeInstanceOf(UpstreamError);
+    }
+    expect(changes).toEqual([]);
+  });
+});
+
+test("the bulkhead refuses at once what is more than there is room for", async () => {
+  const { promise, resolve } = Promise.withResolvers<QueryResult>();
+  const { client, calls } = guard(() => promise, 2);
+  const inside = [client.query(query, signal), client.query(query, signal)];
+  await expect(client.query(query, signal)).rejects.toMatchObject({
+    reason: ErrorReason.OVERLOADED,
+    retryAfterMs: 1_000,
+  });
+  expect(calls()).toBe(2);
+  const result = { code: "0" } as QueryResult;
+  resolve(result);
+  expect(await Promise.all(inside)).toEqual([result, result]);
+});
