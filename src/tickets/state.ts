@@ -130,15 +130,19 @@ function abort(state: TicketState, operation: Of<"abort">, now: number): Transit
 }
 
 function heal(state: TicketState, { generation, sealed, at }: Of<"heal">): Transition {
-  const { published, granted, lease, intent: _intent, stage: _stage, ...rest } = state;
-  if ((published?.generation ?? 0) >= generation || granted > generation) return { state, status: "noop" };
+  const { published, granted, lease, intent, stage, ...rest } = state;
+  if ((published?.generation ?? 0) >= generation) return { state, status: "noop" };
+  // A refresh that began later goes on, and what it leaves behind says that this pair may be dying.
+  const later = granted > generation;
   return {
     state: {
       ...rest,
       published: { generation, sealed, at },
-      granted: generation,
-      // A lease of an earlier generation may have a token call in flight; wait it out.
-      ...(lease && granted < generation && { lease }),
+      granted: Math.max(granted, generation),
+      // A lease of an earlier generation may have a token call in flight; wait it out. One of this very pair is over.
+      ...(lease && granted !== generation && { lease }),
+      ...(later && intent && { intent }),
+      ...(later && stage && { stage }),
     },
     status: "ok",
   };

@@ -44,6 +44,7 @@ describe("seeds that once failed", () => {
 
   test.each([
     ["a clock that went back by an hour held every refresh back for an hour", "everything", 49, 3],
+    ["a store that forgot was not given back its pair while a refresh kept failing", "everything", 98, 3],
     ["three processes died one after the other over one staged token", "crash", 4, 3],
   ])("%s", async (_what, scenario, seed, hours) => {
     await run(named(scenario), seed, hours);

@@ -127,7 +127,7 @@ describe("an error never ends refreshing", () => {
 
   test("thrown by the vendor's client in ways nobody expects", async () => {
     const rig = createRig();
-    const { fetchAccessToken } = rig.client;
+    const real = { ...rig.client };
     rig.client.fetchAccessToken = () => {
       throw new TypeError("a bug");
     };
@@ -137,19 +137,19 @@ describe("an error never ends refreshing", () => {
     expect(refreshes.length).toBeGreaterThan(10);
     expect(refreshes.length).toBeLessThan(25);
     expect(new Set(refreshes.map(({ outcome }) => outcome))).toEqual(new Set(["unknown"]));
-    rig.client.fetchAccessToken = fetchAccessToken;
+    Object.assign(rig.client, real);
     await rig.run(7_000);
     expect(coordinator.tickets.readiness().ready).toBe(true);
   });
 
   test("a call that never ends is given up after its time", async () => {
     const rig = createRig();
-    const { fetchAccessToken } = rig.client;
+    const real = { ...rig.client };
     rig.client.fetchAccessToken = hangs;
     const { coordinator, refreshes } = rig.started();
     await rig.run(7_000);
     expect(refreshes).toMatchObject([{ outcome: "unknown" }]);
-    rig.client.fetchAccessToken = fetchAccessToken;
+    Object.assign(rig.client, real);
     await rig.run(5_000);
     expect(coordinator.tickets.readiness().ready).toBe(true);
   });
@@ -166,7 +166,11 @@ describe("what a request costs", () => {
         if (forbidden) throw new Error("the hot path touched the store");
         return call(...args);
       }) as T;
-    const store = { ...inner, read: guard(inner.read), compareAndSet: guard(inner.compareAndSet) };
+    const store: TicketStore = {
+      ...inner,
+      read: guard(() => inner.read()),
+      compareAndSet: guard((version: string, value: string) => inner.compareAndSet(version, value)),
+    };
     const { coordinator } = rig.started({ store });
     await rig.run(1_000);
     forbidden = true;
@@ -443,12 +447,12 @@ describe("records that cannot be used", () => {
     const rig = createRig();
     const [old, next] = [new Secret("old"), new Secret("next")];
     const tried: string[] = [];
-    const { fetchAccessToken } = rig.client;
+    const real = { ...rig.client };
     rig.client.fetchAccessToken = (secret, signal) => {
       tried.push(secret.reveal());
       if (secret === old)
         return Promise.reject(new UpstreamError("access_token", "code", { code: "400101" }));
-      return fetchAccessToken(secret, signal);
+      return real.fetchAccessToken(secret, signal);
     };
     rig.started({ secrets: [old, next] });
     await rig.run(21 * MINUTE);

@@ -34,7 +34,8 @@ export function createRig(seed = 1) {
   const upstream = new UpstreamModel(world, TIMINGS.overlapMs);
   let names = 0;
 
-  const client: TicketUpstream = {
+  /** The vendor's client; a test may put something else in the place of a call. */
+  const client: { [Call in keyof TicketUpstream]: OmitThisParameter<TicketUpstream[Call]> } = {
     fetchAccessToken: () =>
       answer(() => {
         upstream.begin();

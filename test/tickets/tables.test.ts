@@ -209,19 +209,25 @@ describe("single steps of the protocol", () => {
     expect(done.state.doubt).toBeUndefined();
   });
 
-  test("healing waits out the lease of an earlier generation, and not of a later one", () => {
+  test("healing keeps what a later refresh has begun, waits out an earlier one, and ends the pair's own", () => {
     const heal = (generation: number): Operation => ({
       kind: "heal",
       generation,
       sealed: "old",
       at: NOW - 5,
     });
-    expect(apply(first.state, heal(NOW - 1)).status).toBe("noop");
-    expect(apply(first.state, heal(NOW + 1)).state).toMatchObject({
-      published: { at: NOW - 5 },
-      lease: { holder: "a" },
+    const { lease, intent } = first.state;
+    const published = { sealed: "old", at: NOW - 5 };
+    expect(apply(first.state, heal(NOW - 1)).state).toMatchObject({ published, granted: NOW, lease, intent });
+    expect(apply(first.state, heal(NOW)).state).toEqual({
+      ...EMPTY,
+      published: { generation: NOW, ...published },
+      granted: NOW,
     });
-    expect(apply(EMPTY, heal(NOW)).state).toMatchObject({ granted: NOW });
+    const newer = apply(first.state, heal(NOW + 1)).state;
+    expect(newer).toMatchObject({ published, granted: NOW + 1, lease });
+    expect(newer.intent).toBeUndefined();
+    expect(apply(newer, heal(NOW)).status).toBe("noop");
   });
 
   test("refusals: three rotations at once, then ever rarer, and seven in an hour at the most", () => {
