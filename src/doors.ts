@@ -4,12 +4,14 @@ import { Health } from "../gen/grpc/health/v1/health_pb.ts";
 import openApi from "../gen/openapi.json" with { type: "json" };
 import type { AccessConfig } from "./config/access.ts";
 import type { Config } from "./config.ts";
+import { STATUS } from "./form/errors.ts";
 import { createFormRoutes } from "./form/routes.ts";
 import type { Methods } from "./handlers/methods.ts";
 import type { TicketAdmin } from "./handlers/ticket-admin.ts";
 import type { Clock } from "./lib/clock.ts";
 import { createAdminRoutes } from "./rpc/admin-routes.ts";
 import { createDescriptors } from "./rpc/descriptors.ts";
+import { CODES } from "./rpc/errors.ts";
 import { createHealth } from "./rpc/health.ts";
 import { connectPlugin } from "./rpc/plugin.ts";
 import { createReflection } from "./rpc/reflection.ts";
@@ -30,6 +32,9 @@ export interface DoorsOptions {
   telemetry: Pick<Telemetry, "events" | "metrics">;
   clock: Clock;
 }
+
+/** What the doors answer for each reason. */
+export const STATUSES = { http: STATUS, grpc: CODES };
 
 /** Largest form, bytes. */
 const FORM_BODY_LIMIT = 64 * 1024;

@@ -5,8 +5,7 @@ import type { Config } from "./config.ts";
 import { createOrders } from "./domain/order.ts";
 import { createPseudonym } from "./domain/pseudonym.ts";
 import { SERVICE_VERSION } from "./domain/version.ts";
-import { createDoors } from "./doors.ts";
-import { STATUS } from "./form/errors.ts";
+import { createDoors, STATUSES } from "./doors.ts";
 import { createAccess } from "./handlers/access.ts";
 import type { Caller, IncomingCall } from "./handlers/call.ts";
 import { createMethods } from "./handlers/methods.ts";
@@ -14,19 +13,20 @@ import { createPipeline } from "./handlers/pipeline.ts";
 import { createTicketAdmin } from "./handlers/ticket-admin.ts";
 import { traced } from "./handlers/traced.ts";
 import { createValidate } from "./handlers/validate.ts";
-import { createMemoryLaunchStore } from "./launches/memory-store.ts";
+import { openLaunchStore } from "./launches/open-store.ts";
 import { randomBase62 } from "./lib/base62.ts";
 import { type Clock, systemClock } from "./lib/clock.ts";
 import { createLifecycle, type Part, together } from "./lib/lifecycle.ts";
 import type { Secret } from "./lib/secret.ts";
 import { createLimits } from "./limits/limits.ts";
 import { createLoad } from "./limits/load.ts";
-import { CODES } from "./rpc/errors.ts";
+import { createRedisCommands } from "./redis/commands.ts";
 import { createNonce } from "./signing/nonce.ts";
 import { createSigner } from "./signing/signer.ts";
 import { observeStore } from "./telemetry/store-observer.ts";
 import { createTelemetry, type Telemetry, type TelemetryOptions } from "./telemetry/telemetry.ts";
 import { createUpstreamObserver } from "./telemetry/upstream-observer.ts";
+import { countWaiters } from "./telemetry/waiters.ts";
 import { createCoordinator } from "./tickets/coordinator.ts";
 import { openStore } from "./tickets/open-store.ts";
 import { createSealer } from "./tickets/sealer.ts";
@@ -66,14 +66,14 @@ const OPERATORS = 20;
 
 /** Log, metrics, traces and audit trail as configured. */
 export function openTelemetry(config: Config, options: Partial<TelemetryOptions> = {}): Telemetry {
-  const statuses = { http: STATUS, grpc: CODES };
-  return createTelemetry(config, { version: SERVICE_VERSION, clock: systemClock, statuses, ...options });
+  const always = { version: SERVICE_VERSION, clock: systemClock, statuses: STATUSES };
+  return createTelemetry(config, { ...always, ...options });
 }
 
 /** The whole service. Reads from top to bottom as its architecture: with `doors.ts` the only place where rooms meet. */
 export function createService(config: Config, overrides: Overrides = {}): Service {
   const { clock = systemClock, logSink, telemetry = openTelemetry(config, { clock, logSink }) } = overrides;
-  const { appId, secrets, livemode, licence, timings, limits, role } = config;
+  const { appId, secrets, livemode, licence, timings, limits, role, storeUrl, baseUrl } = config;
   const [secret] = secrets as readonly [Secret, ...Secret[]];
   const { events, metrics, tracer } = telemetry;
   let { access } = config;
@@ -93,14 +93,14 @@ export function createService(config: Config, overrides: Overrides = {}): Servic
   const upstream = guarded(client, { mostAtOnce: CONNECTIONS * 3, events });
 
   // The river of tickets: coordinator to store to reader.
-  const { storeUrl, baseUrl } = config;
+  const sealer = createSealer(appId, config.sealKeys);
   const opened = overrides.store ?? openStore(storeUrl, { clock, appId, baseUrl, timings });
   const store = observeStore(opened, clock, events);
   const coordinator = createCoordinator({
     secrets,
     upstream,
     store,
-    sealer: createSealer(appId, config.sealKeys),
+    sealer,
     clock,
     random: Math.random,
     timings,
@@ -108,11 +108,16 @@ export function createService(config: Config, overrides: Overrides = {}): Servic
     refreshes: role !== "serve",
     events,
   });
-  const { tickets, operator } = coordinator;
-  metrics.tickets.observe(() => operator.status());
+  const tickets = countWaiters(coordinator.tickets);
+  metrics.tickets.observe(() => ({ ...coordinator.operator.status(), waiters: tickets.waiters() }));
+
+  // What requests share between processes: counts and launches, in the same Redis as the tickets.
+  const shared = createRedisCommands(storeUrl, clock);
+  const prefix = `faceid:{${appId}@${new URL(baseUrl).host}}`;
+  const limited = createLimits({ ...limits, prefix: `${prefix}:limit`, shared, secret });
+  const launches = openLaunchStore({ prefix: `${prefix}:launch`, shared, sealer, clock, events });
 
   // The river of requests: doors to pipeline to handlers to vendor.
-  const limited = createLimits({ ...limits, prefix: `faceid:{${appId}}:limit`, shared: undefined, secret });
   const everyCall = {
     authorise: createAccess(() => access, { clock, events }),
     limit: (call: IncomingCall, caller: Caller) => limited.call(call, caller),
@@ -132,7 +137,7 @@ export function createService(config: Config, overrides: Overrides = {}): Servic
     tickets,
     upstream,
     admit: (person) => limited.launch(person),
-    store: createMemoryLaunchStore(clock),
+    store: launches,
     pseudonym: createPseudonym(secret, "launches"),
     clock,
   });
@@ -141,7 +146,7 @@ export function createService(config: Config, overrides: Overrides = {}): Servic
     load: createLoad(OPERATORS),
     maxDurationMs: OPERATOR_TIMEOUT_MS,
   });
-  const ticketAdmin = createTicketAdmin(traced(operators, tracer), { operator, role });
+  const ticketAdmin = createTicketAdmin(traced(operators, tracer), { operator: coordinator.operator, role });
 
   // The doors.
   let draining = false;
@@ -161,6 +166,7 @@ export function createService(config: Config, overrides: Overrides = {}): Servic
     telemetry,
     admin,
     { stop: () => dispatcher.close() },
+    ...(shared ? [shared] : []),
     { start: () => store.open(), stop: () => store.close() },
     coordinator,
     together(doors),

@@ -14,20 +14,18 @@ return false
 /** KEYS[1] claim; ARGV: token. */
 const RELEASE = `if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0`;
 
-/** A launch store in Redis: a key per claim and one per outcome, each with its life. `seal` hides outcomes, which hold signatures. */
-export function createRedisLaunchStore({
-  prefix,
-  send,
-  seal,
-  open,
-}: {
-  /** Such as `faceid:{app@host}:launch`. */
+export interface RedisLaunchOptions {
+  /** Begins every key, such as `faceid:{app@host}:launch`. */
   prefix: string;
   send: Send;
+  /** Hides outcomes, which hold signatures. */
   seal: (plain: string, token: string) => string;
   /** Undefined for what was not sealed as the outcome of this token. */
   open: (sealed: string, token: string) => string | undefined;
-}): LaunchStore {
+}
+
+/** A launch store in Redis: a key per claim and one per outcome, each with its life. */
+export function createRedisLaunchStore({ prefix, send, seal, open }: RedisLaunchOptions): LaunchStore {
   const claimKey = (key: string) => `${prefix}:${key}`;
   const outcomeKey = (token: string) => `${prefix}:outcome:${token}`;
   const life = (ms: number) => String(Math.ceil(ms));

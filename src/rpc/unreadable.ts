@@ -18,6 +18,8 @@ export interface UnreadableOptions {
 /** What Connect's own codes mean before a handler is reached. */
 const REASONS: ReadonlyMap<Code, ErrorReason> = new Map([
   [Code.InvalidArgument, ErrorReason.MALFORMED_REQUEST],
+  // Connect's word for bytes that are no message; a fault of ours cannot come before the handler.
+  [Code.Internal, ErrorReason.MALFORMED_REQUEST],
   [Code.ResourceExhausted, ErrorReason.PAYLOAD_TOO_LARGE],
   [Code.Unimplemented, ErrorReason.UNSUPPORTED_MEDIA_TYPE],
   [Code.DeadlineExceeded, ErrorReason.DEADLINE_EXCEEDED],
@@ -34,11 +36,11 @@ export function watchUnreadable({ events }: UnreadableOptions) {
   function refuse({ protocolName, requestHeader, method }: HandlerContext, refusal: ConnectError): void {
     const reason = REASONS.get(refusal.code) ?? ErrorReason.INTERNAL;
     const error = new ServiceError(reason, "not a readable request");
-    const { rawMessage, message, details } = connectError(
+    const { code, rawMessage, message, details } = connectError(
       error,
       requestHeader.get("accept-language") ?? undefined,
     );
-    Object.assign(refusal, { rawMessage, message, details, cause: undefined });
+    Object.assign(refusal, { code, rawMessage, message, details, cause: undefined });
     const requestId = requestHeader.get("x-request-id") ?? "";
     events.requestRefused({ door: protocolName, requestId, path: method.name, error });
   }

@@ -1,7 +1,7 @@
 import type { RedisLocation } from "../domain/store-url.ts";
 import { type Clock, withDeadline } from "../lib/clock.ts";
+import { createRedisLink } from "../redis/link.ts";
 import { createHints } from "./hints.ts";
-import { createRedisLink } from "./redis-link.ts";
 import { COMPARE_AND_SET, EMPTY, READ, type Script } from "./redis-scripts.ts";
 import type { TicketStore } from "./store.ts";
 
@@ -27,7 +27,7 @@ export function createRedisStore({ location, key, clock, timings }: RedisStoreOp
   const hints = createHints();
   const closing = new AbortController();
   let unanswered = 0;
-  const link = createRedisLink({ location, clock, channel: key, hint: () => hints.fire() });
+  const link = createRedisLink({ location, clock, hints: { channel: key, hint: () => hints.fire() } });
 
   async function run(script: Script, args: string[], signal: AbortSignal): Promise<unknown> {
     try {

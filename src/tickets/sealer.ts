@@ -5,7 +5,7 @@ import type { Secret } from "../lib/secret.ts";
 /** Which record a sealed text is: it opens as this one and no other (ticket-cache.md 2.11). */
 export interface Identity {
   generation: number;
-  kind: "pair" | "stage";
+  kind: "pair" | "stage" | `launch ${string}`;
 }
 
 /**

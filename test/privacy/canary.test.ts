@@ -11,6 +11,7 @@ import { createMetrics } from "../../src/telemetry/metrics.ts";
 import { createOtlpSpans } from "../../src/telemetry/otlp-spans.ts";
 import { endChildren, launchChild, startChild, startUpstream } from "../child.ts";
 import { eventually } from "../harness.ts";
+import { AUDIENCE, ISSUER, startProvider } from "../identity-provider.ts";
 import { startOtlpReceiver } from "../otlp-receiver.ts";
 import { type Recorder, startRecorder } from "../recorder.ts";
 import { missingRedis, type RedisServer, startRedis, stopRedis } from "../redis.ts";
@@ -39,6 +40,8 @@ const marks: Marks = {
   ]),
   grpcToken: randomBytes(24).toString("hex"),
   httpToken: randomBytes(24).toString("hex"),
+  owner: `owner-${randomBytes(8).toString("hex")}`,
+  appKey: randomBytes(24).toString("hex"),
   wrongToken: randomBytes(24).toString("hex"),
 };
 
@@ -65,6 +68,8 @@ function canaries(sandbox: Sandbox, wire: Recorder): Canary[] {
     { what: "the app secret", value: sandbox.secret },
     { what: "a bearer token", value: marks.grpcToken },
     { what: "a bearer token", value: marks.httpToken },
+    { what: "the owner of an order", value: marks.owner },
+    { what: "the key of an app", value: marks.appKey },
     { what: "an unknown bearer token", value: marks.wrongToken },
     ...[...unique].map(([value = "", what]) => ({ what, value })),
   ];
@@ -94,6 +99,7 @@ describe.each([
       const { sandbox, env } = await startUpstream();
       const wire = await startRecorder(sandbox.url);
       const receiver = await startOtlpReceiver();
+      const provider = await startProvider();
       const store = join(directory, `store-${kind}`);
       const audit = join(directory, `audit-${kind}`);
       const settings = {
@@ -107,13 +113,20 @@ describe.each([
         TOKEN_OVERLAP: "6s",
         GRPC_AUTH_TOKENS: `canary:${marks.grpcToken}`,
         HTTP_AUTH_TOKENS: `canary:${marks.httpToken}`,
+        LIMIT_PER_PERSON: "100000/m",
+        LIMIT_PER_CALLER: "100000/m",
+        LIMIT_PER_IP: "100000/m",
+        JWT_JWKS_URL: provider.url,
+        JWT_ISSUER: ISSUER,
+        JWT_AUDIENCE: AUDIENCE,
+        FORM_HMAC_KEYS: `app:${marks.appKey}`,
         OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url,
       };
       sandbox.faults.add({ endpoint: "access_token", kind: "status" });
       sandbox.faults.add({ endpoint: "sign_ticket", kind: "reset" });
 
       const child = await startChild({ env: settings });
-      const errors = await drive({ child, sandbox, wire, marks });
+      const errors = await drive({ child, sandbox, wire, marks, provider });
       const metrics = await (await fetch(`${child.admin}/metrics`)).text();
       child.signal("SIGHUP");
       child.signal("SIGTERM");
@@ -164,6 +177,7 @@ describe.each([
       expect(findLeaks(sinks, looked)).toEqual([]);
 
       await wire.stop();
+      await provider.stop();
       await receiver.stop();
       await sandbox.stop();
     },

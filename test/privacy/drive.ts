@@ -8,6 +8,7 @@ import type { FaultKind } from "../../src/sandbox/faults.ts";
 import type { Sandbox } from "../../src/sandbox/sandbox.ts";
 import type { Child } from "../child.ts";
 import { GrpcClient } from "../grpc-client.ts";
+import type { startProvider } from "../identity-provider.ts";
 import type { Recorder, SeenCall } from "../recorder.ts";
 
 /** Whom the calls are about, and what must stay with the vendor and the caller. */
@@ -18,6 +19,9 @@ export interface Marks {
   photo: Buffer;
   grpcToken: string;
   httpToken: string;
+  /** An end user, who owns orders, and the key of an app. */
+  owner: string;
+  appKey: string;
   /** A token that nobody knows. */
   wrongToken: string;
 }
@@ -27,10 +31,11 @@ export interface World {
   sandbox: Sandbox;
   wire: Recorder;
   marks: Marks;
+  provider: Pick<Awaited<ReturnType<typeof startProvider>>, "sign" | "forged">;
 }
 
 /** Drives every door, method and failure with marked values; resolves to every error as its caller read it. */
-export async function drive({ child, sandbox, wire, marks }: World): Promise<string[]> {
+export async function drive({ child, sandbox, wire, marks, provider }: World): Promise<string[]> {
   const errors: string[] = [];
   const client = new GrpcClient(child.grpc, grpc.credentials.createInsecure());
   const { getFaceParams, getResult } = FaceVerificationService.method;
@@ -163,6 +168,24 @@ export async function drive({ child, sandbox, wire, marks }: World): Promise<str
   await call(client.unary(getFaceParams, person()));
   await form("/get_face_params", formPerson(), strange);
   await form("/get_result", { order_no: params["order_no"] ?? "" }, { authorization: marks.wrongToken });
+
+  // End users with orders of their own, and apps that sign.
+  const user = { authorization: `Bearer ${await provider.sign({ sub: marks.owner })}` };
+  const other = { authorization: `Bearer ${await provider.sign({ sub: `${marks.owner}2` })}` };
+  const forged = { authorization: `Bearer ${await provider.forged({ sub: marks.owner })}` };
+  const late = { authorization: `Bearer ${await provider.sign({ sub: marks.owner, exp: 1 })}` };
+  const owned = await form("/get_face_params", formPerson(), user);
+  const { order_no: ownOrder = "" } = (owned["result"] ?? {}) as Record<string, string>;
+  if (ownOrder === "") throw new Error("the end user got no order");
+  for (const who of [user, other, forged, late]) await form("/get_result", { order_no: ownOrder }, who);
+  for (const signature of [
+    `t=${Math.floor(Date.now() / 1000)},v1=${marks.appKey.repeat(2).slice(0, 64)}`,
+    marks.appKey,
+  ]) {
+    await form("/get_face_params", formPerson(), { authorization: "", "x-signature": signature });
+  }
+  await form("/get_face_params", { ...formPerson(), request_id: "again" });
+  await form("/get_face_params", { ...formPerson(), request_id: "again" });
 
   // What goes wrong at the vendor: faults of the wire, refusals, codes, and one that repeats what it was told.
   const kinds: FaultKind[] = ["status", "reset", "lost_reply", "truncate", "html"];

@@ -54,6 +54,9 @@ describe("after a few calls", () => {
     ["faceid_ticket_adopt_lag_seconds_count", 1],
     ["faceid_ticket_upstream_token_calls_total", 1],
     ["faceid_ticket_pair_usable", 1],
+    ["faceid_ticket_waiters", 0],
+    ["faceid_ticket_store_up", 1],
+    ["faceid_ticket_dirty_seconds", 0],
     ["faceid_ticket_foreign_rotation_total", 0],
   ])("%s", async (sample, value) => {
     expect((await scrape()).samples.get(sample)).toBe(value);
@@ -62,6 +65,9 @@ describe("after a few calls", () => {
   test("gauges of the ticket pair have values", async () => {
     const { samples } = await scrape();
     expect(samples.get("faceid_ticket_generation")).toBeGreaterThan(0);
+    expect(samples.get("faceid_ticket_sign_age_seconds")).toBeGreaterThan(0);
+    expect(samples.get("faceid_ticket_token_age_seconds")).toBeGreaterThan(0);
+    expect(samples.get("faceid_ticket_seconds_to_hard_limit")).toBeGreaterThan(0);
     expect(samples.get("faceid_ticket_nonce_guaranteed_seconds")).toBeGreaterThan(0);
     expect(samples.get('faceid_ticket_store_op_seconds_count{op="read",outcome="ok"}')).toBeGreaterThan(0);
   });

@@ -1,3 +1,5 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { readConfig } from "../../src/config.ts";
 import { startHarness } from "../harness.ts";
@@ -125,4 +127,16 @@ describe("asked for by the standard variables", () => {
   ])("%j is refused", (env, name) => {
     expect(() => asked(env)).toThrow(name);
   });
+});
+
+test("the SDK is loaded by one file, and that one when traces are asked for", () => {
+  const root = join(import.meta.dirname, "../../src");
+  const sources = readdirSync(root, { recursive: true, encoding: "utf8" })
+    .filter((path) => path.endsWith(".ts"))
+    .map((path) => ({ path, text: readFileSync(join(root, path), "utf8") }));
+  const naming = (pattern: RegExp) =>
+    sources.filter(({ text }) => pattern.test(text)).map(({ path }) => path);
+  expect(naming(/from "@opentelemetry\//)).toEqual([join("telemetry", "otlp-spans.ts")]);
+  expect(naming(/from ".*otlp-spans\.ts"/)).toEqual([]);
+  expect(naming(/await import\(".\/otlp-spans\.ts"\)/)).toEqual([join("telemetry", "telemetry.ts")]);
 });

@@ -17,9 +17,8 @@ export interface RedisLink {
 export interface LinkOptions {
   location: RedisLocation;
   clock: Clock;
-  channel: string;
-  /** Called for every message on the channel, and after every reconnect, when some may have been missed. */
-  hint: () => void;
+  /** What to listen to, and whom to call for every message and after every reconnect, when some may have been missed. */
+  hints?: { channel: string; hint: () => void };
 }
 
 /** What the client reports by itself is nothing to act on: every call has a deadline and an answer of its own. */
@@ -48,20 +47,22 @@ export function createRedisLink(options: LinkOptions): RedisLink {
   return { single, sentinel, cluster }[options.location.topology](options);
 }
 
-function single({ location, channel, hint }: LinkOptions): RedisLink {
+function single({ location, hints }: LinkOptions): RedisLink {
+  const hint = hints?.hint ?? ignore;
   const { socket, ...rest } = connection(location, location.login);
   const client = createClient({
     ...rest,
     database: location.database,
     socket: { ...socket, ...location.hosts[0] },
   });
-  const subscriber = client.duplicate();
+  const subscriber = hints && client.duplicate();
+  const all = subscriber ? [client, subscriber] : [client];
   client.on("error", ignore).on("ready", hint);
   let subscribed = false;
-  subscriber.on("error", ignore).on("ready", () => {
+  subscriber?.on("error", ignore).on("ready", () => {
     // Once; after a reconnect the client subscribes again by itself.
     if (!subscribed) {
-      subscriber.subscribe(channel, hint).then(() => {
+      subscriber.subscribe(hints?.channel ?? "", hint).then(() => {
         subscribed = true;
         hint();
       }, ignore);
@@ -69,7 +70,7 @@ function single({ location, channel, hint }: LinkOptions): RedisLink {
     hint();
   });
   const connect = () => {
-    for (const each of [client, subscriber]) if (!each.isOpen) each.connect().catch(ignore);
+    for (const each of all) if (!each.isOpen) each.connect().catch(ignore);
   };
 
   return {
@@ -82,12 +83,13 @@ function single({ location, channel, hint }: LinkOptions): RedisLink {
       connect();
     },
     async close() {
-      for (const each of [client, subscriber]) if (each.isOpen) each.destroy();
+      for (const each of all) if (each.isOpen) each.destroy();
     },
   };
 }
 
-function sentinel({ location, clock, channel, hint }: LinkOptions): RedisLink {
+function sentinel({ location, clock, hints }: LinkOptions): RedisLink {
+  const hint = hints?.hint ?? ignore;
   return renewable(clock, hint, () => {
     const client = createSentinel({
       name: location.master ?? "",
@@ -100,14 +102,15 @@ function sentinel({ location, clock, channel, hint }: LinkOptions): RedisLink {
     client.on("error", ignore).on("ready", hint);
     return {
       connect: () => client.connect(),
-      subscribe: () => client.subscribe(channel, hint),
+      subscribe: async () => hints && client.subscribe(hints.channel, hint),
       send: (_key, command, signal) => client.sendCommand(false, command, { abortSignal: signal }),
       destroy: () => client.destroy(),
     };
   });
 }
 
-function cluster({ location, clock, channel, hint }: LinkOptions): RedisLink {
+function cluster({ location, clock, hints }: LinkOptions): RedisLink {
+  const hint = hints?.hint ?? ignore;
   return renewable(clock, hint, () => {
     const defaults = connection(location, location.login);
     const client = createCluster({
@@ -119,7 +122,7 @@ function cluster({ location, clock, channel, hint }: LinkOptions): RedisLink {
     client.on("error", ignore).on("node-ready", hint);
     return {
       connect: () => client.connect(),
-      subscribe: () => client.subscribe(channel, hint),
+      subscribe: async () => hints && client.subscribe(hints.channel, hint),
       send: (key, command, signal) => client.sendCommand(key, false, command, { abortSignal: signal }),
       destroy: () => client.destroy(),
     };
