@@ -69,10 +69,10 @@ function fleet() {
   const told: string[] = [];
   async function member(store: TicketStore, name: string) {
     const coordinator = createCoordinator({
-      secrets: [new Secret("secret")],
+      secrets: () => [new Secret("secret")],
       upstream,
       store,
-      sealer: createSealer("app", [{ id: "k", key: new Uint8Array(32) }]),
+      sealer: createSealer("app", () => [{ id: "k", key: new Uint8Array(32) }]),
       clock: systemClock,
       random: Math.random,
       timings: TIMINGS,
