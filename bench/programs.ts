@@ -16,6 +16,7 @@ export interface Program {
   cpuMs(): number;
   /** Resident memory, MiB. */
   rssMiB(): number;
+  pid: number;
   /** From spawn to ready, milliseconds. */
   readyMs: number;
   stop(): Promise<void>;
@@ -61,6 +62,7 @@ export async function startProgram(
       return (Number(fields[11]) + Number(fields[12])) * TICK_MS;
     },
     rssMiB: () => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) / 1024,
+    pid: pid!,
     readyMs: 0,
     stop: () => end(child),
   };
