@@ -1,7 +1,7 @@
 import { createHmac, type KeyObject, timingSafeEqual } from "node:crypto";
 import { digestToBase62, fromBase62, randomBase62, toBase62 } from "../lib/base62.ts";
-import { derived } from "../lib/derived.ts";
 import { deriveKey } from "../lib/derive-key.ts";
+import { derived } from "../lib/derived.ts";
 import type { Pii } from "../lib/pii.ts";
 import type { Secret } from "../lib/secret.ts";
 
