@@ -41,7 +41,6 @@ interface Run {
   p99: number;
   /** Calls to the vendor for each request: proof that the work was done. */
   upstreamCalls: number;
-  newConnections: number;
   rss: number;
 }
 
@@ -102,7 +101,6 @@ export async function throughput({ seconds, rounds, write }: ThroughputOptions):
           pick(({ upstreamCalls }) => upstreamCalls),
           2,
         ),
-        fixed(pick(({ newConnections }) => newConnections)),
       ];
     }),
   );
@@ -117,7 +115,7 @@ export async function throughput({ seconds, rounds, write }: ThroughputOptions):
     "p99 ms",
     "RSS MiB",
   ];
-  const text = table([...head, "vendor calls", "new vendor connections"], rows);
+  const text = table([...head, "vendor calls"], rows);
   const said = machine(`npm run bench -- throughput --seconds ${seconds} --rounds ${rounds}`);
   report("throughput", `${said}\n\n${text}`, write);
   if (!write) return;
@@ -146,7 +144,6 @@ async function measure(
     p50,
     p99,
     upstreamCalls: (after.calls - seen.calls) / requests,
-    newConnections: after.connections - seen.connections,
     rss: program.rssMiB(),
   };
 }
