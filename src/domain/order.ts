@@ -1,8 +1,9 @@
-import { createHmac, hkdfSync, timingSafeEqual } from "node:crypto";
+import { createHmac, type KeyObject, timingSafeEqual } from "node:crypto";
 import { digestToBase62, fromBase62, randomBase62, toBase62 } from "../lib/base62.ts";
 import { derived } from "../lib/derived.ts";
 import type { Pii } from "../lib/pii.ts";
 import type { Secret } from "../lib/secret.ts";
+import { deriveKey } from "./derive-key.ts";
 
 /**
  * Order numbers that certify themselves (design.md 2.4): 32 characters [0-9A-Za-z] =
@@ -40,7 +41,7 @@ const TAG = 8;
 /** Orders certified under keys derived from the app secrets; the first one mints, each one is recognised; they may be replaced. */
 export function createOrders(secrets: () => readonly Secret[]): Orders {
   const keys = derived(secrets, (list) =>
-    list.map((secret) => ({ order: derive(secret, "order"), user: derive(secret, "user") })),
+    list.map((secret) => ({ order: deriveKey(secret, "order"), user: deriveKey(secret, "user") })),
   );
   const current = () => {
     const [first] = keys();
@@ -71,11 +72,7 @@ export function createOrders(secrets: () => readonly Secret[]): Orders {
   };
 }
 
-function derive(secret: Secret, purpose: string): Buffer {
-  return Buffer.from(hkdfSync("sha256", secret.reveal(), "", `faceverification ${purpose} v1`, 32));
-}
-
-function tag(key: Buffer, kind: string, head: string, owner = ""): string {
+function tag(key: KeyObject, kind: string, head: string, owner = ""): string {
   return digestToBase62(createHmac("sha256", key).update(`${kind}\0${head}\0${owner}`).digest(), TAG);
 }
 

@@ -38,7 +38,8 @@ export function shareLaunches(launch: Launch, { store, pseudonym, clock }: Share
     const flight = shareWork(async (signal) => {
       try {
         const response = await launch(request, { ...call, signal });
-        await store.keep(token, write(response), lifeMs(response));
+        // Those who wait in this process have the promise.
+        if (store.shared) await store.keep(token, write(response), lifeMs(response));
         return response;
       } finally {
         flights.delete(token);
@@ -106,12 +107,18 @@ export function shareLaunches(launch: Launch, { store, pseudonym, clock }: Share
   return async (request, call) => {
     const { name, subject } = call.caller;
     const owner = `${name}\0${subject}\0`;
-    const print = pseudonym(`launch\0${fieldsOf(request)}`);
-    const tap = pseudonym(`tap\0${owner}${print}`);
+    const fields = fieldsOf(request);
+    const tap = pseudonym(`tap\0${owner}${fields}`);
     const response =
       request.requestId === ""
         ? await tapped(tap, randomBase62(20), request, call)
-        : await repeated(pseudonym(`id\0${owner}${request.requestId}`), print, tap, request, call);
+        : await repeated(
+            pseudonym(`id\0${owner}${request.requestId}`),
+            pseudonym(`launch\0${fields}`),
+            tap,
+            request,
+            call,
+          );
     call.note({ order_no: response.orderNo });
     return create(GetFaceParamsResponseSchema, { ...response, serverTime: timestampFromMs(clock.now()) });
   };

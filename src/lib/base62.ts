@@ -1,16 +1,23 @@
-import { randomBytes } from "node:crypto";
+import { randomFillSync } from "node:crypto";
 
 const ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 const VALUE = new Map(Array.from(ALPHABET, (character, value) => [character, value] as const));
+
+/** Random bytes in stock: asking for a few at a time costs as much as for thousands. Each is used once. */
+const stock = Buffer.alloc(4096);
+let used = stock.length;
 
 /** `length` random characters of [0-9A-Za-z] from the CSPRNG, each equally likely. */
 export function randomBase62(length: number): string {
   let text = "";
   while (text.length < length) {
-    for (const byte of randomBytes(length - text.length + 8)) {
-      // 248 is the largest multiple of 62 in a byte; larger values would favour the first characters.
-      if (byte < 248 && text.length < length) text += ALPHABET[byte % 62];
+    if (used === stock.length) {
+      randomFillSync(stock);
+      used = 0;
     }
+    const byte = stock.readUInt8(used++);
+    // 248 is the largest multiple of 62 in a byte; larger values would favour the first characters.
+    if (byte < 248) text += ALPHABET[byte % 62];
   }
   return text;
 }
@@ -33,13 +40,15 @@ export function fromBase62(text: string): number {
   return value;
 }
 
-/** The first `length` base-62 digits of a digest of at least 32 bytes, up to 30 of them. */
-export function digestToBase62(digest: Uint8Array, length: number): string {
-  let value = BigInt(`0x${Buffer.from(digest).toString("hex")}`);
+/** Six bytes of a digest hold a little more than eight characters do. */
+const CHUNK_BYTES = 6;
+const CHUNK_CHARACTERS = 8;
+
+/** `length` base-62 characters of a digest of at least 32 bytes, up to 40 of them. */
+export function digestToBase62(digest: Buffer, length: number): string {
   let text = "";
-  for (let i = 0; i < length; i++) {
-    text += ALPHABET[Number(value % 62n)];
-    value /= 62n;
+  for (let at = 0; text.length < length; at += CHUNK_BYTES) {
+    text += toBase62(digest.readUIntBE(at, CHUNK_BYTES), CHUNK_CHARACTERS);
   }
-  return text;
+  return text.slice(0, length);
 }
