@@ -28,7 +28,13 @@ function fleet(store: LaunchStore = { ...createMemoryLaunchStore(systemClock), s
       startBefore: timestampFromMs(Date.now() + 60_000),
     });
   };
-  const replica = () => shareLaunches(launch, { store, pseudonym: (text) => text, clock: systemClock });
+  const replica = () =>
+    shareLaunches(launch, {
+      store,
+      pseudonym: (text) => text,
+      orders: { userIdOf: () => "person" },
+      clock: systemClock,
+    });
   return { begun, replica };
 }
 
