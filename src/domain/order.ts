@@ -1,9 +1,9 @@
 import { createHmac, type KeyObject, timingSafeEqual } from "node:crypto";
 import { digestToBase62, fromBase62, randomBase62, toBase62 } from "../lib/base62.ts";
+import { deriveKey } from "../lib/derive-key.ts";
 import { derived } from "../lib/derived.ts";
 import type { Pii } from "../lib/pii.ts";
 import type { Secret } from "../lib/secret.ts";
-import { deriveKey } from "./derive-key.ts";
 
 /**
  * Order numbers that certify themselves (design.md 2.4): 32 characters [0-9A-Za-z] =

@@ -1,7 +1,7 @@
 import { createHmac } from "node:crypto";
 import { digestToBase62 } from "../lib/base62.ts";
+import { deriveKey } from "../lib/derive-key.ts";
 import type { Secret } from "../lib/secret.ts";
-import { deriveKey } from "./derive-key.ts";
 
 /** Another name for a text: the same for the same text, 22 letters and digits, and not reversible without the secret. */
 export type Pseudonym = (text: string) => string;

@@ -1,23 +1,16 @@
-import { randomFillSync } from "node:crypto";
+import { randomBytes } from "./random.ts";
 
 const ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 const VALUE = new Map(Array.from(ALPHABET, (character, value) => [character, value] as const));
-
-/** Random bytes in stock: asking for a few at a time costs as much as for thousands. Each is used once. */
-const stock = Buffer.alloc(4096);
-let used = stock.length;
 
 /** `length` random characters of [0-9A-Za-z] from the CSPRNG, each equally likely. */
 export function randomBase62(length: number): string {
   let text = "";
   while (text.length < length) {
-    if (used === stock.length) {
-      randomFillSync(stock);
-      used = 0;
+    for (const byte of randomBytes(length - text.length + 8)) {
+      // 248 is the largest multiple of 62 in a byte; larger values would favour the first characters.
+      if (byte < 248 && text.length < length) text += ALPHABET[byte % 62];
     }
-    const byte = stock.readUInt8(used++);
-    // 248 is the largest multiple of 62 in a byte; larger values would favour the first characters.
-    if (byte < 248) text += ALPHABET[byte % 62];
   }
   return text;
 }
