@@ -35,8 +35,11 @@ if (unknown !== undefined) {
   console.error(`there is no ${unknown}; there are ${Object.keys(EXPERIMENTS).join(", ")}`);
   process.exit(2);
 }
+// The service's own clock does not keep a process alive.
+const alive = setInterval(() => undefined, 60_000);
 try {
   for (const name of chosen) await EXPERIMENTS[name]!();
 } finally {
+  clearInterval(alive);
   await endPrograms();
 }
