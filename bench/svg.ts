@@ -7,7 +7,7 @@ export interface Group {
   bars: readonly { label: string; value: number }[];
 }
 
-const [LEFT, BAR, WIDTH, HEIGHT] = [190, 20, 560, 18];
+const [LEFT, BAR, WIDTH, HEIGHT] = [230, 20, 560, 18];
 const COLOURS: Readonly<Record<string, string>> = { service: "#1f6feb", floor: "#8c959f", demo: "#d1242f" };
 
 const open = (width: number, height: number, title: string) =>
