@@ -65,7 +65,7 @@ describe.skipIf(missing)("in the sandbox", () => {
     ({ alert, for: holding = "0s" }) => {
       const { before, after, goesOn = false, quietMinutes = 20 } = causes[alert] as causing.Cause;
       const quietSeconds = quietMinutes * 60;
-      const firesAt = quietSeconds + seconds(holding) + 120;
+      const firesAt = quietSeconds + Math.ceil(seconds(holding) / INTERVAL_SECONDS) * INTERVAL_SECONDS + 120;
       const samples = { quiet: quietSeconds / INTERVAL_SECONDS, trouble: firesAt / INTERVAL_SECONDS, goesOn };
       const series = course(before, after, samples);
       expect(series.length).toBeGreaterThan(50);
