@@ -78,11 +78,11 @@ export function admit(config: Config, clock: Clock) {
 
   return {
     /** Not `open`, which would make a directory: that is the service's to do, and its user's. */
-    async connect() {
+    connect: async () => {
       if (location.kind === "redis") await store.open();
       await redis?.start();
     },
-    async close() {
+    close: async () => {
       await Promise.all([store.close(), redis?.stop(), dispatcher.close()]);
     },
     patient: {

@@ -11,7 +11,7 @@ import { about, type Check } from "./check.ts";
 
 /** What the vendor is asked with. None of these calls ends a token, and none is charged (protocol.md 10.2). */
 export interface VendorParts {
-  clientWith(tokenParam: TokenParam): Pick<UpstreamClient, "fetchNonceTicket" | "query" | "upload">;
+  clientWith: (tokenParam: TokenParam) => Pick<UpstreamClient, "fetchNonceTicket" | "query" | "upload">;
   tokenParam: TokenParam;
   edition: string;
   signer: Pick<Signer, "query" | "upload">;

@@ -45,7 +45,7 @@ describe.each(rules)("$alert", ({ expr, labels, annotations }) => {
 
 test("every entry of the runbook that names an alert names one that exists, and all are named", () => {
   const runbook = readFileSync(join(ROOT, "docs/runbook.md"), "utf8");
-  const named = [...new Set([...runbook.matchAll(/`(Faceid\w+)`/g)].map(([, name]) => name))].sort();
+  const named = [...new Set([...runbook.matchAll(/`(Faceid\w+)`/g)].map(([, name = ""]) => name))].sort();
   expect(named).toEqual(rules.map(({ alert }) => alert).sort());
 });
 

@@ -84,12 +84,10 @@ async function start(more: Record<string, string> = {}) {
     cwd: app,
     stdio: ["ignore", "pipe", "pipe"],
     env: {
-      ...{
-        HTTP_ADDR: "127.0.0.1:0",
-        GRPC_ADDR: "127.0.0.1:0",
-        ADMIN_ADDR: "127.0.0.1:0",
-        NODE_ENV: "production",
-      },
+      HTTP_ADDR: "127.0.0.1:0",
+      GRPC_ADDR: "127.0.0.1:0",
+      ADMIN_ADDR: "127.0.0.1:0",
+      NODE_ENV: "production",
       ...env,
       ...more,
     },

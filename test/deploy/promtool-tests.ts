@@ -46,11 +46,11 @@ function promtool(verb: string, what: string, file: string): string {
   try {
     const path = join(directory, "file.yaml");
     writeFileSync(path, file);
-    execFileSync("promtool", [verb, what, path], { stdio: "pipe" });
+    execFileSync("promtool", [verb, what, path], { stdio: "pipe", encoding: "utf8" });
     return "";
   } catch (error) {
-    const { stdout, stderr, message } = error as { stdout?: Buffer; stderr?: Buffer; message: string };
-    return `${stdout ?? ""}${stderr ?? ""}` || message;
+    const { stdout = "", stderr = "", message } = error as { stdout?: string; stderr?: string; message: string };
+    return stdout + stderr || message;
   } finally {
     rmSync(directory, { recursive: true });
   }
