@@ -2,6 +2,7 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
+import { printApi } from "./print-api.ts";
 import { printOpenApi } from "./print-openapi.ts";
 import { printValidateProto } from "./print-proto.ts";
 
@@ -33,6 +34,7 @@ try {
 if (readFileSync("proto/buf/validate/validate.proto", "utf8") !== printValidateProto()) {
   stale.push("proto/buf/validate/validate.proto");
 }
+if (readFileSync("docs/api.md", "utf8") !== printApi()) stale.push("docs/api.md");
 if (stale.length > 0) {
   console.error(`Not what "npm run generate" writes:\n${stale.map((path) => `  ${path}`).join("\n")}`);
   process.exitCode = 1;

@@ -1,7 +1,7 @@
-import { execFileSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
-import { createFileRegistry, type DescMethod, type DescService, fromBinary } from "@bufbuild/protobuf";
-import { FileDescriptorSetSchema, MethodOptions_IdempotencyLevel } from "@bufbuild/protobuf/wkt";
+import type { DescMethod, DescService } from "@bufbuild/protobuf";
+import { MethodOptions_IdempotencyLevel } from "@bufbuild/protobuf/wkt";
+import { readImage } from "./image.ts";
 import { CONNECT_ERROR, connectResponses, FORM_ERROR, formResponses } from "./openapi/errors.ts";
 import { FORM_ROUTES, type FormRoute, formAnswerSchema, formSchema } from "./openapi/form.ts";
 import { commentOf, enumSchema, messageSchema, refTo } from "./openapi/schemas.ts";
@@ -11,9 +11,7 @@ const json = (schema: unknown) => ({ "application/json": { schema } });
 
 /** gen/openapi.json: the public listener's routes as OpenAPI 3.1, from the proto and from the code of the form routes. */
 export function printOpenApi(): string {
-  // Generated code has no comments in it; an image has.
-  const image = execFileSync("buf", ["build", "-o", "-"], { maxBuffer: 64 * 1024 * 1024 });
-  const registry = createFileRegistry(fromBinary(FileDescriptorSetSchema, image));
+  const registry = readImage();
   const service = registry.getService(SERVICE);
   if (!service) throw new Error(`no service ${SERVICE}`);
   // Operators' RPCs are on another listener.

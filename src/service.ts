@@ -30,7 +30,6 @@ import { countWaiters } from "./telemetry/waiters.ts";
 import { createCoordinator } from "./tickets/coordinator.ts";
 import { openStore } from "./tickets/open-store.ts";
 import { createSealer } from "./tickets/sealer.ts";
-import type { TicketStore } from "./tickets/store.ts";
 import { createUpstreamClient } from "./upstream/client.ts";
 import { createDispatcher } from "./upstream/dispatcher.ts";
 import { guarded } from "./upstream/guard.ts";
@@ -40,7 +39,7 @@ import { createTransport } from "./upstream/transport.ts";
 export interface Overrides {
   clock?: Clock;
   logSink?: DestinationStream;
-  store?: TicketStore;
+  store?: ReturnType<typeof openStore>;
   /** The process's own, where it has one. */
   telemetry?: Telemetry;
 }
@@ -73,10 +72,11 @@ export function openTelemetry(config: Config, options: Partial<TelemetryOptions>
 /** The whole service. Reads from top to bottom as its architecture: with `doors.ts` the only place where rooms meet. */
 export function createService(config: Config, overrides: Overrides = {}): Service {
   const { clock = systemClock, logSink, telemetry = openTelemetry(config, { clock, logSink }) } = overrides;
-  const { appId, secrets, livemode, licence, timings, limits, role, storeUrl, baseUrl } = config;
-  const [secret] = secrets as readonly [Secret, ...Secret[]];
+  const { appId, livemode, licence, timings, limits, role, storeUrl, baseUrl } = config;
+  const [secret] = config.secrets as readonly [Secret, ...Secret[]];
   const { events, metrics, tracer } = telemetry;
-  let { access } = config;
+  let current = config;
+  const [secrets, access] = [() => current.secrets, () => current.access];
 
   // The vendor.
   const dispatcher = createDispatcher({ connections: CONNECTIONS, proxy: config.proxy });
@@ -93,7 +93,7 @@ export function createService(config: Config, overrides: Overrides = {}): Servic
   const upstream = guarded(client, { mostAtOnce: CONNECTIONS * 3, events });
 
   // The river of tickets: coordinator to store to reader.
-  const sealer = createSealer(appId, config.sealKeys);
+  const sealer = createSealer(appId, () => current.sealKeys);
   const opened = overrides.store ?? openStore(storeUrl, { clock, appId, baseUrl, timings });
   const store = observeStore(opened, clock, events);
   const coordinator = createCoordinator({
@@ -119,7 +119,7 @@ export function createService(config: Config, overrides: Overrides = {}): Servic
 
   // The river of requests: doors to pipeline to handlers to vendor.
   const everyCall = {
-    authorise: createAccess(() => access, { clock, events }),
+    authorise: createAccess(access, { clock, events }),
     limit: (call: IncomingCall, caller: Caller) => limited.call(call, caller),
     validate: createValidate([FaceVerificationService.method.getFaceParams.input]),
     clock,
@@ -153,7 +153,7 @@ export function createService(config: Config, overrides: Overrides = {}): Servic
   const readiness = () => (draining ? { ready: false, reason: "shutting down" } : tickets.readiness());
   const { admin, http, grpc } = createDoors({
     config,
-    access: () => access,
+    access,
     methods,
     ticketAdmin,
     readiness,
@@ -191,7 +191,7 @@ export function createService(config: Config, overrides: Overrides = {}): Servic
     }),
     readiness,
     reload(next) {
-      ({ access } = next);
+      current = next;
       for (const door of doors) door.secure();
     },
   };

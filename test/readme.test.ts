@@ -1,5 +1,6 @@
 import { execFile, spawn } from "node:child_process";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { promisify } from "node:util";
@@ -16,6 +17,7 @@ import { SERVICE_VERSION } from "../src/domain/version.ts";
 import { ErrorReason } from "../src/errors.ts";
 import { STATUS } from "../src/form/errors.ts";
 import { CODES } from "../src/rpc/errors.ts";
+import { startUpstream } from "./child.ts";
 import { variablesOfTheCode } from "./variables.ts";
 
 const ROOT = join(import.meta.dirname, "..");
@@ -142,6 +144,7 @@ describe.each([
   {
     file: "README.md",
     walk: "Two minutes to a passed verification",
+    production: "Two minutes to production",
     configuration: "Configuration",
     reference: "Reference",
     verdicts: "Verdicts",
@@ -151,13 +154,14 @@ describe.each([
   {
     file: "README.zh-CN.md",
     walk: "两分钟完成一次核身",
+    production: "两分钟上生产",
     configuration: "配置",
     reference: "接口参考",
     verdicts: "结论",
     errors: "错误",
     yes: "是",
   },
-])("$file", ({ file, walk, configuration, reference, verdicts, errors, yes }) => {
+])("$file", ({ file, walk, production, configuration, reference, verdicts, errors, yes }) => {
   const markdown = read(file);
 
   describe("the walk-through", () => {
@@ -225,6 +229,60 @@ describe.each([
       expect(last).toMatch(/^\{"scenarios":\[\{"name":"passed"/);
       expect(last).toMatch(/\{"breaches":\[\]\}$/);
     });
+  });
+
+  test("the way to production starts a service that becomes ready, and stops when told to", async () => {
+    const [block] = blocksOf(section(markdown, production));
+    const { sandbox, env } = await startUpstream();
+    const directory = mkdtempSync(join(tmpdir(), "readme-"));
+    writeFileSync(join(directory, "faceid"), sandbox.secret);
+    // As it stands, but for where the secret is, whose it is, and where the vendor and the listeners are.
+    const script = (block?.text ?? "")
+      .replace("/run/secrets/faceid", join(directory, "faceid"))
+      .replace("=IDAXXXXX", `=${sandbox.appId}`);
+    expect(script).toMatch(/FACEID_SECRET_FILE=[^]*npm start/);
+    const child = spawn("bash", ["-euc", script], {
+      cwd: ROOT,
+      stdio: ["ignore", "pipe", "inherit"],
+      env: {
+        PATH: process.env["PATH"],
+        HOME: process.env["HOME"],
+        FACEID_BASE_URL: env["FACEID_BASE_URL"],
+        STORE_URL: "memory:",
+        HTTP_ADDR: "127.0.0.1:0",
+        GRPC_ADDR: "127.0.0.1:0",
+        ADMIN_ADDR: "127.0.0.1:0",
+      },
+    });
+    const exited = new Promise((resolve) => child.once("exit", resolve));
+    let started: { admin: string; livemode: boolean } | undefined;
+    for await (const line of createInterface({ input: child.stdout })) {
+      if (line.includes('"service_started"')) started = JSON.parse(line) as typeof started;
+      if (started) break;
+    }
+    child.stdout.resume();
+    expect(started?.livemode).toBe(true);
+    await expect
+      .poll(async () => (await fetch(`http://${started?.admin}/readyz`)).status, { timeout: 30_000 })
+      .toBe(200);
+    child.kill("SIGTERM");
+    expect(await exited).toBe(0);
+    await sandbox.stop();
+    rmSync(directory, { recursive: true });
+  });
+
+  test("every other command is one that is run: by CI, or as a script that exists", () => {
+    const { scripts } = JSON.parse(read("package.json")) as { scripts: Record<string, string> };
+    const known = blocksOf(section(markdown, walk)).concat(blocksOf(section(markdown, production)));
+    const others = blocksOf(markdown)
+      .filter(({ language, text }) => language === "sh" && !known.some((block) => block.text === text))
+      .map(({ text }) => text.trim());
+    expect(others).toEqual(["npm ci && npm test"]);
+    // `npm run check` ends with `npm test`.
+    expect(read(".ci/run")).toMatch(/^npm ci\b[^]*^REQUIRE_ALL=1 npm run check$/m);
+    expect(scripts["check"]).toMatch(/&& npm test$/);
+    const named = [...markdown.matchAll(/npm run ([a-z:]+)/g)].map(([, name = ""]) => name);
+    expect(named.filter((name) => !(name in scripts))).toEqual([]);
   });
 
   describe("the configuration table", () => {

@@ -43,7 +43,7 @@ export function admit(config: Config, clock: Clock) {
       signTimeoutMs: timings.signTimeoutMs,
       callTimeoutMs: CALL_TIMEOUT_MS,
     });
-  const sealer = createSealer(appId, sealKeys);
+  const sealer = createSealer(appId, () => sealKeys);
   const store = openStore(storeUrl, { clock, appId, baseUrl, timings });
   const register = createRegister(store, clock, timings, transition);
   const redis = createRedisCommands(storeUrl, clock);
@@ -64,7 +64,7 @@ export function admit(config: Config, clock: Clock) {
 
   const coordinate = (events: TicketEvents) =>
     createCoordinator({
-      secrets,
+      secrets: () => secrets,
       upstream: clientWith(tokenParam),
       store,
       sealer,
@@ -103,7 +103,7 @@ export function admit(config: Config, clock: Clock) {
         tokenParam,
         edition,
         signer: createSigner({ appId }),
-        orders: createOrders(secrets),
+        orders: createOrders(() => secrets),
         createNonce,
         now: () => clock.now(),
       },

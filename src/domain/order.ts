@@ -1,5 +1,7 @@
-import { createHmac, hkdfSync, timingSafeEqual } from "node:crypto";
+import { createHmac, type KeyObject, timingSafeEqual } from "node:crypto";
 import { digestToBase62, fromBase62, randomBase62, toBase62 } from "../lib/base62.ts";
+import { deriveKey } from "../lib/derive-key.ts";
+import { derived } from "../lib/derived.ts";
 import type { Pii } from "../lib/pii.ts";
 import type { Secret } from "../lib/secret.ts";
 
@@ -36,38 +38,41 @@ const TIME = 6;
 const HEAD = 16;
 const TAG = 8;
 
-/** Orders certified under keys derived from the app secrets; the first one mints, each one is recognised. */
-export function createOrders(secrets: readonly Secret[]): Orders {
-  const keys = secrets.map((secret) => ({ order: derive(secret, "order"), user: derive(secret, "user") }));
-  const [current] = keys;
-  if (!current) throw new Error("orders need a secret");
+/** Orders certified under keys derived from the app secrets; the first one mints, each one is recognised; they may be replaced. */
+export function createOrders(secrets: () => readonly Secret[]): Orders {
+  const keys = derived(secrets, (list) =>
+    list.map((secret) => ({ order: deriveKey(secret, "order"), user: deriveKey(secret, "user") })),
+  );
+  const current = () => {
+    const [first] = keys();
+    if (!first) throw new Error("orders need a secret");
+    return first;
+  };
 
   return {
     mint(owner, now) {
+      const { order } = current();
       const head = toBase62(Math.floor(now / 1000), TIME) + randomBase62(HEAD - TIME);
-      return head + tag(current.order, "mint", head) + tag(current.order, "owner", head, owner);
+      return head + tag(order, "mint", head) + tag(order, "owner", head, owner);
     },
     certify(orderNo) {
       if (!/^[0-9A-Za-z]{32}$/.test(orderNo)) return undefined;
       const head = orderNo.slice(0, HEAD);
       const mintTag = orderNo.slice(HEAD, HEAD + TAG);
       const ownerTag = orderNo.slice(HEAD + TAG);
-      const key = keys.find(({ order }) => same(tag(order, "mint", head), mintTag));
+      const key = keys().find(({ order }) => same(tag(order, "mint", head), mintTag));
       if (!key) return undefined;
       return {
         mintedAt: fromBase62(head.slice(0, TIME)) * 1000,
         belongsTo: (owner) => same(tag(key.order, "owner", head, owner), ownerTag),
       };
     },
-    userIdOf: (idNo) => digestToBase62(createHmac("sha256", current.user).update(idNo.reveal()).digest(), 30),
+    userIdOf: (idNo) =>
+      digestToBase62(createHmac("sha256", current().user).update(idNo.reveal()).digest(), 30),
   };
 }
 
-function derive(secret: Secret, purpose: string): Buffer {
-  return Buffer.from(hkdfSync("sha256", secret.reveal(), "", `faceverification ${purpose} v1`, 32));
-}
-
-function tag(key: Buffer, kind: string, head: string, owner = ""): string {
+function tag(key: KeyObject, kind: string, head: string, owner = ""): string {
   return digestToBase62(createHmac("sha256", key).update(`${kind}\0${head}\0${owner}`).digest(), TAG);
 }
 

@@ -1,5 +1,6 @@
-import { createHmac, hkdfSync } from "node:crypto";
+import { createHmac } from "node:crypto";
 import { digestToBase62 } from "../lib/base62.ts";
+import { deriveKey } from "../lib/derive-key.ts";
 import type { Secret } from "../lib/secret.ts";
 
 /** Another name for a text: the same for the same text, 22 letters and digits, and not reversible without the secret. */
@@ -7,6 +8,6 @@ export type Pseudonym = (text: string) => string;
 
 /** Pseudonyms for one purpose; those of two purposes cannot be compared. */
 export function createPseudonym(secret: Secret, purpose: string): Pseudonym {
-  const key = Buffer.from(hkdfSync("sha256", secret.reveal(), "", `faceverification ${purpose} v1`, 32));
+  const key = deriveKey(secret, purpose);
   return (text) => digestToBase62(createHmac("sha256", key).update(text).digest(), 22);
 }

@@ -48,7 +48,7 @@ export function deriveTimings(given: { refreshIntervalMs: number; tokenOverlapMs
     tokenTimeoutMs: scaled(6_000),
     signTimeoutMs: scaled(4_000),
     storeTimeoutMs: scaled(1_500),
-    leaseMs: scaled(20_000),
+    leaseMs: scaled(19_000),
     marginMs: scaled(4_000),
     ticketLeaseMs: scaled(12_000),
     quiesceMs: scaled(3_000),

@@ -118,13 +118,19 @@ async function bothOrNeither<A, B>(
   first: (signal: AbortSignal) => Promise<A>,
   second: (signal: AbortSignal) => Promise<B>,
 ): Promise<[A, B]> {
-  const half = new AbortController();
-  const signal = AbortSignal.any([outer, half.signal]);
+  const both = new AbortController();
+  const { signal } = both;
+  const follow = () => both.abort(outer.reason);
+  if (outer.aborted) follow();
+  // Not AbortSignal.any: it keeps weak references, which cost more than all of this.
+  else outer.addEventListener("abort", follow, { once: true });
   try {
     return await Promise.all([first(signal), second(signal)]);
   } catch (error) {
-    half.abort(error);
+    both.abort(error);
     throw error;
+  } finally {
+    outer.removeEventListener("abort", follow);
   }
 }
 

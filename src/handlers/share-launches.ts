@@ -6,10 +6,12 @@ import {
   type GetFaceParamsResponse,
   GetFaceParamsResponseSchema,
 } from "../../gen/faceverification/v1/face_verification_service_pb.ts";
+import type { Orders } from "../domain/order.ts";
 import { ErrorReason, ServiceError } from "../errors.ts";
 import type { LaunchStore } from "../launches/store.ts";
 import { randomBase62 } from "../lib/base62.ts";
 import type { Clock } from "../lib/clock.ts";
+import { Pii } from "../lib/pii.ts";
 import { type SharedWork, shareWork } from "../lib/shared-work.ts";
 import type { Call, Handler } from "./call.ts";
 
@@ -17,6 +19,7 @@ export interface ShareLaunchesOptions {
   store: LaunchStore;
   /** Hides persons and request ids in the store's keys. */
   pseudonym: (text: string) => string;
+  orders: Pick<Orders, "userIdOf">;
   clock: Clock;
 }
 
@@ -31,14 +34,18 @@ const LOOK_MS = 100;
  * One launch for those who mean the same one: calls for the same person that overlap in time (a double tap), and repeats of
  * a `request_id` until the launch's `start_before` (AIP-155). A launch that failed is not shared: the next one tries anew.
  */
-export function shareLaunches(launch: Launch, { store, pseudonym, clock }: ShareLaunchesOptions): Launch {
+export function shareLaunches(
+  launch: Launch,
+  { store, pseudonym, orders, clock }: ShareLaunchesOptions,
+): Launch {
   const flights = new Map<string, SharedWork<GetFaceParamsResponse>>();
 
   function lead(tap: string, token: string, request: GetFaceParamsRequest, call: Call) {
     const flight = shareWork(async (signal) => {
       try {
         const response = await launch(request, { ...call, signal });
-        await store.keep(token, write(response), lifeMs(response));
+        // Those who wait in this process have the promise.
+        if (store.shared) await store.keep(token, write(response), lifeMs(response));
         return response;
       } finally {
         flights.delete(token);
@@ -104,14 +111,22 @@ export function shareLaunches(launch: Launch, { store, pseudonym, clock }: Share
     Math.max(1, (startBefore ? timestampMs(startBefore) : 0) - clock.now());
 
   return async (request, call) => {
+    // Also for those who only share a launch: the audit trail tells of every attempt.
+    call.note({ person: orders.userIdOf(new Pii(request.idNo)) });
     const { name, subject } = call.caller;
     const owner = `${name}\0${subject}\0`;
-    const print = pseudonym(`launch\0${fieldsOf(request)}`);
-    const tap = pseudonym(`tap\0${owner}${print}`);
+    const fields = fieldsOf(request);
+    const tap = pseudonym(`tap\0${owner}${fields}`);
     const response =
       request.requestId === ""
         ? await tapped(tap, randomBase62(20), request, call)
-        : await repeated(pseudonym(`id\0${owner}${request.requestId}`), print, tap, request, call);
+        : await repeated(
+            pseudonym(`id\0${owner}${request.requestId}`),
+            pseudonym(`launch\0${fields}`),
+            tap,
+            request,
+            call,
+          );
     call.note({ order_no: response.orderNo });
     return create(GetFaceParamsResponseSchema, { ...response, serverTime: timestampFromMs(clock.now()) });
   };

@@ -19,6 +19,7 @@ export function withFallback(
   }
 
   return {
+    shared: shared.shared,
     claim: (...args) => either((store) => store.claim(...args)),
     release: (...args) => either((store) => store.release(...args)),
     keep: (...args) => either((store) => store.keep(...args)),

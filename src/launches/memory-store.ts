@@ -7,6 +7,7 @@ export function createMemoryLaunchStore(clock: Clock): LaunchStore {
   const outcomes = createExpiring(clock);
 
   return {
+    shared: false,
     async claim(key, token, lifeMs) {
       const owner = claims.get(key) ?? token;
       if (owner !== token) return owner;

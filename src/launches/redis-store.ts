@@ -31,6 +31,7 @@ export function createRedisLaunchStore({ prefix, send, seal, open }: RedisLaunch
   const life = (ms: number) => String(Math.ceil(ms));
 
   return {
+    shared: true,
     async claim(key, token, lifeMs) {
       const name = claimKey(key);
       const owner = await send(name, ["EVAL", CLAIM, "1", name, token, life(lifeMs)]);

@@ -3,6 +3,8 @@
  * else kept by each process. Keys and tokens tell nothing about a person.
  */
 export interface LaunchStore {
+  /** Whether other processes see it. */
+  readonly shared: boolean;
   /** Takes `key` for `token`, or prolongs that, unless another has it: then resolves to the other's token. */
   claim(key: string, token: string, lifeMs: number): Promise<string | undefined>;
   /** Gives the key up, if `token` still has it. */

@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { randomBytes } from "./random.ts";
 
 const ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 const VALUE = new Map(Array.from(ALPHABET, (character, value) => [character, value] as const));
@@ -33,13 +33,15 @@ export function fromBase62(text: string): number {
   return value;
 }
 
-/** The first `length` base-62 digits of a digest of at least 32 bytes, up to 30 of them. */
-export function digestToBase62(digest: Uint8Array, length: number): string {
-  let value = BigInt(`0x${Buffer.from(digest).toString("hex")}`);
+/** Six bytes of a digest hold a little more than eight characters do. */
+const CHUNK_BYTES = 6;
+const CHUNK_CHARACTERS = 8;
+
+/** `length` base-62 characters of a digest of at least 32 bytes, up to 40 of them. */
+export function digestToBase62(digest: Buffer, length: number): string {
   let text = "";
-  for (let i = 0; i < length; i++) {
-    text += ALPHABET[Number(value % 62n)];
-    value /= 62n;
+  for (let at = 0; text.length < length; at += CHUNK_BYTES) {
+    text += toBase62(digest.readUIntBE(at, CHUNK_BYTES), CHUNK_CHARACTERS);
   }
-  return text;
+  return text.slice(0, length);
 }

@@ -142,8 +142,20 @@ const BY_NAME = new Map(SCENARIOS.map((scenario) => [scenario.name, scenario]));
 const BY_ID_NO = new Map(SCENARIOS.map((scenario) => [scenario.idNo, scenario]));
 const [DEFAULT] = SCENARIOS as readonly [Scenario, ...Scenario[]];
 
+/** By its name, or for any other of the vendor's codes by the code itself; no such code has evidence with scores but "0". */
 export function scenarioNamed(name: string): Scenario | undefined {
-  return BY_NAME.get(name);
+  const named =
+    BY_NAME.get(name) ?? SCENARIOS.find(({ code, at: call }) => code === name && call === "query");
+  if (named || !/^-?\d{1,10}$/.test(name)) return named;
+  return {
+    name,
+    code: name,
+    at: "query",
+    zh: "指定的返回码",
+    en: "a code asked for",
+    idNo: "",
+    evidence: BARE,
+  };
 }
 
 /** What an ID number chooses; `passed` for those that are not magic. */

@@ -51,7 +51,7 @@ export function createListener(options: ListenerOptions): Listener {
   keepAlive(app, clock);
   let draining = false;
 
-  app.addHook("onRequest", async (request, reply) => {
+  app.addHook("onRequest", (request, reply, done) => {
     // The doors read these from the headers, whatever the protocol; what a client wrote there is overwritten.
     const { headers } = request.raw;
     headers["x-request-id"] = request.id;
@@ -61,6 +61,7 @@ export function createListener(options: ListenerOptions): Listener {
     if (certificate !== undefined) headers["x-peer-certificate"] = certificate;
     void reply.header("x-request-id", request.id);
     if (draining && request.raw.httpVersionMajor === 1) void reply.header("connection", "close");
+    done();
   });
   app.setNotFoundHandler((request, reply) => {
     events.routeUnknown({ requestId: request.id });

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import type { Secret } from "../lib/secret.ts";
 
 /**
@@ -8,5 +8,5 @@ import type { Secret } from "../lib/secret.ts";
 export function sign(values: readonly string[], ticket: Secret): string {
   // Array.sort without a comparator is the sort by UTF-16 code unit; localeCompare would be wrong.
   const canonical = [...values, ticket.reveal()].sort().join("");
-  return createHash("sha1").update(canonical, "utf8").digest("hex").toUpperCase();
+  return hash("sha1", canonical, "hex").toUpperCase();
 }

@@ -9,7 +9,7 @@ import type { Sealer } from "./sealer.ts";
 import type { RefreshFinished, RefreshOutcome } from "./ticket-events.ts";
 
 export interface AloneOptions {
-  secrets: readonly Secret[];
+  secrets: () => readonly Secret[];
   calls: ReturnType<typeof createCalls>;
   register: Register;
   sealer: Sealer;
@@ -88,7 +88,7 @@ export function createAlone(options: AloneOptions) {
     const sealed = sealer.seal(
       writePair(issued),
       { generation, kind: "pair" },
-      secretOf(secrets, token.secretId),
+      secretOf(secrets(), token.secretId),
     );
     const asOf = clock.monotonic();
     const ages = { ageMs: 0, tokenAgeMs: asOf - startedAt, signAgeMs: asOf - startedAt };

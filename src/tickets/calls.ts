@@ -22,7 +22,7 @@ export interface Failed {
 }
 
 export interface CallsOptions {
-  secrets: readonly Secret[];
+  secrets: () => readonly Secret[];
   upstream: TicketUpstream;
   clock: Clock;
   timings: TicketTimings;
@@ -50,7 +50,7 @@ export function createCalls({ secrets, upstream, clock, timings }: CallsOptions)
       preferred: string | undefined,
       deadline: number,
     ): Promise<(Issued & { secretId: string }) | Failed> {
-      const known = secrets.map((secret) => ({ secret, secretId: fingerprint(secret) }));
+      const known = secrets().map((secret) => ({ secret, secretId: fingerprint(secret) }));
       known.sort((a, b) => Number(b.secretId === preferred) - Number(a.secretId === preferred));
       let last: Failed = { failed: "fatal" };
       for (const { secret, secretId } of known) {

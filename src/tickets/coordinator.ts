@@ -1,5 +1,6 @@
 import type { TicketTimings } from "../domain/timings.ts";
 import type { Clock } from "../lib/clock.ts";
+import { derived } from "../lib/derived.ts";
 import type { Part } from "../lib/lifecycle.ts";
 import type { Secret } from "../lib/secret.ts";
 import { singleFlight } from "../lib/single-flight.ts";
@@ -23,7 +24,7 @@ import { type TicketStatus, ticketStatus } from "./ticket-status.ts";
 
 export interface CoordinatorOptions {
   /** The current secret and, while it is being rotated, the next one. */
-  secrets: readonly Secret[];
+  secrets: () => readonly Secret[];
   upstream: TicketUpstream;
   store: TicketStore;
   sealer: Sealer;
@@ -54,7 +55,7 @@ const START_WAIT_MS = 1_000;
  */
 export function createCoordinator(options: CoordinatorOptions): Coordinator {
   const { secrets, store, sealer, clock, random, timings, replica, refreshes, events } = options;
-  const credentials = secrets.map(fingerprint).join(" ");
+  const credentials = derived(secrets, (list) => list.map(fingerprint).join(" "));
   const stopping = new AbortController();
   const cutOff = new AbortController();
   const holder = createHolder(clock, timings, random);
@@ -96,7 +97,7 @@ export function createCoordinator(options: CoordinatorOptions): Coordinator {
     if (!reason) return dueInMs > 0 ? Math.min(pollMs, dueInMs) : pollMs;
     holder.expectRotation();
     const due = dueInMs <= 0;
-    const heldBackMs = waitMs(view, credentials, due, timings.floorMs);
+    const heldBackMs = waitMs(view, credentials(), due, timings.floorMs);
     if (heldBackMs > 0) return Math.min(pollMs, heldBackMs);
     const { held } = holder;
     const atLeast = held?.pair.generation ?? 0;

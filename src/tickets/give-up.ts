@@ -10,6 +10,8 @@ export interface Circumstances {
   urgent: boolean;
   /** Fingerprint of the configured secrets. */
   credentials: string;
+  /** How long the call took that failed, milliseconds. */
+  spentMs: number;
   timings: TicketTimings;
   random: () => number;
 }
@@ -24,14 +26,19 @@ export interface GiveUp {
 
 /** How a refresh reports that its token call brought nothing (ticket-cache.md 2.4 to 2.6). Pure but for `random`. */
 export function giveUp({ failed }: Failed, circumstances: Circumstances): GiveUp {
-  const { failures, urgent, credentials, timings, random } = circumstances;
+  const { failures, urgent, credentials, spentMs, timings, random } = circumstances;
   const { backoffMs: soon, slowBackoffMs: slow, quiesceMs, leaseMs, overlapMs } = timings;
   const delayMs = (baseMs: number, maxMs: number) =>
     Math.ceil(backoffMs({ baseMs, maxMs }, failures, random));
   switch (failed) {
     case "unknown":
-      // Soon, since the old token may be dying; but not while the lost call may still arrive.
-      return { outcome: "unknown", backoffMs: quiesceMs, insistMs: overlapMs };
+      // Soon, since the old token may be dying; but not while the lost call may still arrive. Lost again, every second
+      // counts, and the time spent waiting for it is quiet time too: nine in a row still fit the overlap.
+      return {
+        outcome: "unknown",
+        backoffMs: failures === 0 ? quiesceMs : Math.max(Math.ceil(quiesceMs / 6), quiesceMs - spentMs),
+        insistMs: overlapMs,
+      };
     case "definite":
       return {
         outcome: "clean",

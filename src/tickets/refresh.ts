@@ -12,7 +12,7 @@ import type { Sealer } from "./sealer.ts";
 import type { RefreshFinished, RefreshOutcome, TicketEvents } from "./ticket-events.ts";
 
 export interface RefreshOptions {
-  secrets: readonly Secret[];
+  secrets: () => readonly Secret[];
   calls: ReturnType<typeof createCalls>;
   register: Register;
   sealer: Sealer;
@@ -21,8 +21,8 @@ export interface RefreshOptions {
   random: () => number;
   timings: TicketTimings;
   replica: string;
-  /** `credentialsOf` the secrets. */
-  credentials: string;
+  /** The fingerprints of the secrets. */
+  credentials: () => string;
   events: TicketEvents;
   /** Ends the repetition of writes; calls to the vendor are never cut off. */
   stopping: AbortSignal;
@@ -68,7 +68,7 @@ export function createRefresh(options: RefreshOptions) {
     const acquire: Operation = {
       kind: "acquire",
       holder,
-      credentials,
+      credentials: credentials(),
       expected: published?.generation ?? 0,
       atLeast: request.atLeast,
       due: request.due,
@@ -88,7 +88,14 @@ export function createRefresh(options: RefreshOptions) {
       if ("failed" in result) {
         report.error = result.error;
         const { failures } = view.state;
-        const circumstances = { failures, urgent: request.urgent, credentials, timings, random };
+        const circumstances = {
+          failures,
+          urgent: request.urgent,
+          credentials: credentials(),
+          spentMs: Math.floor(report.tokenMs),
+          timings,
+          random,
+        };
         const { insistMs, ...abort } = giveUp(result, circumstances);
         await register.insist({ kind: "abort", ...mine, ...abort }, insistMs, stopping);
         return result.failed === "late" ? "busy" : result.failed;
@@ -136,7 +143,7 @@ export function createRefresh(options: RefreshOptions) {
   }
 
   function seal(plain: string, generation: number, kind: "pair" | "stage", secretId: string): string {
-    return sealer.seal(plain, { generation, kind }, secretOf(secrets, secretId));
+    return sealer.seal(plain, { generation, kind }, secretOf(secrets(), secretId));
   }
 
   /** Somebody else has the lease, and our token has cut the life of theirs, or theirs of ours. */

@@ -25,16 +25,17 @@ export interface Sealer {
 const VERSION = "1";
 const CIPHER = "aes-256-gcm";
 
-/** A sealer for the records of one app id. */
-export function createSealer(appId: string, keys: readonly SealKey[]): Sealer {
-  const [first] = keys;
-  if (!first) throw new RangeError("the key ring is empty");
+/** A sealer for the records of one app id; the key ring may be replaced. */
+export function createSealer(appId: string, keys: () => readonly SealKey[]): Sealer {
   const associated = ({ generation, kind }: Identity) =>
     Buffer.from(`${appId}|${generation}|${kind}|${VERSION}`);
 
   return {
     seal(plain, identity, secret) {
-      const { id, key } = keys.find(({ from }) => from === secret) ?? first;
+      const ring = keys();
+      const chosen = ring.find(({ from }) => from === secret) ?? ring[0];
+      if (!chosen) throw new RangeError("the key ring is empty");
+      const { id, key } = chosen;
       const iv = randomBytes(12);
       const cipher = createCipheriv(CIPHER, key, iv).setAAD(associated(identity));
       const sealed = Buffer.concat([cipher.update(plain, "utf8"), cipher.final()]);
@@ -48,7 +49,7 @@ export function createSealer(appId: string, keys: readonly SealKey[]): Sealer {
     open(sealed, identity) {
       const [version, id = "", ...parts] = sealed.split(".");
       if (version !== VERSION || parts.length !== 3) return { ok: false, why: "format" };
-      const key = keys.find((candidate) => candidate.id === id)?.key;
+      const key = keys().find((candidate) => candidate.id === id)?.key;
       if (!key) return { ok: false, why: isDerived(id) ? "secret" : "key" };
       const [iv = "", tag = "", ciphertext = ""] = parts;
       try {

@@ -1,3 +1,4 @@
+import type { Readable } from "node:stream";
 import type { Dispatcher } from "undici";
 import { type UpstreamEndpoint, UpstreamError, type UpstreamFailure } from "../errors.ts";
 import { limitTime } from "../lib/clock.ts";
@@ -84,20 +85,20 @@ function revealed(values: Values): Record<string, string> {
   );
 }
 
-async function readCapped(
-  body: AsyncIterable<Buffer>,
-  maxBytes: number,
-  tooLarge: () => UpstreamError,
-): Promise<string> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of body) {
-    size += chunk.length;
-    // Leaving the loop destroys the body, and with it the connection.
-    if (size > maxBytes) throw tooLarge();
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString("utf8");
+/** The whole body. By events: an async iterator costs three times as much for the usual single chunk. */
+function readCapped(body: Readable, maxBytes: number, tooLarge: () => UpstreamError): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let size = 0;
+    body.on("data", (chunk: Buffer) => {
+      size += chunk.length;
+      chunks.push(chunk);
+      // Destroying the body ends its connection, too.
+      if (size > maxBytes) body.destroy(tooLarge());
+    });
+    body.on("error", reject);
+    body.on("end", () => resolve(Buffer.concat(chunks, size).toString("utf8")));
+  });
 }
 
 const NEVER_SENT = new Set([

@@ -49,7 +49,11 @@ function promtool(verb: string, what: string, file: string): string {
     execFileSync("promtool", [verb, what, path], { stdio: "pipe", encoding: "utf8" });
     return "";
   } catch (error) {
-    const { stdout = "", stderr = "", message } = error as { stdout?: string; stderr?: string; message: string };
+    const {
+      stdout = "",
+      stderr = "",
+      message,
+    } = error as { stdout?: string; stderr?: string; message: string };
     return stdout + stderr || message;
   } finally {
     rmSync(directory, { recursive: true });

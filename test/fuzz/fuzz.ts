@@ -44,7 +44,7 @@ const ORDER = KINDS.flatMap((kind) => Array<(typeof KINDS)[number]>(SHARES[kind]
 
 /** Sends broken requests to a real process of the service, and says what it did. */
 export async function fuzz({ inputs, maxMs, seed, progress }: FuzzOptions): Promise<FuzzReport> {
-  const { sandbox, env } = await startUpstream();
+  const { sandbox, env } = await startUpstream({ nonceIntervalMs: 0 });
   const child = await startChild({ env: { ...env, NODE_OPTIONS: HEAP_LIMIT } });
   let crashed: number | string | undefined;
   void child.exited.then((code) => {

@@ -40,7 +40,7 @@ export async function sendHttp1(
 
 /** Sends raw bytes on a connection of their own. */
 export async function sendRaw(address: Address, bytes: Buffer, answers: Answers): Promise<void> {
-  const statuses = await exchange(address, bytes, 1, 500);
+  const statuses = await exchange(address, bytes, 1, 150);
   for (const status of statuses.length === 0 ? ["closed"] : statuses) count(answers, status);
 }
 

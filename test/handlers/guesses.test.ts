@@ -32,7 +32,7 @@ test("a hundred thousand guessed and tampered order numbers never reach the vend
     upstreamCalls++;
     return Promise.reject(new Error("the vendor was asked"));
   };
-  const orders = createOrders([new Secret("s".repeat(64))]);
+  const orders = createOrders(() => [new Secret("s".repeat(64))]);
   const pair = { generation: 1, accessToken: new Secret("t"), signTicket: new Secret("s") };
   const { getResult } = createMethods(
     createPipeline({

@@ -15,7 +15,7 @@ import type { LaunchStore } from "../../src/launches/store.ts";
 import { systemClock } from "../../src/lib/clock.ts";
 
 /** Launches that end when the test says so, and the replicas that prepare them over one store. */
-function fleet(store: LaunchStore = createMemoryLaunchStore(systemClock)) {
+function fleet(store: LaunchStore = { ...createMemoryLaunchStore(systemClock), shared: true }) {
   const begun: { request: GetFaceParamsRequest; signal: AbortSignal; done: PromiseWithResolvers<void> }[] =
     [];
   const launch = async (request: GetFaceParamsRequest, { signal }: Call): Promise<GetFaceParamsResponse> => {
@@ -28,7 +28,13 @@ function fleet(store: LaunchStore = createMemoryLaunchStore(systemClock)) {
       startBefore: timestampFromMs(Date.now() + 60_000),
     });
   };
-  const replica = () => shareLaunches(launch, { store, pseudonym: (text) => text, clock: systemClock });
+  const replica = () =>
+    shareLaunches(launch, {
+      store,
+      pseudonym: (text) => text,
+      orders: { userIdOf: () => "person" },
+      clock: systemClock,
+    });
   return { begun, replica };
 }
 
@@ -110,7 +116,7 @@ test("a shared store that is away costs the sharing between replicas, and no lau
   const away = () => Promise.reject(new Error("away"));
   const failures: unknown[] = [];
   const store = withFallback(
-    { claim: away, release: away, keep: away, outcome: away },
+    { shared: true, claim: away, release: away, keep: away, outcome: away },
     createMemoryLaunchStore(systemClock),
     { launchStoreFailed: ({ error }) => failures.push(error) },
   );

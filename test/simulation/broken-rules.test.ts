@@ -31,7 +31,7 @@ describe("what must fail does fail, or the rest proves nothing", () => {
 
   test.each(MUTANTS)("without the rule: $rule", async ({ scenario, protocol }) => {
     const caught: string[] = [];
-    for (let seed = 1; seed <= 40 && caught.length === 0; seed++) {
+    for (let seed = 1; seed <= 60 && caught.length === 0; seed++) {
       const { violations } = await simulate({ seed, scenario, protocol, hours: 1 });
       caught.push(...violations);
     }

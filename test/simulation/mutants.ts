@@ -39,7 +39,7 @@ export const MUTANTS: readonly Mutant[] = [
     rule: "a commit keeps a doubt that is younger than its lease",
     scenario: {
       name: "a refresher wakes up in its successor's refresh, and its call leaves then",
-      once: { boundary: "before_token", nth: 1, pauseMs: 20_200 },
+      once: { boundary: "before_token", nth: 1, pauseMs: 19_200 },
     },
     protocol: where((operation, done) =>
       operation.kind === "commit" && done.status === "ok"

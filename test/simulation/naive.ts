@@ -19,7 +19,7 @@ const REFRESH_MS = 1_200_000;
  */
 export function createNaive(options: CoordinatorOptions): Pick<Coordinator, "start" | "tickets"> {
   const { store, clock, upstream, secrets, timings, random } = options;
-  const [secret] = secrets;
+  const [secret] = secrets();
   let pair: TicketPair | undefined;
 
   async function read(): Promise<{ stored: Stored; version: string; now: number }> {

@@ -9,7 +9,7 @@ import type { Boundary } from "./store-model.ts";
  */
 const LONGEST_S: Readonly<Record<string, number>> = {
   none: 0,
-  crash: 1,
+  crash: 0,
   pause: 24,
   lostreply: 4,
   failover: 0,
@@ -22,9 +22,16 @@ function complaint({ name }: Scenario, { seed, violations, trace }: Outcome): st
   return `npm run simulate -- --scenario ${name} --from ${seed} --seeds 1\n${violations.join("\n")}\n${trace.slice(-60).join("\n")}`;
 }
 
-async function run(scenario: Scenario, seed: number, hours = 2, replicas = 4): Promise<Outcome> {
+/** Every invariant holds, whatever the seed. */
+async function sound(scenario: Scenario, seed: number, hours = 2, replicas = 4): Promise<Outcome> {
   const outcome = await simulate({ seed, scenario, hours, replicas });
   expect(outcome.violations, complaint(scenario, outcome)).toEqual([]);
+  return outcome;
+}
+
+/** And for known seeds the worst outage is known too. */
+async function run(scenario: Scenario, seed: number, hours = 2, replicas = 4): Promise<Outcome> {
+  const outcome = await sound(scenario, seed, hours, replicas);
   expect(outcome.worstOutageS, complaint(scenario, outcome)).toBeLessThanOrEqual(
     LONGEST_S[scenario.name] ?? 0,
   );
@@ -34,7 +41,7 @@ async function run(scenario: Scenario, seed: number, hours = 2, replicas = 4): P
 describe("seeds that are always the same", () => {
   test.each(SCENARIOS)("$name", async (scenario) => {
     let faults = 0;
-    for (let seed = 1; seed <= 12; seed++) faults += (await run(scenario, seed)).faults;
+    for (let seed = 1; seed <= 6; seed++) faults += (await run(scenario, seed)).faults;
     expect(faults > 0).toBe(scenario.name !== "none");
   });
 });
@@ -54,7 +61,7 @@ describe("seeds that once failed", () => {
 test("seeds that nobody has seen before", async () => {
   const first = Math.floor(Math.random() * 2 ** 31);
   console.log(`fresh seeds from ${first}`);
-  for (const scenario of SCENARIOS) for (let i = 0; i < 3; i++) await run(scenario, first + i);
+  for (const scenario of SCENARIOS) for (let i = 0; i < 3; i++) await sound(scenario, first + i);
 });
 
 describe("one fault, wherever it strikes, costs nobody more than a second", () => {

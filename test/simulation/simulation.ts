@@ -56,7 +56,7 @@ export interface Outcome {
 }
 
 const TIMINGS = deriveTimings({ refreshIntervalMs: 20 * 60_000, tokenOverlapMs: 60_000 });
-const SECRET = new Secret("s".repeat(64));
+const SECRETS = [new Secret("s".repeat(64))];
 const KEYS = [{ id: "k", key: new Uint8Array(32) }];
 /** Boundaries a refresh passes: three writes, two calls, before and after. */
 const BOUNDARIES = 10;
@@ -64,7 +64,7 @@ const BOUNDARIES = 10;
 const UNSEEN_S = (TIMINGS.leaseMs + TIMINGS.pollMs * 1.2) / 1_000;
 /** Two polls, seconds. */
 const UNHEALED_S = (2 * TIMINGS.pollMs * 1.2) / 1_000;
-const SEALER = createSealer("app", KEYS);
+const SEALER = createSealer("app", () => KEYS);
 /** No fault begins in the last quarter of an hour, so that what must become good again has time to. */
 const CALM_MS = 15 * 60_000;
 
@@ -252,7 +252,7 @@ export async function simulate(options: SimulationOptions): Promise<Outcome> {
   function boot(): Pick<Slot, "life" | "coordinator"> {
     const life = new ProcessLife(world, `p${++lives}`);
     const coordinator = create({
-      secrets: [SECRET],
+      secrets: () => SECRETS,
       upstream: upstreamOf(life),
       store: createStoreClient(world, store, life, TIMINGS.storeTimeoutMs, strike),
       sealer: SEALER,

@@ -417,7 +417,7 @@ describe("records that cannot be used", () => {
   test("sealed with a key that is not ours: no refresh while it may be alive, then one", async () => {
     const rig = createRig();
     const theirs = rig.started({
-      sealer: createSealer("app", [{ id: "other", key: new Uint8Array(32).fill(1) }]),
+      sealer: createSealer("app", () => [{ id: "other", key: new Uint8Array(32).fill(1) }]),
     });
     await rig.run(1_000);
     await theirs.coordinator.stop();
@@ -454,7 +454,7 @@ describe("records that cannot be used", () => {
         return Promise.reject(new UpstreamError("access_token", "code", { code: "400101" }));
       return real.fetchAccessToken(secret, signal);
     };
-    rig.started({ secrets: [old, next] });
+    rig.started({ secrets: () => [old, next] });
     await rig.run(21 * MINUTE);
     expect(tried).toEqual(["old", "next", "next"]);
   });

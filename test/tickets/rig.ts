@@ -82,10 +82,10 @@ export function createRig(seed = 1) {
       loopFailed: tell("loopFailed"),
     };
     const coordinator = createCoordinator({
-      secrets: [SECRET],
+      secrets: () => [SECRET],
       upstream: client,
       store: createStoreClient(world, store, life, TIMINGS.storeTimeoutMs, () => undefined),
-      sealer: createSealer("app", [{ id: "k", key: new Uint8Array(32) }]),
+      sealer: createSealer("app", () => [{ id: "k", key: new Uint8Array(32) }]),
       clock: life.clock,
       random: world.random,
       timings: TIMINGS,

@@ -243,13 +243,13 @@ describe("hostile bytes in the store (9)", () => {
 
   test("a record moved to another generation, app or kind opens as nothing", () => {
     const keys = [{ id: "k", key: new Uint8Array(32) }];
-    const sealer = createSealer("app", keys);
+    const sealer = createSealer("app", () => keys);
     const sealed = sealer.seal("plain", { generation: 7, kind: "pair" });
     expect(sealer.open(sealed, { generation: 7, kind: "pair" })).toEqual({ ok: true, plain: "plain" });
     const moved = [
       sealer.open(sealed, { generation: 8, kind: "pair" }),
       sealer.open(sealed, { generation: 7, kind: "stage" }),
-      createSealer("app2", keys).open(sealed, { generation: 7, kind: "pair" }),
+      createSealer("app2", () => keys).open(sealed, { generation: 7, kind: "pair" }),
     ];
     expect(moved).toEqual(Array(3).fill({ ok: false, why: "tag" }));
     fc.assert(

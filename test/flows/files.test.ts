@@ -41,7 +41,7 @@ beforeAll(async () => {
   const { cert, key } = authority.issue("first");
   const env = {
     FACEID_APP_ID: sandbox.appId,
-    FACEID_SECRET: sandbox.secret,
+    FACEID_SECRET_FILE: file("secret", sandbox.secret),
     FACEID_BASE_URL: sandbox.url,
     STORE_URL: "memory:",
     HTTP_ADDR: "127.0.0.1:0",
@@ -172,4 +172,18 @@ describe("the public listener", () => {
     await eventually(async () => (await status("b".repeat(16))) === 200);
     expect(await status("a".repeat(16))).toBe(401);
   });
+});
+
+test("a secret that was changed at the vendor and in its file is taken up without a restart", async () => {
+  const tokens = sandbox.stats.tokenGeneration;
+  const next = "n".repeat(64);
+  sandbox.changeSecret(next);
+  writeFileSync(join(directory, "secret"), next);
+  const client = clientWith(authority.issue("billing"));
+  await eventually(async () => {
+    const answer = await client.unary(getResult, { orderNo: "order1" }).catch(() => undefined);
+    return answer?.code === "66660011";
+  });
+  expect(sandbox.stats.tokenGeneration).toBe(tokens + 1);
+  client.close();
 });

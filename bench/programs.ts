@@ -1,0 +1,130 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { connect } from "node:net";
+import { join } from "node:path";
+import { systemClock } from "../src/lib/clock.ts";
+import { freePort } from "../test/redis.ts";
+
+/** A program under load, in a process of its own. */
+export interface Program {
+  /** Base URLs; the same program answers at all it has. */
+  http: string;
+  grpc: string;
+  admin: string;
+  /** Processor time so far, user and system, milliseconds. */
+  cpuMs(): number;
+  /** Resident memory, MiB. */
+  rssMiB(): number;
+  pid: number;
+  /** From spawn to ready, milliseconds. */
+  readyMs: number;
+  stop(): Promise<void>;
+}
+
+const ROOT = join(import.meta.dirname, "..");
+const running = new Set<ChildProcess>();
+const TICK_MS = 10;
+
+/** Starts a script with free ports in PORT and GRPC_PORT, its output thrown away, and waits until it answers. */
+export async function startProgram(
+  script: string,
+  env: Record<string, string> = {},
+  args: string[] = [],
+  nodeArgs: string[] = [],
+): Promise<Program> {
+  const [http, grpc, admin] = await Promise.all([freePort(), freePort(), freePort()]);
+  const startedAt = performance.now();
+  const child = spawn(process.execPath, [...nodeArgs, script, ...args], {
+    cwd: ROOT,
+    stdio: ["ignore", "ignore", "inherit"],
+    env: {
+      PATH: process.env["PATH"],
+      NODE_ENV: "production",
+      PORT: String(http),
+      GRPC_PORT: String(grpc),
+      HTTP_ADDR: `127.0.0.1:${http}`,
+      GRPC_ADDR: `127.0.0.1:${grpc}`,
+      ADMIN_ADDR: `127.0.0.1:${admin}`,
+      ...env,
+    },
+  });
+  running.add(child);
+  child.once("exit", () => running.delete(child));
+  const { pid } = child;
+  const program: Program = {
+    http: `http://127.0.0.1:${http}`,
+    grpc: `http://127.0.0.1:${grpc}`,
+    admin: `http://127.0.0.1:${admin}`,
+    cpuMs() {
+      // Fields 14 and 15, counted after the name, which may hold spaces (proc(5)).
+      const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]!.split(" ");
+      return (Number(fields[11]) + Number(fields[12])) * TICK_MS;
+    },
+    rssMiB: () => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) / 1024,
+    pid: pid!,
+    readyMs: 0,
+    stop: () => end(child),
+  };
+  const isService = script === "src/main.ts";
+  while (
+    !(await (isService ? isReady(program.admin) : isOpen(http).then(async (open) => open || isOpen(grpc))))
+  ) {
+    if (child.exitCode !== null) throw new Error(`${script} ended with ${child.exitCode}`);
+    await systemClock.sleep(isService ? 2 : 20);
+  }
+  return { ...program, readyMs: performance.now() - startedAt };
+}
+
+/** The service as it is shipped, in front of the stand-in. */
+export function startService(
+  upstream: Program,
+  env: Record<string, string> = {},
+  nodeArgs: string[] = [],
+): Promise<Program> {
+  const settings = {
+    FACEID_APP_ID: "TIDA0001",
+    FACEID_SECRET: "s".repeat(64),
+    FACEID_BASE_URL: upstream.http,
+  };
+  return startProgram("src/main.ts", { ...settings, STORE_URL: "memory:", ...env }, [], nodeArgs);
+}
+
+export interface Seen {
+  calls: number;
+  connections: number;
+  /** Most calls under way at once. */
+  most: number;
+}
+
+/** Calls and connections that the stand-in has seen; with `delayMs`, what each answer takes from now on. */
+export async function upstreamSeen(upstream: Program, delayMs?: number): Promise<Seen> {
+  const query = delayMs === undefined ? "" : `?delayMs=${delayMs}`;
+  return (await (await fetch(`${upstream.http}/bench${query}`)).json()) as Seen;
+}
+
+/** Ends what is left. */
+export async function endPrograms(): Promise<void> {
+  await Promise.all([...running].map(end));
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const gone = once(child, "exit");
+  child.kill("SIGKILL");
+  await gone;
+}
+
+const isReady = (admin: string) =>
+  fetch(`${admin}/readyz`).then(
+    ({ ok }) => ok,
+    () => false,
+  );
+
+function isOpen(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, "127.0.0.1");
+    socket.on("connect", () => resolve(true)).on("error", () => resolve(false));
+    socket.on("connect", () => socket.destroy());
+  });
+}

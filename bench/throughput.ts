@@ -1,0 +1,163 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { generate, h2load, type Loaded, wrk } from "./loads.ts";
+import { fixed, median, spread } from "./numbers.ts";
+import { type Program, startProgram, startService, upstreamSeen } from "./programs.ts";
+import { machine, report, table } from "./report.ts";
+import { bars } from "./svg.ts";
+
+export interface ThroughputOptions {
+  seconds: number;
+  rounds: number;
+  write: boolean;
+}
+
+const DOORS = [
+  "form GetFaceParams",
+  "form GetResult",
+  "json GetFaceParams",
+  "json GetResult",
+  "grpc GetFaceParams",
+  "grpc GetResult",
+] as const;
+type Door = (typeof DOORS)[number];
+type Name = "service" | "floor" | "grpc-js" | "fastify" | "demo";
+
+/** Who takes part at which door. */
+const PARTS: Readonly<Record<Door, readonly Name[]>> = {
+  "form GetFaceParams": ["service", "floor", "demo"],
+  "form GetResult": ["service", "floor"],
+  "json GetFaceParams": ["service", "floor", "fastify"],
+  "json GetResult": ["service", "floor", "fastify"],
+  "grpc GetFaceParams": ["service", "floor", "grpc-js"],
+  "grpc GetResult": ["service", "floor", "grpc-js"],
+};
+
+interface Run {
+  perSecond: number;
+  cpuUs: number;
+  p50: number;
+  p99: number;
+  /** Calls to the vendor for each request: proof that the work was done. */
+  upstreamCalls: number;
+  rss: number;
+}
+
+/** As fast as each can, with a vendor that answers at once: every program after the other, several rounds. */
+export async function throughput({ seconds, rounds, write }: ThroughputOptions): Promise<void> {
+  const directory = mkdtempSync(join(tmpdir(), "bench-"));
+  const tickets = join(directory, "tickets.json");
+  writeFileSync(tickets, JSON.stringify({ accessToken: "a".repeat(64), signTicket: "t".repeat(64) }));
+  const upstream = await startProgram("bench/upstream.ts");
+  const env = { UPSTREAM: upstream.http, TICKETS: tickets };
+  const programs: Record<Name, Program> = {
+    service: await startService(upstream),
+    floor: await startProgram("bench/floor.ts", env),
+    "grpc-js": await startProgram("bench/peers/grpc-js.ts", env),
+    fastify: await startProgram("bench/peers/fastify.ts", env),
+    demo: await startProgram("bench/peers/demo.ts", env),
+  };
+  const orderNo = await orderOf(programs.service);
+  const runs = new Map<string, Run[]>();
+
+  for (let round = 0; round <= rounds; round++) {
+    for (const door of DOORS) {
+      for (const name of PARTS[door]) {
+        // The first round warms everything up and does not count.
+        const run = await measure(door, programs[name], upstream, orderNo, round === 0 ? 1 : seconds);
+        const key = `${door} ${name}`;
+        if (round > 0) runs.set(key, [...(runs.get(key) ?? []), run]);
+      }
+    }
+  }
+  rmSync(directory, { recursive: true });
+
+  const all = (door: Door, name: Name, of: (run: Run) => number) =>
+    (runs.get(`${door} ${name}`) ?? []).map(of);
+  const rows = DOORS.flatMap((door) =>
+    PARTS[door].map((name) => {
+      const pick = (of: (run: Run) => number) => median(all(door, name, of));
+      const ours = all(door, "service", ({ cpuUs }) => cpuUs);
+      const ratios = all(door, name, ({ cpuUs }) => cpuUs).map((cpuUs, i) => cpuUs / ours[i]!);
+      const own = name === "service";
+      return [
+        own ? `**${door}**` : "",
+        own ? "**the service**" : name,
+        fixed(pick(({ perSecond }) => perSecond)),
+        fixed(pick(({ cpuUs }) => 1e6 / cpuUs)),
+        fixed(pick(({ cpuUs }) => cpuUs)),
+        own ? "1" : spread(ratios),
+        fixed(
+          pick(({ p50 }) => p50),
+          1,
+        ),
+        fixed(
+          pick(({ p99 }) => p99),
+          1,
+        ),
+        fixed(pick(({ rss }) => rss)),
+        fixed(
+          pick(({ upstreamCalls }) => upstreamCalls),
+          2,
+        ),
+      ];
+    }),
+  );
+  const head = [
+    "door",
+    "program",
+    "req/s",
+    "req/s per core",
+    "CPU us",
+    "of ours",
+    "p50 ms",
+    "p99 ms",
+    "RSS MiB",
+  ];
+  const text = table([...head, "vendor calls"], rows);
+  const said = machine(`npm run bench -- throughput --seconds ${seconds} --rounds ${rounds}`);
+  report("throughput", `${said}\n\n${text}`, write);
+  if (!write) return;
+  const cpu = (door: Door) =>
+    PARTS[door].map((name) => ({ label: name, value: median(all(door, name, ({ cpuUs }) => cpuUs)) }));
+  const groups = DOORS.map((door) => ({ title: door, bars: cpu(door) }));
+  bars("cpu.svg", "CPU time of the server per request, microseconds: shorter is better", groups);
+}
+
+async function measure(
+  door: Door,
+  program: Program,
+  upstream: Program,
+  orderNo: string,
+  seconds: number,
+): Promise<Run> {
+  const seen = await upstreamSeen(upstream);
+  const cpuMs = program.cpuMs();
+  const { requests, seconds: took, failed, p50, p99 } = await load(door, program, orderNo, seconds);
+  const cpuUs = ((program.cpuMs() - cpuMs) * 1000) / requests;
+  const after = await upstreamSeen(upstream);
+  if (failed > requests / 1000) throw new Error(`${door}: ${failed} of ${requests} failed`);
+  return {
+    perSecond: requests / took,
+    cpuUs,
+    p50,
+    p99,
+    upstreamCalls: (after.calls - seen.calls) / requests,
+    rss: program.rssMiB(),
+  };
+}
+
+async function load(door: Door, program: Program, orderNo: string, seconds: number): Promise<Loaded> {
+  if (door === "grpc GetResult") return h2load(program.grpc, orderNo, seconds);
+  if (door !== "grpc GetFaceParams") return wrk(program.http, door, orderNo, seconds);
+  const made = await generate({ client: "grpc", url: program.grpc, seconds, concurrency: 32 });
+  return { ...made, requests: made.ok, seconds, failed: made.failed + made.refused };
+}
+
+/** An order of the service's own, which it lets a stranger read. */
+export async function orderOf(service: Program): Promise<string> {
+  const body = new URLSearchParams({ name: "张三", id_no: "11010519491231002X" });
+  const response = await fetch(`${service.http}/get_face_params`, { method: "POST", body });
+  return ((await response.json()) as { result: { order_no: string } }).result.order_no;
+}
