@@ -4,7 +4,7 @@ import { type Clock, systemClock } from "../lib/clock.ts";
 import type { Environment } from "../lib/environment.ts";
 import { Secret } from "../lib/secret.ts";
 import { type DoctorArguments, type ExplainArguments, readDoctorArguments, UsageError } from "./arguments.ts";
-import { about, type Check } from "./check.ts";
+import { about, type Check, codeOf } from "./check.ts";
 import { admit } from "./compose.ts";
 import { examine } from "./examine.ts";
 import { explainSignature } from "./explain.ts";
@@ -25,7 +25,7 @@ async function diagnose(config: Config, options: DoctorArguments, clock: Clock):
 async function explain(asked: ExplainArguments, env: Environment, clock: Clock): Promise<string> {
   if (asked.ticketFile !== undefined) {
     const appId = asked.appId ?? env["FACEID_APP_ID"] ?? "";
-    return explainSignature(asked, appId, new Secret(readFile(asked.ticketFile).trim()));
+    return explainSignature(asked, appId, readTicket(asked.ticketFile));
   }
   if (asked.call === "launch")
     throw new UsageError("launch is signed with a NONCE ticket, which no store holds: give --ticket-file");
@@ -41,6 +41,14 @@ async function explain(asked: ExplainArguments, env: Environment, clock: Clock):
     return explainSignature(asked, asked.appId ?? config.appId, found.issued.signTicket);
   } finally {
     await close();
+  }
+}
+
+function readTicket(path: string): Secret {
+  try {
+    return new Secret(readFile(path).trim());
+  } catch (error) {
+    throw new UsageError(`--ticket-file: cannot be read (${codeOf(error)})`);
   }
 }
 

@@ -75,11 +75,24 @@ function readOnly(directory: string, mode = 0o555): void {
   }
 }
 
-/** The command of the Dockerfile, in the image's directory; root can write anywhere, so not as root where that can be had. */
+/** Root can write anywhere, so not as root where that can be had: where others may run this Node. */
+const AS_NOBODY =
+  process.getuid?.() === 0 && canRun({ uid: 65532, gid: 65532 }) ? { uid: 65532, gid: 65532 } : {};
+const isRoot = process.getuid?.() === 0 && !("uid" in AS_NOBODY);
+
+function canRun(user: { uid: number; gid: number }): boolean {
+  try {
+    execFileSync(process.execPath, ["--version"], { stdio: "ignore", ...user });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** The command of the Dockerfile, in the image's directory. */
 async function start(more: Record<string, string> = {}) {
   const [, command = "[]"] = /^CMD (\[.*\])$/m.exec(deployed("Dockerfile")) ?? [];
   const [, ...args] = JSON.parse(command) as string[];
-  const isRoot = process.getuid?.() === 0;
   const child = spawn(process.execPath, args, {
     cwd: app,
     stdio: ["ignore", "pipe", "pipe"],
@@ -91,7 +104,7 @@ async function start(more: Record<string, string> = {}) {
       ...env,
       ...more,
     },
-    ...(isRoot && { uid: 65532, gid: 65532 }),
+    ...AS_NOBODY,
   });
   running.add(child);
   const exited = once(child, "close").then(([code]: unknown[]) => {
@@ -160,7 +173,7 @@ describe.skipIf(missingRedis("redis-server"))("with Redis", () => {
   });
 });
 
-test("a store of files where nothing can be written is refused in words", async () => {
+test.skipIf(isRoot)("a store of files where nothing can be written is refused in words", async () => {
   await expect(start({ STORE_URL: "file:./.faceid" })).rejects.toThrow(
     /ticket store cannot use the directory/,
   );

@@ -13,6 +13,7 @@ import { createTurnableClock } from "../../src/sandbox/turnable-clock.ts";
 import { type Authority, createAuthority } from "../certificates.ts";
 import { type Harness, startHarness, unusedPort } from "../harness.ts";
 import { missingRedis, startRedis, stopRedis } from "../redis.ts";
+import { committed } from "./committed.ts";
 
 let directory: string;
 let harness: Harness;
@@ -34,6 +35,7 @@ async function examined(
 async function startService(sandbox = {}, more: Record<string, string> = {}): Promise<void> {
   const own = { STORE_URL: `file:${directory}/store`, ...more };
   harness = await startHarness({ sandbox, env: own });
+  await committed(harness);
   env = {
     FACEID_APP_ID: harness.sandbox.appId,
     FACEID_SECRET: harness.sandbox.secret,

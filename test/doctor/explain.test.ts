@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { runDoctor } from "../../src/doctor/main.ts";
 import { startHarness } from "../harness.ts";
+import { committed } from "./committed.ts";
 
 const NONCE = "kHoSxvLZGxSoFsjxlbzEoUzh5PAnTU7T";
 const TICKETS = {
@@ -64,6 +65,7 @@ test("says what is missing and what differs", async () => {
 test("with the SIGN ticket in the store, as the service signs it", async () => {
   const STORE_URL = `file:${directory}/store`;
   await using harness = await startHarness({ env: { STORE_URL } });
+  await committed(harness);
   const { appId, secret } = harness.sandbox;
   const env = { FACEID_APP_ID: appId, FACEID_SECRET: secret, FACEID_BASE_URL: harness.wire.url, STORE_URL };
   const { body } = await harness.form("/get_face_params", { name: "张三", id_no: "11010519491231002X" });
@@ -75,11 +77,15 @@ test("with the SIGN ticket in the store, as the service signs it", async () => {
   expect(harness.sandbox.issuedValues().filter((value) => text.includes(value))).toEqual([]);
 });
 
-test.each([["explain"], ["explain", "everything"], ["cure"], ["--force"], ["explain", "launch"]])(
-  "%s %s is answered with how to use it",
-  async (...args) => {
-    const { text, exitCode } = await runDoctor(args, {});
-    expect(exitCode).toBe(2);
-    expect(text).toMatch(/explain|--ticket-file/);
-  },
-);
+test.each([
+  ["explain"],
+  ["explain", "everything"],
+  ["cure"],
+  ["--force"],
+  ["explain", "launch"],
+  ["explain", "query", "--ticket-file", "/nowhere"],
+])("%s %s is answered with how to use it", async (...args) => {
+  const { text, exitCode } = await runDoctor(args, {});
+  expect(exitCode).toBe(2);
+  expect(text).toMatch(/explain|--ticket-file/);
+});
