@@ -50,7 +50,10 @@ export async function h2load(url: string, orderNo: string, seconds: number): Pro
 
 /** Our own generator in a process of its own: many users by gRPC, fixed rates, and clients other than wrk. */
 export async function generate(options: GeneratorOptions): Promise<Generated> {
-  const child = fork(join(import.meta.dirname, "generator.ts"), [JSON.stringify(options)]);
+  const child = fork(join(import.meta.dirname, "generator.ts"), [JSON.stringify(options)], {
+    // JSON has no NaN.
+    serialization: "advanced",
+  });
   const [result] = (await once(child, "message")) as [Generated];
   child.disconnect();
   return result;

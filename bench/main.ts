@@ -3,6 +3,7 @@ import { latency } from "./latency.ts";
 import { media } from "./media.ts";
 import { overload } from "./overload.ts";
 import { endPrograms } from "./programs.ts";
+import { scale } from "./scale.ts";
 import { soak } from "./soak.ts";
 import { throughput } from "./throughput.ts";
 
@@ -23,6 +24,7 @@ const EXPERIMENTS: Readonly<Record<string, () => Promise<void>>> = {
   latency: () => latency({ seconds, rounds, write }),
   overload: () => overload({ seconds, write }),
   media: () => media({ seconds, write }),
+  scale: () => scale({ rounds, write }),
   soak: () => soak({ minutes: Number(values.minutes), rate: Number(values.rate), write }),
 };
 

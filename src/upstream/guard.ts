@@ -16,6 +16,7 @@ import {
   type UpstreamFailure,
 } from "../errors.ts";
 import type { Secret } from "../lib/secret.ts";
+import { createTurns } from "../lib/turns.ts";
 import type { Query, Upload, UpstreamClient } from "./client.ts";
 
 export interface GuardOptions {
@@ -29,6 +30,8 @@ const WINDOW_MS = 10_000;
 const LEAST_PER_SECOND = 5;
 const SHARE = 0.5;
 const OPEN_MS = 5_000;
+/** Answers with files are up to 11 MB of JSON, read and decoded in one go: more at once fill memory and stop everything else. */
+const FILES_AT_ONCE = 2;
 /** When to come back to a service that has too much to do, milliseconds. */
 const BUSY_MS = 1_000;
 
@@ -68,13 +71,17 @@ export function guarded(client: UpstreamClient, { mostAtOnce, events }: GuardOpt
     };
   }
 
+  const fileTurns = createTurns(FILES_AT_ONCE);
+  const query = guard("query", (asked: Query, signal: AbortSignal) => client.query(asked, signal));
+
   return {
     ...client,
     fetchNonceTicket: guard("nonce_ticket", (token: Secret, userId: string, signal: AbortSignal) =>
       client.fetchNonceTicket(token, userId, signal),
     ),
     upload: guard("upload", (upload: Upload, signal: AbortSignal) => client.upload(upload, signal)),
-    query: guard("query", (query: Query, signal: AbortSignal) => client.query(query, signal)),
+    query: (asked, signal) =>
+      asked.media ? fileTurns(signal, () => query(asked, signal)) : query(asked, signal),
   };
 }
 
