@@ -116,7 +116,7 @@ async function adoptionLags(rounds: number): Promise<number[]> {
       pairAdopted: ({ generation }) => adopted.push({ generation, at: performance.now() }),
     }),
   );
-  await Promise.all(readers.map(({ start }) => start()));
+  await Promise.all(readers.map((reader) => reader.start()));
   const lags: number[] = [];
   for (let round = 0; round < rounds; round++) {
     const { generation } = refresher.coordinator.tickets.current();
@@ -128,7 +128,7 @@ async function adoptionLags(rounds: number): Promise<number[]> {
     // Two rotations follow each other no faster than this.
     if (round + 1 < rounds) await systemClock.sleep(TIMINGS.floorMs);
   }
-  await Promise.all([refresher, ...readers].map(({ stop }) => stop()));
+  await Promise.all([refresher, ...readers].map((member) => member.stop()));
   await stopRedis();
   return lags;
 }
