@@ -128,7 +128,7 @@ async function adoptionLags(rounds: number): Promise<number[]> {
     // Two rotations follow each other no faster than this.
     if (round + 1 < rounds) await systemClock.sleep(TIMINGS.floorMs);
   }
-  await Promise.all([refresher, ...readers].map((one) => one.stop()));
+  await Promise.all([refresher, ...readers].map((member) => member.stop()));
   await stopRedis();
   return lags;
 }

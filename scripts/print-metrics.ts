@@ -12,22 +12,8 @@ a request, so the number of series is bounded, and nothing personal is in them.
 Besides those below there are \`process_*\` and \`nodejs_*\` (processor time, memory, event loop lag, garbage collection), as prom-client names
 them.
 
-## What to alert on
-
-| condition | meaning |
-|---|---|
-| \`faceid_ticket_pair_usable == 0\` for 10 s | page: nothing can be signed |
-| \`max(faceid_ticket_sign_age_seconds) > 2700\` | page: the SIGN ticket is old; at 1500 a ticket |
-| \`sum(increase(faceid_ticket_refresh_total{outcome="ok"}[30m])) == 0\` over all processes | page: nobody refreshes |
-| \`sum(increase(faceid_ticket_upstream_token_calls_total[1h])) > 6\` over all processes | page: a refresh storm, or somebody else refreshes too |
-| \`increase(faceid_ticket_foreign_rotation_total[10m]) > 0\` | page: another installation uses this WBappid, or its secret was changed |
-| \`increase(faceid_ticket_record_unreadable_total{why=~"key\\|secret\\|newer"}[10m]) > 0\` | page: keys, secrets or releases differ between processes |
-| \`max(faceid_ticket_generation) != min(faceid_ticket_generation)\` for 60 s | page: processes do not share one store |
-| \`rate(faceid_calls_total{outcome=~"INTERNAL\\|UPSTREAM_MISCONFIGURED\\|UPSTREAM_REFUSED\\|TICKET_UNAVAILABLE"}[5m]) > 0\` for 5 min | page |
-| \`increase(faceid_audit_failures_total[10m]) > 0\` | ticket: lines of the audit trail are lost |
-| \`increase(faceid_ticket_heal_total[1h]) > 0\` | ticket: the store lost data |
-| \`increase(faceid_upstream_unknown_codes_total[1h]) > 0\` | ticket: the vendor has a new code; the log has it |
-| \`histogram_quantile(0.99, sum by (le) (rate(faceid_upstream_call_seconds_bucket[5m])))\` rising | look: the vendor is slow |
+What to alert on: [\`deploy/prometheus/alerts.yaml\`](../deploy/prometheus/alerts.yaml), with what to do about each in the
+[runbook](runbook.md). A dashboard for Grafana: [\`deploy/grafana/dashboard.json\`](../deploy/grafana/dashboard.json).
 `;
 
 const COLUMNS = ["metric", "type", "labels", "what it tells"];

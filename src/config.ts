@@ -82,7 +82,7 @@ export function readConfig(env: Environment, readFile: (path: string) => string)
   const timings = deriveTimings({ refreshIntervalMs, tokenOverlapMs });
   for (const problem of timingProblems(timings)) problems.push(`REFRESH_INTERVAL, TOKEN_OVERLAP: ${problem}`);
 
-  const storeUrl = read.text("STORE_URL") ?? "file:./.faceid";
+  const storeUrl = read.secretText("STORE_URL") ?? "file:./.faceid";
   const storeProblem = storeUrlProblem(storeUrl);
   if (storeProblem !== undefined) problems.push(`STORE_URL: ${storeProblem}`);
   const role = read.choice("ROLE", ["all", "serve", "refresh"]);
@@ -120,8 +120,9 @@ export function readConfig(env: Environment, readFile: (path: string) => string)
     traces: readTraces(read),
   };
 
-  if (read.text("ALLOW_INSECURE") !== "1") {
-    problems.push(...openDoors({ ...config, serves: role !== "refresh" }, config.access));
+  const allowed = read.text("ALLOW_INSECURE")?.split(/\s*,\s*/) ?? [];
+  if (!allowed.includes("1")) {
+    problems.push(...openDoors({ ...config, serves: role !== "refresh" }, config.access, allowed));
   }
   if (config.shutdownDelayMs + 1_000 > config.shutdownGraceMs) {
     problems.push("SHUTDOWN_DELAY: must leave at least a second of SHUTDOWN_GRACE");

@@ -99,3 +99,8 @@ export class UpstreamError extends Error {
     this.bizSeqNo = detail.bizSeqNo;
   }
 }
+
+/** What keeps the service from starting, in a sentence for its operator; nothing secret is in it, so the log has it as it is. */
+export class OperatorError extends Error {
+  override readonly name = "OperatorError";
+}

@@ -18,6 +18,7 @@ import { ErrorReason } from "../src/errors.ts";
 import { STATUS } from "../src/form/errors.ts";
 import { CODES } from "../src/rpc/errors.ts";
 import { startUpstream } from "./child.ts";
+import { variablesOfTheCode } from "./variables.ts";
 
 const ROOT = join(import.meta.dirname, "..");
 const read = (path: string) => readFileSync(join(ROOT, path), "utf8");
@@ -72,23 +73,6 @@ const quoted = (cell = ""): string[] => [...cell.matchAll(/`([^`]+)`/g)].map(([,
 
 function nameIn(names: Readonly<Record<string, number>>, value: number): string {
   return Object.keys(names).find((name) => names[name] === value) ?? "";
-}
-
-/** Every variable that the code reads. */
-function variablesOfTheCode(): Set<string> {
-  const sources = readdirSync(join(ROOT, "src"), { recursive: true, encoding: "utf8" }).filter((path) =>
-    path.endsWith(".ts"),
-  );
-  const direct = sources.flatMap((path) => [...read(join("src", path)).matchAll(/\benv\["(\w+)"\]/g)]);
-  const config = ["src/config.ts", "src/config/access.ts", "src/lib/traces-environment.ts"]
-    .map(read)
-    .join("");
-  const literals = [...config.matchAll(/"([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|ROLE)"/g)];
-  const files = [...config.matchAll(/\.(?:secretText|bearerTokens)\("(\w+)"\)/g)];
-  return new Set([
-    ...[...direct, ...literals].map(([, name = ""]) => name),
-    ...files.map(([, name = ""]) => `${name}_FILE`),
-  ]);
 }
 
 /** A running `npm run sandbox` on ports of its own. */

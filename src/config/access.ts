@@ -52,10 +52,11 @@ function readTls(read: Reader): AccessConfig["tls"] {
   return cert === undefined || key === undefined ? undefined : { cert, key, clientCa };
 }
 
-/** Listeners that other machines can reach and that let everybody in. */
+/** Listeners that other machines can reach and that let everybody in, but for those that `allowed` names. */
 export function openDoors(
   { http, grpc, admin, serves }: { http: Address; grpc: Address; admin: Address; serves: boolean },
   { httpTokens, grpcTokens, jwt, formKeys, httpAuthObserved, tls }: AccessConfig,
+  allowed: readonly string[],
 ): string[] {
   const demanded = httpTokens.length > 0 || jwt !== undefined || formKeys.length > 0;
   const doors = [
@@ -74,9 +75,9 @@ export function openDoors(
     { name: "ADMIN_ADDR", address: admin, open: true, cure: "bind it to loopback" },
   ];
   return doors
-    .filter(({ address, open }) => open && !isLoopback(address.host))
+    .filter(({ name, address, open }) => open && !isLoopback(address.host) && !allowed.includes(name))
     .map(
       ({ name, address, cure }) =>
-        `${name}: ${address.host} is reachable from outside and admits everybody; ${cure}, or set ALLOW_INSECURE=1`,
+        `${name}: ${address.host} is reachable from outside and admits everybody; ${cure}, or set ALLOW_INSECURE=${name}`,
     );
 }

@@ -20,10 +20,12 @@ function unknownFindings(names: readonly string[], known: readonly string[]): Fi
 }
 
 /** `app_id` or `appId`, not both (protocol.md 0.3), and `version`. */
-export function appFindings({ app_id, appId, version }: Fields, state: State): Finding[] {
+export function appFindings(fields: Fields, state: State): Finding[] {
+  const { app_id, appId, version } = fields;
+  const named = state.tokenParam === undefined ? (app_id ?? appId) : fields[state.tokenParam];
   return [
     ["app_id_both_names", app_id !== undefined && appId !== undefined],
-    ["app_id_unknown", (app_id ?? appId) !== state.appId],
+    ["app_id_unknown", named !== state.appId],
     ["version_wrong", version !== "1.0.0"],
   ];
 }

@@ -27,6 +27,8 @@ export interface SandboxOptions {
   secret?: string;
   /** What the app id is entitled to; default all three. */
   editions?: readonly Edition[];
+  /** The one spelling of the app id that token and ticket queries may have; default either (protocol.md 0.3). */
+  tokenParam?: "app_id" | "appId";
   /** The time under the sandbox's own; default the machine's. */
   clock?: Clock;
   /** The sandbox's own time, in place of one over `clock`: for those who share it. */
@@ -100,6 +102,7 @@ export function createSandbox(options: SandboxOptions = {}): Sandbox {
     appId,
     secret,
     editions,
+    tokenParam: options.tokenParam,
     clock,
     text,
     strict: options.strict ?? true,

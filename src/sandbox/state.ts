@@ -10,6 +10,8 @@ export interface State {
   readonly appId: string;
   secret: string;
   readonly editions: ReadonlySet<Edition>;
+  /** The one spelling that token and ticket queries may have; undefined for either. */
+  readonly tokenParam: "app_id" | "appId" | undefined;
   readonly clock: TurnableClock;
   readonly lifetimes: Lifetimes;
   readonly text: RandomText;
@@ -24,6 +26,7 @@ export interface StateOptions {
   appId: string;
   secret: string;
   editions: readonly Edition[];
+  tokenParam: State["tokenParam"];
   clock: TurnableClock;
   text: RandomText;
   lifetimes: Lifetimes;
@@ -31,11 +34,12 @@ export interface StateOptions {
 }
 
 export function createState(options: StateOptions): State {
-  const { appId, secret, editions, clock, text, lifetimes, strict } = options;
+  const { appId, secret, editions, tokenParam, clock, text, lifetimes, strict } = options;
   return {
     appId,
     secret,
     editions: new Set(editions),
+    tokenParam,
     clock,
     lifetimes,
     text,

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import type { UpstreamEndpoint } from "../errors.ts";
 import { createTicketMetrics } from "./ticket-metrics.ts";
 
 export interface MetricsOptions {
@@ -17,6 +18,14 @@ const MISNAMED = [
   "nodejs_active_handles_total",
   "nodejs_active_requests_total",
   "nodejs_active_resources_total",
+];
+
+const ENDPOINTS: readonly UpstreamEndpoint[] = [
+  "access_token",
+  "sign_ticket",
+  "nonce_ticket",
+  "upload",
+  "query",
 ];
 
 const PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8";
@@ -40,6 +49,15 @@ export function createMetrics({ appId, build, process: watchProcess }: MetricsOp
     labelNames: ["version", "node", "role", "livemode"],
     registers,
   }).set({ ...build, livemode: String(build.livemode), node: process.versions.node }, 1);
+
+  const unknownCodes = new Counter({
+    name: "faceid_upstream_unknown_codes_total",
+    help: "Answers of the vendor with a code that nobody knows; the code is in the log.",
+    labelNames: ["endpoint"],
+    registers,
+  });
+  // There from the start: Prometheus sees no increase in a counter that first appears with 1.
+  for (const endpoint of ENDPOINTS) unknownCodes.inc({ endpoint }, 0);
 
   return {
     calls: new Counter({
@@ -86,12 +104,7 @@ export function createMetrics({ appId, build, process: watchProcess }: MetricsOp
       buckets: SECONDS,
       registers,
     }),
-    unknownCodes: new Counter({
-      name: "faceid_upstream_unknown_codes_total",
-      help: "Answers of the vendor with a code that nobody knows; the code is in the log.",
-      labelNames: ["endpoint"],
-      registers,
-    }),
+    unknownCodes,
     wouldBeRefused: new Counter({
       name: "faceid_would_be_refused_total",
       help: "Calls that were let in because their rule is only observed.",

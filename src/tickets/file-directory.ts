@@ -1,6 +1,7 @@
 import { constants } from "node:fs";
 import { access, chmod, link, lstat, mkdir, open, rm, statfs } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { OperatorError } from "../errors.ts";
 
 /** File systems on which two kernels may disagree about a directory; numbers from statfs(2). */
 const NETWORK: Readonly<Record<number, string>> = {
@@ -33,7 +34,9 @@ const realType: FileSystemType = async (path) => (await statfs(path)).type;
  */
 export async function prepareDirectory(directory: string, fileSystemType = realType): Promise<void> {
   const refuse = (why: string) =>
-    new Error(`the ticket store cannot use the directory ${directory}: ${why}; choose another STORE_URL`);
+    new OperatorError(
+      `the ticket store cannot use the directory ${directory}: ${why}; choose another STORE_URL`,
+    );
   try {
     await make(directory);
   } catch (error) {

@@ -24,7 +24,10 @@ const AS_TYPES: Readonly<Record<string, readonly string[]>> = {
   form: ["handlers"],
   telemetry: ["handlers", "tickets", "upstream"],
   config: ["handlers", "upstream", "tickets"],
+  doctor: ["config", "signing", "upstream", "tickets"],
 };
+/** The doctor's own composition root: it examines the rooms that the service is made of, and no room knows it. */
+const DOCTOR = [join("doctor", "main.ts"), join("doctor", "compose.ts")];
 const LIBRARY_TIME = /\b(Date\.now|setTimeout|setInterval|setImmediate)\b/;
 
 interface Source {
@@ -46,8 +49,9 @@ function crossings(sources: readonly Source[]): string[] {
       const to = room(join(dirname(path), specifier));
       const allowed =
         to === from ||
-        ((from === "service" || from === "doors") && to !== "sandbox" && to !== "main") ||
+        ((from === "service" || from === "doors") && !["sandbox", "doctor", "main"].includes(to)) ||
         from === "main" ||
+        (DOCTOR.includes(path) && to !== "sandbox" && to !== "main") ||
         (ONLY[from] ?? LEAVES).includes(to) ||
         (Boolean(type) && (AS_TYPES[from] ?? []).includes(to));
       if (!allowed) bad.push(`${path} -> ${specifier}`);
@@ -75,6 +79,8 @@ test.each([
   ["the sandbox", "service.ts", 'import { createSandbox } from "./sandbox/sandbox.ts";'],
   ["a late import", join("tickets", "x.ts"), 'const x = await import("../upstream/client.ts");'],
   ["a re-export", join("domain", "x.ts"), 'export { sign } from "../signing/canonical.ts";'],
+  ["the doctor", join("handlers", "x.ts"), 'import { examine } from "../doctor/examine.ts";'],
+  ["a room beside the doctor", join("doctor", "x.ts"), 'import { sign } from "../signing/canonical.ts";'],
   ["generated code in the sandbox", join("sandbox", "x.ts"), 'import { A } from "../../gen/a_pb.ts";'],
 ])("a planted import of %s is named", (_what, path, text) => {
   expect(crossings([{ path, text }])).toHaveLength(1);

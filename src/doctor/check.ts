@@ -1,0 +1,31 @@
+/** What was found out about one thing. `skip`: it could not be looked at, or is not used. */
+export type Status = "ok" | "warn" | "fail" | "skip";
+
+/** One line of the doctor's table. Nothing secret and nothing personal is ever in it. */
+export interface Check {
+  check: string;
+  status: Status;
+  detail: string;
+  /** What to do about it. */
+  cure?: string;
+}
+
+/** Makes the lines about one thing. */
+export const about = (check: string) => ({
+  ok: (detail: string): Check => ({ check, status: "ok", detail }),
+  skip: (detail: string): Check => ({ check, status: "skip", detail }),
+  warn: (detail: string, cure: string): Check => ({ check, status: "warn", detail, cure }),
+  fail: (detail: string, cure: string): Check => ({ check, status: "fail", detail, cure }),
+});
+
+/** An error by its code, or else its class: messages of strangers may hold anything, addresses with passwords too. */
+export function codeOf(error: unknown): string {
+  const { code, cause, name } = (error ?? {}) as { code?: unknown; cause?: unknown; name?: string };
+  if (typeof code === "string") return code;
+  return cause instanceof Error ? codeOf(cause) : (name ?? "error");
+}
+
+export const seconds = (ms: number): string => `${Math.round(ms / 100) / 10} s`;
+
+const DAY_MS = 86_400_000;
+export const days = (ms: number): string => `${Math.floor(ms / DAY_MS)} days`;

@@ -1,0 +1,113 @@
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { Config } from "../config.ts";
+import { createOrders } from "../domain/order.ts";
+import { parseStoreUrl } from "../domain/store-url.ts";
+import { randomBase62 } from "../lib/base62.ts";
+import type { Clock } from "../lib/clock.ts";
+import { createRedisCommands } from "../redis/commands.ts";
+import { createNonce } from "../signing/nonce.ts";
+import { createSigner } from "../signing/signer.ts";
+import { createCoordinator } from "../tickets/coordinator.ts";
+import { openStore } from "../tickets/open-store.ts";
+import { fingerprint, readPair } from "../tickets/pair.ts";
+import { createRegister } from "../tickets/register.ts";
+import { createSealer } from "../tickets/sealer.ts";
+import { transition } from "../tickets/state.ts";
+import type { TicketEvents } from "../tickets/ticket-events.ts";
+import { createUpstreamClient } from "../upstream/client.ts";
+import type { TokenParam } from "../upstream/dialect.ts";
+import { createDispatcher } from "../upstream/dispatcher.ts";
+import { createTransport } from "../upstream/transport.ts";
+import type { Patient } from "./examine.ts";
+import { fetchOnce } from "./fetch-once.ts";
+import { readStored } from "./stored.ts";
+
+/** Time for one call to the vendor, milliseconds; as the service's. */
+const CALL_TIMEOUT_MS = 8_000;
+
+/** What the doctor examines, from the rooms of the service: the doctor's `service.ts`. Opens nothing before `connect`. */
+export function admit(config: Config, clock: Clock) {
+  const { appId, baseUrl, secrets, sealKeys, storeUrl, timings, edition, tokenParam } = config;
+  const location = parseStoreUrl(storeUrl);
+  if (typeof location === "string") throw new Error(`STORE_URL ${location}`);
+  const dispatcher = createDispatcher({ connections: 4, proxy: config.proxy });
+  const clientWith = (param: TokenParam) =>
+    createUpstreamClient({
+      appId,
+      edition,
+      tokenParam: param,
+      transport: createTransport({ baseUrl, dispatcher }),
+      observe: (_endpoint, exchange) => exchange(() => undefined),
+      tokenTimeoutMs: timings.tokenTimeoutMs,
+      signTimeoutMs: timings.signTimeoutMs,
+      callTimeoutMs: CALL_TIMEOUT_MS,
+    });
+  const sealer = createSealer(appId, () => sealKeys);
+  const store = openStore(storeUrl, { clock, appId, baseUrl, timings });
+  const register = createRegister(store, clock, timings, transition);
+  const redis = createRedisCommands(storeUrl, clock);
+
+  const scratchId = `doctor${randomBase62(12)}`;
+  const { host } = new URL(baseUrl);
+  const scratchKey = `faceid:{${scratchId}@${host}}:tickets`;
+  const removeScratch = async (): Promise<void> => {
+    if (location.kind === "file") {
+      await rm(join(location.directory, `${scratchId}@${encodeURIComponent(host)}`), {
+        recursive: true,
+        force: true,
+      });
+    }
+    // Without the right to delete, it ends by itself within a day.
+    await redis?.send(scratchKey, ["DEL", scratchKey]);
+  };
+
+  const coordinate = (events: TicketEvents) =>
+    createCoordinator({
+      secrets: () => secrets,
+      upstream: clientWith(tokenParam),
+      store,
+      sealer,
+      clock,
+      random: Math.random,
+      timings,
+      replica: scratchId,
+      refreshes: true,
+      events,
+    });
+
+  return {
+    /** Not `open`, which would make a directory: that is the service's to do, and its user's. */
+    connect: async () => {
+      if (location.kind === "redis") await store.open();
+      await redis?.start();
+    },
+    close: async () => {
+      await Promise.all([store.close(), redis?.stop(), dispatcher.close()]);
+    },
+    patient: {
+      config,
+      clock,
+      dispatcher,
+      store: {
+        location,
+        scratch: openStore(storeUrl, { clock, appId: scratchId, baseUrl, timings }),
+        removeScratch,
+        info: redis && (async () => String(await redis.send(scratchKey, ["INFO"]))),
+        clock,
+      },
+      stored: () => readStored({ register, sealer, readPair }),
+      secretIds: secrets.map(fingerprint),
+      vendor: {
+        clientWith,
+        tokenParam,
+        edition,
+        signer: createSigner({ appId }),
+        orders: createOrders(() => secrets),
+        createNonce,
+        now: () => clock.now(),
+      },
+      fetchPair: () => fetchOnce({ coordinate, store, clock, patienceMs: timings.leaseMs * 2 }),
+    } satisfies Patient,
+  };
+}

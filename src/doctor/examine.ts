@@ -1,0 +1,87 @@
+import type { Dispatcher } from "undici";
+import type { Config } from "../config.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { DoctorArguments } from "./arguments.ts";
+import { checkCertificates } from "./certificates.ts";
+import { about, type Check } from "./check.ts";
+import { checkHost } from "./host.ts";
+import { checkJwks } from "./jwks.ts";
+import { checkListeners } from "./listeners.ts";
+import { checkStore, type StoreParts } from "./store.ts";
+import { checkStored, type Stored, usable } from "./stored.ts";
+import { checkEdition, checkSignature, checkToken, said, type VendorParts } from "./vendor.ts";
+
+/** What the doctor examines, and with what. */
+export interface Patient {
+  config: Config;
+  dispatcher: Dispatcher;
+  store: StoreParts;
+  stored: () => Promise<Stored>;
+  /** `fingerprint` of each secret. */
+  secretIds: readonly string[];
+  vendor: VendorParts;
+  /** Has a pair fetched under the lease that all processes share; resolves to what failed, undefined when it is there. */
+  fetchPair: () => Promise<unknown>;
+  clock: Clock;
+}
+
+/** Every check, in the order in which one explains the next. */
+export async function examine(patient: Patient, options: DoctorArguments): Promise<Check[]> {
+  const { config, dispatcher, clock } = patient;
+  const { baseUrl, proxy, access, http, grpc, admin, role } = config;
+  const doors = role === "refresh" ? {} : { HTTP_ADDR: http, GRPC_ADDR: grpc };
+  return [
+    about("configuration").ok(`read: edition ${config.edition}, role ${role}`),
+    ...(await checkHost({ baseUrl, proxied: proxy !== undefined }, dispatcher, clock)),
+    ...(await checkStore(patient.store)),
+    ...(await checkCredentials(patient, options)),
+    ...checkCertificates(access.tls, clock.now()),
+    await checkJwks(access.jwt?.jwksUrl),
+    ...(await checkListeners({ ...doors, ADMIN_ADDR: admin }, admin)),
+  ];
+}
+
+async function checkCredentials(
+  patient: Patient,
+  { allowTokenCall, edition }: DoctorArguments,
+): Promise<Check[]> {
+  const { config, stored: read, secretIds, vendor, store } = patient;
+  const { skip } = about("token and app id");
+  if (store.location.kind === "memory") return [skip("the pair is in the memory of the running process")];
+
+  const checks: Check[] = [];
+  let stored = await read();
+  if (
+    allowTokenCall &&
+    usable(stored) === undefined &&
+    stored.kind !== "away" &&
+    stored.kind !== "unreadable"
+  ) {
+    checks.push(await fetchPair(patient));
+    stored = await read();
+  }
+  checks.push(...checkStored(stored, secretIds, config.timings.refreshIntervalMs));
+  const pair = usable(stored);
+  if (!pair) return [...checks, skip("not asked: there is no token that works")];
+  return [
+    ...checks,
+    await checkToken(pair, vendor),
+    await checkSignature(pair, vendor),
+    edition
+      ? await checkEdition(pair, vendor)
+      : about("edition").skip("asked with --edition alone: it uploads an identity"),
+  ];
+}
+
+async function fetchPair({ fetchPair: fetch, vendor }: Patient): Promise<Check> {
+  const { ok, fail } = about("token call");
+  const error = await fetch();
+  if (error === undefined) return ok("a pair was fetched, and is in the store");
+  const other = vendor.tokenParam === "app_id" ? "appId" : "app_id";
+  const text = said(error);
+  if (text.startsWith("66660001"))
+    return fail(`refused (${text})`, `check FACEID_APP_ID, or set FACEID_TOKEN_PARAM=${other}`);
+  if (text.startsWith("4001"))
+    return fail(`refused (${text})`, "check FACEID_SECRET against the vendor's console");
+  return fail(`no token (${text})`, "docs/runbook.md, refresh failing");
+}

@@ -1,0 +1,67 @@
+import { createHash } from "node:crypto";
+import { PROTOCOL_VERSION } from "../domain/version.ts";
+import type { Secret } from "../lib/secret.ts";
+import type { ExplainArguments } from "./arguments.ts";
+
+/** The values of each call by their names (protocol.md 5.1), besides the ticket. */
+function valuesOf(
+  { call, userId, orderNo, nonce, code }: ExplainArguments,
+  appId: string,
+): [string, string][] {
+  const version: [string, string] = ["version", PROTOCOL_VERSION];
+  switch (call) {
+    case "upload":
+    case "launch":
+      return [["appId", appId], ["userId", userId], version, ["nonce", nonce]];
+    case "query":
+      return [["appId", appId], ["orderNo", orderNo], version, ["nonce", nonce]];
+    case "callback":
+      return [
+        ["appId", appId],
+        ["orderNo", orderNo],
+        ["code", code],
+      ];
+  }
+}
+
+/** Enough to tell two tickets apart, and nothing of what is in them. */
+export const fingerprintOf = (ticket: Secret): string =>
+  createHash("sha256").update(`ticket fingerprint ${ticket.reveal()}`).digest("hex").slice(0, 12);
+
+/**
+ * How a signature comes about: each value with its length in the order of the joined string, and the result. The ticket
+ * stands there by its fingerprint alone. Sorted and hashed here on its own, so that it checks the signer, too.
+ */
+export function explainSignature(asked: ExplainArguments, appId: string, ticket: Secret): string {
+  const parts = [...valuesOf(asked, appId), ["ticket", ticket.reveal()] as [string, string]];
+  // By UTF-16 code unit, as Java's String.compareTo.
+  parts.sort(([, a], [, b]) => (a < b ? -1 : a > b ? 1 : 0));
+  const joined = parts.map(([, value]) => value).join("");
+  const sign = createHash("sha1").update(joined, "utf8").digest("hex").toUpperCase();
+  const shown = parts.map(([name, value], i) => {
+    const what =
+      name === "ticket" ? `(not shown; fingerprint ${fingerprintOf(ticket)})` : JSON.stringify(value);
+    return `  ${i + 1}. ${name.padEnd(8)} ${String(value.length).padStart(3)} characters  ${what}`;
+  });
+  return [
+    `${asked.call} signs ${parts.length} values, ${asked.call === "launch" ? "with the NONCE ticket" : "with the SIGN ticket"}, in this order after sorting:`,
+    ...shown,
+    `joined without separator: ${joined.length} characters; SHA-1 of its UTF-8 in hexadecimal digits:`,
+    `  ${sign}`,
+    ...findings(asked, parts, sign),
+  ].join("\n");
+}
+
+function findings({ call, nonce, sign }: ExplainArguments, parts: readonly [string, string][], made: string) {
+  const empty = parts.filter(([, value]) => value === "").map(([name]) => name);
+  const rules: [holds: boolean, sentence: string][] = [
+    [empty.length > 0, `without a value: ${empty.join(", ")}`],
+    [call !== "callback" && !/^[0-9A-Za-z]{32}$/.test(nonce), "the nonce must be 32 letters and digits"],
+    [sign !== undefined && sign.toUpperCase() === made, "the same as the given signature"],
+    [
+      sign !== undefined && sign.toUpperCase() !== made,
+      "NOT the given signature: another value, ticket or order",
+    ],
+  ];
+  return rules.filter(([holds]) => holds).map(([, sentence]) => `  ${sentence}`);
+}

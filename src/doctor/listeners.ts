@@ -1,0 +1,45 @@
+import { createServer } from "node:net";
+import type { Address } from "../lib/environment.ts";
+import { about, type Check, codeOf } from "./check.ts";
+
+const PATIENCE_MS = 2_000;
+
+/** Whether the addresses can be had, or are in use by this service already. */
+export async function checkListeners(
+  addresses: Readonly<Record<string, Address>>,
+  admin: Address,
+): Promise<Check[]> {
+  const ours = await isOurs(admin);
+  return Promise.all(
+    Object.entries(addresses).map(async ([name, { host, port }]) => {
+      const { ok, fail } = about(name);
+      if (port === 0) return ok("picks a port");
+      const code = await tryListen({ host, port });
+      if (code === undefined) return ok(`${host}:${port} is free`);
+      if (code !== "EADDRINUSE")
+        return fail(`${host}:${port} cannot be had (${code})`, `set ${name} to an address of this machine`);
+      return ours
+        ? ok(`${host}:${port} is in use by the running service`)
+        : fail(`${host}:${port} is in use by another program`, `stop that, or choose another ${name}`);
+    }),
+  );
+}
+
+/** The error's code; undefined when it could listen. */
+function tryListen({ host, port }: Address): Promise<string | undefined> {
+  const server = createServer();
+  return new Promise((resolve) => {
+    server.once("error", (error) => resolve(codeOf(error)));
+    server.listen({ host, port }, () => server.close(() => resolve(undefined)));
+  });
+}
+
+async function isOurs({ host, port }: Address): Promise<boolean> {
+  const url = `http://${host.includes(":") ? `[${host}]` : host}:${port}/readyz`;
+  try {
+    const response = await fetch(url, { signal: AbortSignal.timeout(PATIENCE_MS) });
+    return "reason" in ((await response.json()) as object);
+  } catch {
+    return false;
+  }
+}

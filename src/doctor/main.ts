@@ -1,0 +1,94 @@
+import { readFileSync } from "node:fs";
+import { type Config, ConfigError, readConfig } from "../config.ts";
+import { type Clock, systemClock } from "../lib/clock.ts";
+import type { Environment } from "../lib/environment.ts";
+import { Secret } from "../lib/secret.ts";
+import { type DoctorArguments, type ExplainArguments, readDoctorArguments, UsageError } from "./arguments.ts";
+import { about, type Check, codeOf } from "./check.ts";
+import { admit } from "./compose.ts";
+import { examine } from "./examine.ts";
+import { explainSignature } from "./explain.ts";
+import { exitCodeOf, printJson, printTable } from "./report.ts";
+
+const readFile = (path: string) => readFileSync(path, "utf8");
+
+async function diagnose(config: Config, options: DoctorArguments, clock: Clock): Promise<Check[]> {
+  const { patient, connect, close } = admit(config, clock);
+  await connect();
+  try {
+    return await examine(patient, options);
+  } finally {
+    await close();
+  }
+}
+
+async function explain(asked: ExplainArguments, env: Environment, clock: Clock): Promise<string> {
+  if (asked.ticketFile !== undefined) {
+    const appId = asked.appId ?? env["FACEID_APP_ID"] ?? "";
+    return explainSignature(asked, appId, readTicket(asked.ticketFile));
+  }
+  if (asked.call === "launch")
+    throw new UsageError("launch is signed with a NONCE ticket, which no store holds: give --ticket-file");
+  const config = readConfig(env, readFile);
+  const { patient, connect, close } = admit(config, clock);
+  await connect();
+  try {
+    const found = await patient.stored();
+    if (found.kind !== "pair")
+      throw new UsageError(
+        "the store has no SIGN ticket that can be read: run the doctor, or give --ticket-file",
+      );
+    return explainSignature(asked, asked.appId ?? config.appId, found.issued.signTicket);
+  } finally {
+    await close();
+  }
+}
+
+function readTicket(path: string): Secret {
+  try {
+    return new Secret(readFile(path).trim());
+  } catch (error) {
+    throw new UsageError(`--ticket-file: cannot be read (${codeOf(error)})`);
+  }
+}
+
+/** The doctor from the command line to what it prints, and its exit code. */
+export async function runDoctor(
+  args: readonly string[],
+  env: Environment,
+  clock: Clock = systemClock,
+): Promise<{ text: string; exitCode: number }> {
+  try {
+    const options = readDoctorArguments(args);
+    if (options.explain) return { text: await explain(options.explain, env, clock), exitCode: 0 };
+    const checks = await checked(options, env, clock);
+    return { text: (options.json ? printJson : printTable)(checks), exitCode: exitCodeOf(checks) };
+  } catch (error) {
+    if (error instanceof UsageError)
+      return { text: error.message, exitCode: args.includes("--help") ? 0 : 2 };
+    if (error instanceof ConfigError) return { text: error.message, exitCode: 2 };
+    throw error;
+  }
+}
+
+async function checked(options: DoctorArguments, env: Environment, clock: Clock): Promise<Check[]> {
+  try {
+    return await diagnose(readConfig(env, readFile), options, clock);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    const { fail } = about("configuration");
+    return error.problems.map((problem) =>
+      fail(problem, "README, Configuration; nothing else was looked at"),
+    );
+  }
+}
+
+if (import.meta.main) {
+  // The clock's timers keep no process alive.
+  const { port1 } = new MessageChannel();
+  port1.ref();
+  const { text, exitCode } = await runDoctor(process.argv.slice(2), process.env);
+  console.log(text);
+  process.exitCode = exitCode;
+  port1.close();
+}

@@ -1,0 +1,129 @@
+import { constants } from "node:fs";
+import { access, stat } from "node:fs/promises";
+import { dirname } from "node:path";
+import type { StoreLocation } from "../domain/store-url.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { TicketStore } from "../tickets/store.ts";
+import { about, type Check, codeOf } from "./check.ts";
+
+export interface StoreParts {
+  location: StoreLocation;
+  /** A register beside the real one, which nobody else uses. */
+  scratch: TicketStore;
+  /** Removes what the scratch register left. */
+  removeScratch: () => Promise<unknown>;
+  /** Redis' own INFO. */
+  info: (() => Promise<string>) | undefined;
+  clock: Clock;
+}
+
+/** Time for a connection, and what is slow for one operation, milliseconds. */
+const CONNECT_MS = 5_000;
+const SLOW_MS = 50;
+const WRITABLE = constants.R_OK | constants.W_OK | constants.X_OK;
+
+/** Whether the store can be used, how fast it is, and whether it is set up as it must be. The tickets are not touched. */
+export async function checkStore(parts: StoreParts): Promise<Check[]> {
+  const { location, info } = parts;
+  if (location.kind === "memory") {
+    return [
+      about("store").warn(
+        "memory: each process has a pair of its own",
+        "for tests alone; in production STORE_URL must name what all processes share",
+      ),
+    ];
+  }
+  const place = location.kind === "file" ? await checkDirectory(location.directory) : undefined;
+  if (place && place.status !== "ok") return [place];
+  const works = await tryOut(parts);
+  const answered = works.status !== "fail";
+  return [...(place ? [place] : []), works, ...(info && answered ? await checkRedis(info) : [])];
+}
+
+async function checkDirectory(directory: string): Promise<Check> {
+  const { ok, warn, fail } = about("store directory");
+  const permission = `give it to the service's user: chown, and chmod 700 ${directory}`;
+  try {
+    const { mode, uid } = await stat(directory);
+    await access(directory, WRITABLE);
+    const user = process.geteuid?.();
+    if (user !== undefined && user !== 0 && uid !== user)
+      return fail(`${directory} belongs to another user`, permission);
+    return (mode & 0o022) === 0
+      ? ok(`${directory} can be written, mode ${(mode & 0o777).toString(8)}`)
+      : warn(`others may write to ${directory}, mode ${(mode & 0o777).toString(8)}`, permission);
+  } catch (error) {
+    if (codeOf(error) !== "ENOENT") return fail(`${directory} cannot be used (${codeOf(error)})`, permission);
+    // Not made here: it would belong to whoever asks, and not to the service.
+    return access(await existing(directory), WRITABLE).then(
+      () => warn(`${directory} is not there yet`, "the service makes it when it starts"),
+      (denied: unknown) => fail(`${directory} cannot be made (${codeOf(denied)})`, permission),
+    );
+  }
+}
+
+async function existing(directory: string): Promise<string> {
+  const parent = dirname(directory);
+  return stat(parent).then(
+    () => parent,
+    (error: unknown) => (parent === directory || codeOf(error) !== "ENOENT" ? parent : existing(parent)),
+  );
+}
+
+/** Writes and compares in a register of its own, as a refresh does. */
+async function tryOut({ scratch, removeScratch, clock }: StoreParts): Promise<Check> {
+  const { ok, warn, fail } = about("store");
+  const cure =
+    "docs/runbook.md, store down; for Redis also the commands its login needs: docs/ticket-cache.md";
+  try {
+    await scratch.open();
+    const { version } = await connected(scratch, clock);
+    const startedAt = clock.monotonic();
+    const written = await scratch.compareAndSet(version, "{}");
+    const stale = await scratch.compareAndSet(version, "[]");
+    const { value } = await scratch.read();
+    const eachMs = (clock.monotonic() - startedAt) / 3;
+    if (!written || stale || value !== "{}") return fail("it does not compare and set", cure);
+    const detail = `read, written and compared, ${eachMs.toFixed(1)} ms each`;
+    return eachMs > SLOW_MS ? warn(detail, "put it nearer, or give it a faster disk") : ok(detail);
+  } catch (error) {
+    return fail(`it does not answer (${codeOf(error)})`, cure);
+  } finally {
+    await removeScratch().catch(() => undefined);
+    await scratch.close();
+  }
+}
+
+/** Redis is connected in the background. */
+async function connected(store: TicketStore, clock: Clock): Promise<{ version: string }> {
+  const until = clock.monotonic() + CONNECT_MS;
+  for (;;) {
+    try {
+      return await store.read();
+    } catch (error) {
+      if (clock.monotonic() > until) throw error;
+      await clock.sleep(100);
+    }
+  }
+}
+
+async function checkRedis(ask: () => Promise<string>): Promise<Check[]> {
+  const { ok, skip, warn, fail } = about("Redis");
+  const text = await ask().catch(() => undefined);
+  if (text === undefined)
+    return [skip("its login may not ask INFO: version, role and memory policy are not known")];
+  const fields = new Map(
+    [...text.matchAll(/^(\w+):(.*?)\r?$/gm)].map(([, name, value]) => [name, value ?? ""]),
+  );
+  const version = fields.get("valkey_version") ?? fields.get("redis_version") ?? "unknown";
+  const [role, policy] = [fields.get("role"), fields.get("maxmemory_policy")];
+  return [
+    Number.parseInt(version, 10) >= 6
+      ? ok(`version ${version}`)
+      : warn(`version ${version}`, "use 6 or newer"),
+    role === "master" ? ok("is the primary") : fail(`role ${role}`, "STORE_URL must lead to the primary"),
+    policy === "noeviction" || fields.get("maxmemory") === "0"
+      ? ok(`memory policy ${policy}`)
+      : warn(`memory policy ${policy}: it may throw the pair away`, "set maxmemory-policy noeviction"),
+  ];
+}

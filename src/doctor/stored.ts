@@ -1,0 +1,89 @@
+import type { Secret } from "../lib/secret.ts";
+import type { IssuedPair } from "../tickets/pair.ts";
+import type { Register } from "../tickets/register.ts";
+import type { Sealer } from "../tickets/sealer.ts";
+import { about, type Check, codeOf, seconds } from "./check.ts";
+
+/** The pair that the running processes use, as it lies in the store. */
+export type Stored =
+  | { kind: "pair"; generation: number; ageMs: number; leftMs: number; issued: IssuedPair }
+  | { kind: "empty" }
+  | { kind: "unreadable"; why: string }
+  | { kind: "away"; code: string };
+
+export interface StoredParts {
+  register: Pick<Register, "read">;
+  sealer: Pick<Sealer, "open">;
+  readPair: (text: string) => IssuedPair | undefined;
+}
+
+/** Reads the pair, and changes nothing. Never rejects. */
+export async function readStored({ register, sealer, readPair }: StoredParts): Promise<Stored> {
+  try {
+    const { state, now, flaw } = await register.read();
+    if (flaw) return { kind: "unreadable", why: flaw };
+    const { published } = state;
+    if (!published) return { kind: "empty" };
+    const { generation, sealed, at } = published;
+    const opened = sealer.open(sealed, { generation, kind: "pair" });
+    const issued = opened.ok ? readPair(opened.plain) : undefined;
+    if (!issued) return { kind: "unreadable", why: opened.ok ? "format" : opened.why };
+    const ends = Math.min(issued.issuedAt + issued.lifeMs, issued.signIssuedAt + issued.signLifeMs);
+    return { kind: "pair", generation, ageMs: Math.max(0, now - at), leftMs: ends - now, issued };
+  } catch (error) {
+    return { kind: "away", code: codeOf(error) };
+  }
+}
+
+const WHY: Readonly<Record<string, [detail: string, cure: string]>> = {
+  secret: [
+    "sealed with a key of another secret",
+    "FACEID_SECRET here is not that of the running processes: docs/runbook.md, secret rotation",
+  ],
+  key: [
+    "sealed with a key that is not in STORE_KEYS",
+    "give all processes all keys: docs/runbook.md, unreadable record",
+  ],
+  newer: ["written by a later release", "use that release everywhere: docs/runbook.md, unreadable record"],
+};
+
+/** What the stored pair looks like: generation, age and remaining life, never a value. */
+export function checkStored(stored: Stored, secretIds: readonly string[], intervalMs: number): Check[] {
+  const { ok, warn, fail } = about("stored pair");
+  switch (stored.kind) {
+    case "away":
+      return [fail(`the store cannot be read (${stored.code})`, "look at the checks of the store")];
+    case "empty":
+      return [
+        warn(
+          "there is none: nobody refreshes here",
+          "start the service; or, when nothing else uses this WBappid, run the doctor with --allow-token-call",
+        ),
+      ];
+    case "unreadable": {
+      const [detail, cure] = WHY[stored.why] ?? [
+        `damaged (${stored.why})`,
+        "the service replaces it at its next refresh",
+      ];
+      return [fail(detail, cure)];
+    }
+    case "pair": {
+      const { generation, ageMs, leftMs, issued } = stored;
+      const detail = `generation ${generation}, ${seconds(ageMs)} old, ends in ${seconds(Math.max(0, leftMs))}`;
+      const late = "nobody refreshes: docs/runbook.md, refresh failing";
+      return [
+        leftMs <= 0 ? fail(detail, late) : ageMs > intervalMs * 1.25 ? warn(detail, late) : ok(detail),
+        secretIds.includes(issued.secretId)
+          ? about("secret").ok("FACEID_SECRET is the one that fetched this pair")
+          : about("secret").fail(
+              "this pair was fetched with another secret",
+              "check FACEID_SECRET: docs/runbook.md, secret rotation",
+            ),
+      ];
+    }
+  }
+}
+
+/** What is asked of the vendor: the pair, if it can still be used. */
+export const usable = (stored: Stored): { accessToken: Secret; signTicket: Secret } | undefined =>
+  stored.kind === "pair" && stored.leftMs > 0 ? stored.issued : undefined;

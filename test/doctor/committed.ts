@@ -1,0 +1,7 @@
+import { eventually, type Harness } from "../harness.ts";
+
+/** Resolves once the first pair is in the store; the service uses it a little earlier. */
+export const committed = (harness: Harness): Promise<void> =>
+  eventually(() =>
+    harness.logs.some(({ event, outcome }) => event === "refresh_finished" && outcome === "ok"),
+  );

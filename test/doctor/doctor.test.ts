@@ -1,0 +1,348 @@
+import { execFile } from "node:child_process";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:https";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import type { Check } from "../../src/doctor/check.ts";
+import { runDoctor } from "../../src/doctor/main.ts";
+import { systemClock } from "../../src/lib/clock.ts";
+import { createTurnableClock } from "../../src/sandbox/turnable-clock.ts";
+import { type Authority, createAuthority } from "../certificates.ts";
+import { type Harness, startHarness, unusedPort } from "../harness.ts";
+import { missingRedis, startRedis, stopRedis } from "../redis.ts";
+import { committed } from "./committed.ts";
+
+let directory: string;
+let harness: Harness;
+/** The environment of the running service. */
+let env: Record<string, string>;
+
+const hostOf = (url: string) => new URL(url).host;
+
+async function examined(
+  args: readonly string[] = [],
+  more: Record<string, string> = {},
+  clock = systemClock,
+) {
+  const { text, exitCode } = await runDoctor(["--json", ...args], { ...env, ...more }, clock);
+  const { checks } = JSON.parse(text) as { checks: Check[] };
+  return { checks, exitCode, text, found: (check: string) => checks.filter((each) => each.check === check) };
+}
+
+async function startService(sandbox = {}, more: Record<string, string> = {}): Promise<void> {
+  const own = { STORE_URL: `file:${directory}/store`, ...more };
+  harness = await startHarness({ sandbox, env: own });
+  await committed(harness);
+  env = {
+    FACEID_APP_ID: harness.sandbox.appId,
+    FACEID_SECRET: harness.sandbox.secret,
+    FACEID_BASE_URL: harness.wire.url,
+    HTTP_ADDR: hostOf(harness.http),
+    GRPC_ADDR: hostOf(harness.grpc),
+    ADMIN_ADDR: hostOf(harness.admin),
+    ...own,
+  };
+}
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), "doctor-"));
+});
+afterEach(async () => {
+  await harness?.stop();
+  rmSync(directory, { recursive: true, force: true });
+});
+afterAll(stopRedis);
+
+describe("beside a running service", () => {
+  test("all is well, and no token call is made", async () => {
+    await startService();
+    const { sandbox } = harness;
+    const { checks, exitCode, text } = await examined(["--edition"]);
+    expect(checks.filter(({ status }) => status === "warn" || status === "fail")).toEqual([]);
+    expect(exitCode).toBe(0);
+    expect(checks.filter(({ status }) => status === "ok").map(({ check }) => check)).toEqual([
+      "configuration",
+      "vendor host",
+      "clock",
+      "store directory",
+      "store",
+      "stored pair",
+      "secret",
+      "token and app id",
+      "signature",
+      "edition",
+      "HTTP_ADDR",
+      "GRPC_ADDR",
+      "ADMIN_ADDR",
+    ]);
+    expect(sandbox.stats.calls.access_token).toBe(1);
+    expect(sandbox.breaches).toEqual([]);
+    // Nothing stays behind, and no value of a token or ticket is told.
+    expect(readdirSync(join(directory, "store"))).toHaveLength(1);
+    const values = [sandbox.secret, ...sandbox.issuedValues()];
+    expect(values.filter((value) => text.includes(value))).toEqual([]);
+  });
+
+  test("even when it may ask for a token: the one in the store works", async () => {
+    await startService();
+    const { exitCode } = await examined(["--allow-token-call"]);
+    expect([exitCode, harness.sandbox.stats.calls.access_token]).toEqual([0, 1]);
+  });
+
+  test("the table says the same to a person", async () => {
+    await startService();
+    const { text } = await runDoctor([], env);
+    expect(text).toMatch(/^ok {4}configuration {5}read: edition enhanced, role all$/m);
+    expect(text).toMatch(/0 to repair, 0 to look at, 12 well\.$/);
+  });
+
+  test.skipIf(missingRedis("redis-server"))("with Redis: version, role and memory policy", async () => {
+    const redis = await startRedis("--maxmemory", "50mb", "--maxmemory-policy", "allkeys-lru");
+    await startService({}, { STORE_URL: redis.url });
+    const { found, exitCode } = await examined();
+    expect(found("store")[0]?.detail).toMatch(/^read, written and compared/);
+    expect(found("Redis")).toEqual([
+      { check: "Redis", status: "ok", detail: expect.stringMatching(/^version \d/) },
+      { check: "Redis", status: "ok", detail: "is the primary" },
+      {
+        check: "Redis",
+        status: "warn",
+        detail: expect.stringContaining("allkeys-lru"),
+        cure: "set maxmemory-policy noeviction",
+      },
+    ]);
+    expect([exitCode, harness.sandbox.stats.calls.access_token]).toEqual([1, 1]);
+    expect(await redis.cli("KEYS", "*doctor*")).toBe("");
+  });
+});
+
+describe("each fault is named, with its cure", () => {
+  test("several wrong variables, all of them", async () => {
+    await startService();
+    const { checks, exitCode } = await examined([], { FACEID_EDITION: "gold", SHUTDOWN_GRACE: "soon" });
+    expect(exitCode).toBe(2);
+    expect(checks.map(({ detail }) => detail.split(":")[0])).toEqual(["FACEID_EDITION", "SHUTDOWN_GRACE"]);
+  });
+
+  test("another secret than that of the running service", async () => {
+    await startService();
+    const { found, exitCode } = await examined([], { FACEID_SECRET: "x".repeat(64) });
+    expect(found("stored pair")).toMatchObject([
+      { status: "fail", cure: expect.stringContaining("FACEID_SECRET here") },
+    ]);
+    expect([exitCode, harness.sandbox.stats.calls.access_token]).toEqual([2, 1]);
+  });
+
+  test("another secret, where keys of their own seal the pair", async () => {
+    const STORE_KEYS = `k:${"A".repeat(43)}=`;
+    await startService({}, { STORE_KEYS });
+    const { found } = await examined([], { FACEID_SECRET: "x".repeat(64) });
+    expect(found("secret")).toMatchObject([
+      { status: "fail", cure: expect.stringContaining("check FACEID_SECRET") },
+    ]);
+  });
+
+  test("a secret that the vendor refuses", async () => {
+    await startService();
+    const empty = { STORE_URL: `file:${directory}/other`, FACEID_SECRET: "x".repeat(64) };
+    const { found, exitCode } = await examined(["--allow-token-call"], empty);
+    expect(found("token call")).toMatchObject([
+      { status: "fail", cure: expect.stringContaining("check FACEID_SECRET") },
+    ]);
+    expect(exitCode).toBe(2);
+  });
+
+  test("the other spelling of the app id", async () => {
+    await startService({ tokenParam: "appId" }, { FACEID_TOKEN_PARAM: "appId" });
+    const { found } = await examined([], { FACEID_TOKEN_PARAM: "app_id" });
+    expect(found("token and app id")).toMatchObject([
+      { status: "fail", cure: "set FACEID_TOKEN_PARAM=appId" },
+    ]);
+    expect(found("signature")[0]?.status).toBe("ok");
+  });
+
+  test("an edition that is not contracted", async () => {
+    await startService({ editions: ["basic"] });
+    expect((await examined()).found("edition")[0]?.status).toBe("skip");
+    const { found } = await examined(["--edition"]);
+    expect(found("edition")).toMatchObject([
+      { status: "fail", cure: expect.stringContaining("set FACEID_EDITION") },
+    ]);
+    expect((await examined(["--edition"], { FACEID_EDITION: "basic" })).found("edition")[0]?.status).toBe(
+      "ok",
+    );
+  });
+
+  test("a token that somebody has ended", async () => {
+    await startService();
+    harness.sandbox.revoke();
+    const { found } = await examined();
+    for (const check of ["token and app id", "signature"]) {
+      expect(found(check)).toMatchObject([
+        { status: "fail", cure: expect.stringContaining("foreign rotator") },
+      ]);
+    }
+  });
+
+  test.each([
+    [60_000, "warn"],
+    [600_000, "fail"],
+  ])("a clock that is %d ms ahead", async (ms, status) => {
+    await startService();
+    const clock = createTurnableClock(systemClock);
+    clock.advance(ms);
+    const { found } = await examined([], {}, clock);
+    expect(found("clock")).toMatchObject([{ status, cure: expect.stringContaining("NTP") }]);
+  });
+
+  test("a vendor who is not there", async () => {
+    await startService();
+    const { found } = await examined([], { FACEID_BASE_URL: `http://127.0.0.1:${await unusedPort()}` });
+    expect(found("vendor host")).toMatchObject([
+      { status: "fail", cure: expect.stringContaining("FACEID_BASE_URL") },
+    ]);
+  });
+
+  test("a Redis that is not there", async () => {
+    await startService();
+    const { found, exitCode } = await examined([], { STORE_URL: `redis://127.0.0.1:${await unusedPort()}` });
+    expect(found("store")).toMatchObject([{ status: "fail", cure: expect.stringContaining("store down") }]);
+    expect(found("stored pair")[0]?.status).toBe("fail");
+    expect(exitCode).toBe(2);
+  });
+
+  test("a directory that cannot be made, one that others may write to, and one that is not there yet", async () => {
+    await startService();
+    writeFileSync(join(directory, "file"), "");
+    const under = await examined([], { STORE_URL: `file:${directory}/file/store` });
+    expect(under.found("store directory")).toMatchObject([
+      { status: "fail", cure: expect.stringContaining("chown") },
+    ]);
+    mkdirSync(join(directory, "open"));
+    chmodSync(join(directory, "open"), 0o777);
+    const open = await examined([], { STORE_URL: `file:${directory}/open` });
+    expect(open.found("store directory")).toMatchObject([
+      { status: "warn", cure: expect.stringContaining("chmod 700") },
+    ]);
+    const absent = await examined([], { STORE_URL: `file:${directory}/absent` });
+    expect(absent.found("store directory")[0]).toMatchObject({
+      status: "warn",
+      detail: expect.stringContaining("not there yet"),
+    });
+    expect(absent.found("stored pair")[0]?.status).toBe("warn");
+    expect(existsSync(join(directory, "absent"))).toBe(false);
+  });
+
+  test("a store in memory", async () => {
+    await startService();
+    const { found } = await examined(["--allow-token-call"], { STORE_URL: "memory:" });
+    expect(found("store")[0]?.status).toBe("warn");
+    expect(harness.sandbox.stats.calls.access_token).toBe(1);
+  });
+
+  test("an address that another program has, and one that this machine has not", async () => {
+    await startService();
+    const taken = { HTTP_ADDR: hostOf(harness.sandbox.url), ADMIN_ADDR: `127.0.0.1:${await unusedPort()}` };
+    const more = { GRPC_ADDR: "192.0.2.1:50051", GRPC_AUTH_TOKENS: "a:0123456789abcdef" };
+    const { found } = await examined([], { ...taken, ...more });
+    expect(found("HTTP_ADDR")[0]).toMatchObject({
+      status: "fail",
+      cure: expect.stringContaining("choose another HTTP_ADDR"),
+    });
+    expect(found("GRPC_ADDR")[0]).toMatchObject({
+      status: "fail",
+      cure: "set GRPC_ADDR to an address of this machine",
+    });
+    expect(found("ADMIN_ADDR")[0]?.status).toBe("ok");
+  });
+
+  test("keys that the identity provider does not publish", async () => {
+    await startService();
+    const jwt = { JWT_JWKS_URL: `${harness.sandbox.url}/keys`, JWT_ISSUER: "i", JWT_AUDIENCE: "a" };
+    const { found } = await examined([], jwt);
+    expect(found("JWT keys")).toMatchObject([{ status: "fail", detail: expect.stringContaining("404") }]);
+  });
+});
+
+describe("certificates", () => {
+  let authority: Authority;
+  beforeAll(() => {
+    authority = createAuthority();
+  });
+  afterAll(() => authority?.[Symbol.dispose]());
+
+  const files = (cert: string, key: string) => {
+    const paths = { TLS_CERT_FILE: join(directory, "cert.pem"), TLS_KEY_FILE: join(directory, "key.pem") };
+    writeFileSync(paths.TLS_CERT_FILE, cert);
+    writeFileSync(paths.TLS_KEY_FILE, key);
+    return paths;
+  };
+
+  test("one that ends soon, one that has ended, and one with another's key", async () => {
+    await startService();
+    const [one, other] = [authority.issue("a", "DNS:a.test"), authority.issue("b")];
+    const soon = await examined([], files(one.cert + authority.ca, one.key));
+    expect(soon.found("TLS files").map(({ status }) => status)).toEqual(["ok", "ok", "ok"]);
+    expect(soon.found("TLS certificate")).toMatchObject([
+      { status: "warn", cure: expect.stringContaining("renew it") },
+    ]);
+    const clock = createTurnableClock(systemClock);
+    clock.advance(3 * 86_400_000);
+    const ended = await examined([], files(one.cert, one.key), clock);
+    expect(ended.found("TLS certificate")).toMatchObject([
+      { status: "fail", detail: expect.stringContaining("expired") },
+    ]);
+    const mixed = await examined([], files(one.cert + other.cert, other.key));
+    expect(mixed.found("TLS files").map(({ status }) => status)).toEqual(["fail", "fail", "ok"]);
+  });
+
+  test("a vendor host whose certificate nobody signed", async () => {
+    await startService();
+    const { cert, key } = authority.issue("vendor");
+    const server = createServer({ cert, key }, (_request, response) => void response.end("{}"));
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const { port } = server.address() as AddressInfo;
+    const { found } = await examined([], { FACEID_BASE_URL: `https://127.0.0.1:${port}` });
+    expect(found("vendor host")).toMatchObject([
+      { status: "fail", cure: expect.stringContaining("NODE_EXTRA_CA_CERTS") },
+    ]);
+    await new Promise((resolve) => server.close(resolve));
+  });
+});
+
+test("with an empty store and leave to do it, one pair is fetched under the lease and stays for the service", async () => {
+  await startService();
+  const STORE_URL = `file:${directory}/first`;
+  const before = harness.sandbox.stats.calls.access_token;
+  const { found } = await examined(["--allow-token-call"], { STORE_URL });
+  expect(found("token call")[0]?.status).toBe("ok");
+  expect(found("signature")[0]?.status).toBe("ok");
+  expect(harness.sandbox.stats.calls.access_token).toBe(before + 1);
+  const again = await examined(["--allow-token-call"], { STORE_URL });
+  expect(again.found("token call")).toEqual([]);
+  expect(harness.sandbox.stats.calls.access_token).toBe(before + 1);
+});
+
+test("as a process: a table, and an exit code", async () => {
+  await startService();
+  const run = (more: Record<string, string>) =>
+    promisify(execFile)(process.execPath, ["src/doctor/main.ts"], {
+      cwd: join(import.meta.dirname, "../.."),
+      env: { ...env, ...more },
+    }).then(
+      ({ stdout }) => ({ stdout, code: 0 }),
+      ({ stdout, code }: { stdout: string; code: number }) => ({ stdout, code }),
+    );
+  expect(await run({})).toEqual({
+    code: 0,
+    stdout: expect.stringContaining("0 to repair, 0 to look at, 12 well."),
+  });
+  expect(await run({ FACEID_SECRET: "" })).toEqual({
+    code: 2,
+    stdout: expect.stringContaining("FACEID_SECRET"),
+  });
+  expect(harness.sandbox.stats.calls.access_token).toBe(1);
+});
