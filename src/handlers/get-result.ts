@@ -10,7 +10,7 @@ import { isRefusal } from "../domain/codes.ts";
 import type { OrderCertificate, Orders } from "../domain/order.ts";
 import { judge } from "../domain/verdict.ts";
 import { ErrorReason, ServiceError, UpstreamError } from "../errors.ts";
-import type { Clock } from "../lib/clock.ts";
+import { type Clock, limitTime } from "../lib/clock.ts";
 import type { Signer } from "../signing/signer.ts";
 import type { TicketReader } from "../tickets/reader.ts";
 import type { QueryResult, UpstreamClient } from "../upstream/client.ts";
@@ -28,6 +28,9 @@ export interface GetResultOptions {
   clock: Clock;
 }
 
+/** Time for the files, milliseconds; with that of the query before, less than a call may take. */
+const MEDIA_MS = 6_500;
+
 /** GetResult: one query, its code judged; media in calls of their own. */
 export function createGetResult(options: GetResultOptions): Handler<GetResultRequest, GetResultResponse> {
   const { livemode, orders, signer, createNonce, tickets, upstream, clock } = options;
@@ -44,13 +47,17 @@ export function createGetResult(options: GetResultOptions): Handler<GetResultReq
 
   /** Without them the verdict stands, so trouble with the files is noted and not passed on. */
   async function filesOf(orderNo: string, passed: boolean, call: Call): Promise<Files | undefined> {
-    const { signal } = call;
+    // Time is left to answer the verdict, however many wait for files at the moment.
+    const limit = limitTime(MEDIA_MS, call.signal);
+    const { signal } = limit;
     try {
       return await collectMedia(() => ask(orderNo, true, signal), { passed, clock, signal });
     } catch (error) {
-      signal.throwIfAborted();
+      call.signal.throwIfAborted();
       call.note({ media_error: error instanceof UpstreamError ? error.message : "unexpected error" });
       return undefined;
+    } finally {
+      limit.release();
     }
   }
 

@@ -212,3 +212,22 @@ async function connectOverH2(method: string, request: unknown, headers: Record<s
     session.close();
   }
 }
+
+test("files that never come do not cost the verdict", async () => {
+  await start();
+  const { body } = await harness.form("/get_face_params", fields);
+  await harness.playSdk(body.result);
+  harness.sandbox.faults.add({
+    endpoint: "query",
+    kind: "delay",
+    delayMs: FOREVER_MS,
+    after: 1,
+    times: null,
+  });
+  const answer = await harness.grpcClient.unary(getResult, {
+    orderNo: body.result.order_no,
+    includeMedia: true,
+  });
+  expect([answer.code, answer.media]).toEqual(["0", undefined]);
+  expect(harness.logs.findLast(({ event }) => event === "call_finished")).toHaveProperty("media_error");
+});
