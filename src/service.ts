@@ -10,7 +10,7 @@ import { createAccess } from "./handlers/access.ts";
 import type { Caller, IncomingCall } from "./handlers/call.ts";
 import { createMethods } from "./handlers/methods.ts";
 import { createPipeline } from "./handlers/pipeline.ts";
-import { createTicketAdmin } from "./handlers/ticket-admin.ts";
+import { createTicketAdmin, type TicketAdminOptions } from "./handlers/ticket-admin.ts";
 import { traced } from "./handlers/traced.ts";
 import { createValidate } from "./handlers/validate.ts";
 import { openLaunchStore } from "./launches/open-store.ts";
@@ -40,8 +40,9 @@ export interface Overrides {
   clock?: Clock;
   logSink?: DestinationStream;
   store?: ReturnType<typeof openStore>;
-  /** The process's own, where it has one. */
+  /** The process's own, where it has one; and its doctor. */
   telemetry?: Telemetry;
+  diagnose?: TicketAdminOptions["diagnose"];
 }
 
 export interface Service extends Required<Part> {
@@ -60,8 +61,6 @@ const CONNECTIONS = 64;
 const CALL_TIMEOUT_MS = 8_000;
 const REQUEST_TIMEOUT_MS = 15_000;
 const OPERATOR_TIMEOUT_MS = 60_000;
-/** Most calls of operators at once, who are not kept out by the load of the others. */
-const OPERATORS = 20;
 
 /** Log, metrics, traces and audit trail as configured. */
 export function openTelemetry(config: Config, options: Partial<TelemetryOptions> = {}): Telemetry {
@@ -143,10 +142,11 @@ export function createService(config: Config, overrides: Overrides = {}): Servic
   });
   const operators = createPipeline({
     ...everyCall,
-    load: createLoad(OPERATORS),
+    load: createLoad(20),
     maxDurationMs: OPERATOR_TIMEOUT_MS,
   });
-  const ticketAdmin = createTicketAdmin(traced(operators, tracer), { operator: coordinator.operator, role });
+  const operations = { operator: coordinator.operator, role, diagnose: overrides.diagnose };
+  const ticketAdmin = createTicketAdmin(traced(operators, tracer), operations);
 
   // The doors.
   let draining = false;

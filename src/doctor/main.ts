@@ -12,7 +12,15 @@ import { exitCodeOf, printJson, printTable } from "./report.ts";
 
 const readFile = (path: string) => readFileSync(path, "utf8");
 
-async function diagnose(config: Config, options: DoctorArguments, clock: Clock): Promise<Check[]> {
+/** Nothing that was not asked for: no token call, no upload. */
+const CAUTIOUS: DoctorArguments = { json: false, allowTokenCall: false, edition: false, explain: undefined };
+
+/** Looks at everything a service with this configuration depends on. */
+export async function diagnose(
+  config: Config,
+  options: DoctorArguments = CAUTIOUS,
+  clock: Clock = systemClock,
+): Promise<Check[]> {
   const { patient, connect, close } = admit(config, clock);
   await connect();
   try {

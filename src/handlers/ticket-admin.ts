@@ -1,6 +1,8 @@
 import { create } from "@bufbuild/protobuf";
 import { type Duration, durationFromMs } from "@bufbuild/protobuf/wkt";
 import {
+  CheckStatus,
+  DiagnoseResponseSchema,
   ForceRefreshResponseSchema,
   TicketAdminService,
   TicketStatusResponseSchema,
@@ -13,14 +15,31 @@ export interface TicketAdminOptions {
   operator: TicketOperator;
   /** ROLE of this process. */
   role: string;
+  /** Looks at everything the service depends on, without a token call; undefined where nobody can. */
+  diagnose: (() => Promise<readonly Finding[]>) | undefined;
 }
+
+/** What was found out about one thing. */
+export interface Finding {
+  check: string;
+  status: "ok" | "warn" | "fail" | "skip";
+  detail: string;
+  cure?: string;
+}
+
+const STATUSES = {
+  ok: CheckStatus.OK,
+  warn: CheckStatus.WARN,
+  fail: CheckStatus.FAIL,
+  skip: CheckStatus.SKIP,
+} as const;
 
 /** Every RPC of TicketAdminService, wrapped: what the admin door calls. */
 export type TicketAdmin = ReturnType<typeof createTicketAdmin>;
 
-/** Wraps the two RPCs for operators. */
-export function createTicketAdmin(pipeline: Pipeline, { operator, role }: TicketAdminOptions) {
-  const { ticketStatus, forceRefresh } = TicketAdminService.method;
+/** Wraps the RPCs for operators. */
+export function createTicketAdmin(pipeline: Pipeline, { operator, role, diagnose }: TicketAdminOptions) {
+  const { ticketStatus, forceRefresh, diagnose: diagnosis } = TicketAdminService.method;
   return {
     ticketStatus: pipeline({
       name: ticketStatus.name,
@@ -39,6 +58,22 @@ export function createTicketAdmin(pipeline: Pipeline, { operator, role }: Ticket
           previousGeneration: BigInt(previous),
           generation: BigInt(generation),
           withoutStore: alone,
+        });
+      },
+    }),
+    diagnose: pipeline({
+      name: diagnosis.name,
+      input: diagnosis.input,
+      output: diagnosis.output,
+      async handler() {
+        const checks = (await diagnose?.()) ?? [];
+        return create(DiagnoseResponseSchema, {
+          checks: checks.map(({ check, status, detail, cure = "" }) => ({
+            check,
+            status: STATUSES[status],
+            detail,
+            cure,
+          })),
         });
       },
     }),

@@ -39,7 +39,9 @@ async function main(): Promise<void> {
   // In memory there is no more than one holder of the store, so the console may drop what it holds.
   const register = trial && config.storeUrl.startsWith("memory:") ? createMemoryRegister(clock) : undefined;
   const store = register && createMemoryStore(register);
-  const service = createService(config, { telemetry, clock, ...(store && { store }) });
+  // As `npm run doctor` would, with connections of its own; loaded when somebody asks.
+  const diagnose = async () => (await import("../doctor/main.ts")).diagnose(config);
+  const service = createService(config, { telemetry, clock, diagnose, ...(store && { store }) });
   stopOnSignals(
     config,
     async (signal) => {

@@ -1,7 +1,10 @@
 import { execFile } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { expect, test } from "vitest";
+import { startChild, startUpstream } from "../child.ts";
 import { startHarness } from "../harness.ts";
 
 const BUF = join(import.meta.dirname, "../../node_modules/.bin/buf");
@@ -104,4 +107,22 @@ test("nowhere but on the admin listener", async () => {
     `${harness.grpc}/${SERVICE}/TicketStatus`,
   ]).catch((error: { stderr: string }) => error);
   expect(stderr).toContain("unimplemented");
+});
+
+test("Diagnose says of a running service what the doctor says, and asks for no token", async () => {
+  const { sandbox, env } = await startUpstream();
+  const directory = mkdtempSync(join(tmpdir(), "diagnose-"));
+  const child = await startChild({ env: { ...env, STORE_URL: `file:${directory}` } });
+  const { checks } = (await bufCurl(child.admin, "Diagnose")) as {
+    checks: { check: string; status: string; detail: string; cure?: string }[];
+  };
+  expect(checks.length).toBeGreaterThan(5);
+  expect(checks.filter(({ status }) => status === "CHECK_STATUS_FAIL")).toEqual([]);
+  expect(checks.filter(({ status }) => status === "CHECK_STATUS_OK").length).toBeGreaterThan(3);
+  expect(sandbox.stats.tokenGeneration).toBe(1);
+  expect(JSON.stringify(checks)).not.toContain(sandbox.secret);
+  child.signal("SIGTERM");
+  expect(await child.exited).toBe(0);
+  await sandbox.stop();
+  rmSync(directory, { recursive: true });
 });

@@ -2,17 +2,17 @@
 // @generated from file faceverification/v1/ticket_admin_service.proto (package faceverification.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Duration } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_duration } from "@bufbuild/protobuf/wkt";
-import type { Message } from "@bufbuild/protobuf";
+import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
 /**
  * Describes the file faceverification/v1/ticket_admin_service.proto.
  */
 export const file_faceverification_v1_ticket_admin_service: GenFile = /*@__PURE__*/
-  fileDesc("Ci5mYWNldmVyaWZpY2F0aW9uL3YxL3RpY2tldF9hZG1pbl9zZXJ2aWNlLnByb3RvEhNmYWNldmVyaWZpY2F0aW9uLnYxIhUKE1RpY2tldFN0YXR1c1JlcXVlc3QijQUKFFRpY2tldFN0YXR1c1Jlc3BvbnNlEg8KB3JlcGxpY2EYASABKAkSDAoEcm9sZRgCIAEoCRINCgVyZWFkeRgDIAEoCBIOCgZyZWFzb24YBCABKAkSEgoKZ2VuZXJhdGlvbhgFIAEoAxIOCgZ1c2FibGUYBiABKAgSJgoDYWdlGAcgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEiwKCXRva2VuX2FnZRgIIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIrCghzaWduX2FnZRgJIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIwCg1oYXJkX2xpbWl0X2luGAogASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi0KCnJlZnJlc2hfaW4YCyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SEAoIc3RvcmVfdXAYDCABKAgSLwoMc3RvcmVfc2lsZW50GA0gASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhgKEHN0b3JlX2dlbmVyYXRpb24YDiABKAMSDQoFbGVhc2UYDyABKAkSDgoGaW50ZW50GBAgASgJEg0KBXN0YWdlGBEgASgJEg0KBWRvdWJ0GBIgASgJEg8KB2JhY2tvZmYYEyABKAkSEAoIZmFpbHVyZXMYFCABKAUSGAoQZm9yY2VkX3JvdGF0aW9ucxgVIAEoBRISCgpyZWZyZXNoaW5nGBYgASgIEhQKDGxhc3RfcmVmcmVzaBgXIAEoCRIuCgtsb29wX3NpbGVudBgYIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiIyChNGb3JjZVJlZnJlc2hSZXF1ZXN0EhsKE2FsbG93X3dpdGhvdXRfc3RvcmUYASABKAgiXgoURm9yY2VSZWZyZXNoUmVzcG9uc2USGwoTcHJldmlvdXNfZ2VuZXJhdGlvbhgBIAEoAxISCgpnZW5lcmF0aW9uGAIgASgDEhUKDXdpdGhvdXRfc3RvcmUYAyABKAgy5QEKElRpY2tldEFkbWluU2VydmljZRJoCgxUaWNrZXRTdGF0dXMSKC5mYWNldmVyaWZpY2F0aW9uLnYxLlRpY2tldFN0YXR1c1JlcXVlc3QaKS5mYWNldmVyaWZpY2F0aW9uLnYxLlRpY2tldFN0YXR1c1Jlc3BvbnNlIgOQAgESZQoMRm9yY2VSZWZyZXNoEiguZmFjZXZlcmlmaWNhdGlvbi52MS5Gb3JjZVJlZnJlc2hSZXF1ZXN0GikuZmFjZXZlcmlmaWNhdGlvbi52MS5Gb3JjZVJlZnJlc2hSZXNwb25zZSIAYgZwcm90bzM", [file_google_protobuf_duration]);
+  fileDesc("Ci5mYWNldmVyaWZpY2F0aW9uL3YxL3RpY2tldF9hZG1pbl9zZXJ2aWNlLnByb3RvEhNmYWNldmVyaWZpY2F0aW9uLnYxIhUKE1RpY2tldFN0YXR1c1JlcXVlc3QijQUKFFRpY2tldFN0YXR1c1Jlc3BvbnNlEg8KB3JlcGxpY2EYASABKAkSDAoEcm9sZRgCIAEoCRINCgVyZWFkeRgDIAEoCBIOCgZyZWFzb24YBCABKAkSEgoKZ2VuZXJhdGlvbhgFIAEoAxIOCgZ1c2FibGUYBiABKAgSJgoDYWdlGAcgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEiwKCXRva2VuX2FnZRgIIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIrCghzaWduX2FnZRgJIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIwCg1oYXJkX2xpbWl0X2luGAogASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi0KCnJlZnJlc2hfaW4YCyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SEAoIc3RvcmVfdXAYDCABKAgSLwoMc3RvcmVfc2lsZW50GA0gASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhgKEHN0b3JlX2dlbmVyYXRpb24YDiABKAMSDQoFbGVhc2UYDyABKAkSDgoGaW50ZW50GBAgASgJEg0KBXN0YWdlGBEgASgJEg0KBWRvdWJ0GBIgASgJEg8KB2JhY2tvZmYYEyABKAkSEAoIZmFpbHVyZXMYFCABKAUSGAoQZm9yY2VkX3JvdGF0aW9ucxgVIAEoBRISCgpyZWZyZXNoaW5nGBYgASgIEhQKDGxhc3RfcmVmcmVzaBgXIAEoCRIuCgtsb29wX3NpbGVudBgYIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiIyChNGb3JjZVJlZnJlc2hSZXF1ZXN0EhsKE2FsbG93X3dpdGhvdXRfc3RvcmUYASABKAgiXgoURm9yY2VSZWZyZXNoUmVzcG9uc2USGwoTcHJldmlvdXNfZ2VuZXJhdGlvbhgBIAEoAxISCgpnZW5lcmF0aW9uGAIgASgDEhUKDXdpdGhvdXRfc3RvcmUYAyABKAgiEQoPRGlhZ25vc2VSZXF1ZXN0Ij4KEERpYWdub3NlUmVzcG9uc2USKgoGY2hlY2tzGAEgAygLMhouZmFjZXZlcmlmaWNhdGlvbi52MS5DaGVjayJmCgVDaGVjaxINCgVjaGVjaxgBIAEoCRIwCgZzdGF0dXMYAiABKA4yIC5mYWNldmVyaWZpY2F0aW9uLnYxLkNoZWNrU3RhdHVzEg4KBmRldGFpbBgDIAEoCRIMCgRjdXJlGAQgASgJKoUBCgtDaGVja1N0YXR1cxIcChhDSEVDS19TVEFUVVNfVU5TUEVDSUZJRUQQABITCg9DSEVDS19TVEFUVVNfT0sQARIVChFDSEVDS19TVEFUVVNfV0FSThACEhUKEUNIRUNLX1NUQVRVU19GQUlMEAMSFQoRQ0hFQ0tfU1RBVFVTX1NLSVAQBDLAAgoSVGlja2V0QWRtaW5TZXJ2aWNlEmgKDFRpY2tldFN0YXR1cxIoLmZhY2V2ZXJpZmljYXRpb24udjEuVGlja2V0U3RhdHVzUmVxdWVzdBopLmZhY2V2ZXJpZmljYXRpb24udjEuVGlja2V0U3RhdHVzUmVzcG9uc2UiA5ACARJlCgxGb3JjZVJlZnJlc2gSKC5mYWNldmVyaWZpY2F0aW9uLnYxLkZvcmNlUmVmcmVzaFJlcXVlc3QaKS5mYWNldmVyaWZpY2F0aW9uLnYxLkZvcmNlUmVmcmVzaFJlc3BvbnNlIgASWQoIRGlhZ25vc2USJC5mYWNldmVyaWZpY2F0aW9uLnYxLkRpYWdub3NlUmVxdWVzdBolLmZhY2V2ZXJpZmljYXRpb24udjEuRGlhZ25vc2VSZXNwb25zZSIAYgZwcm90bzM", [file_google_protobuf_duration]);
 
 /**
  * TicketStatusRequest is empty.
@@ -269,6 +269,139 @@ export const ForceRefreshResponseSchema: GenMessage<ForceRefreshResponse> = /*@_
   messageDesc(file_faceverification_v1_ticket_admin_service, 3);
 
 /**
+ * DiagnoseRequest is empty.
+ *
+ * @generated from message faceverification.v1.DiagnoseRequest
+ */
+export type DiagnoseRequest = Message<"faceverification.v1.DiagnoseRequest"> & {
+};
+
+/**
+ * Describes the message faceverification.v1.DiagnoseRequest.
+ * Use `create(DiagnoseRequestSchema)` to create a new message.
+ */
+export const DiagnoseRequestSchema: GenMessage<DiagnoseRequest> = /*@__PURE__*/
+  messageDesc(file_faceverification_v1_ticket_admin_service, 4);
+
+/**
+ * DiagnoseResponse is the doctor's table.
+ *
+ * @generated from message faceverification.v1.DiagnoseResponse
+ */
+export type DiagnoseResponse = Message<"faceverification.v1.DiagnoseResponse"> & {
+  /**
+   * One line for each thing that was looked at.
+   *
+   * @generated from field: repeated faceverification.v1.Check checks = 1;
+   */
+  checks: Check[];
+};
+
+/**
+ * Describes the message faceverification.v1.DiagnoseResponse.
+ * Use `create(DiagnoseResponseSchema)` to create a new message.
+ */
+export const DiagnoseResponseSchema: GenMessage<DiagnoseResponse> = /*@__PURE__*/
+  messageDesc(file_faceverification_v1_ticket_admin_service, 5);
+
+/**
+ * Check is what was found out about one thing.
+ *
+ * @generated from message faceverification.v1.Check
+ */
+export type Check = Message<"faceverification.v1.Check"> & {
+  /**
+   * What was looked at.
+   *
+   * @generated from field: string check = 1;
+   */
+  check: string;
+
+  /**
+   * How it is.
+   *
+   * @generated from field: faceverification.v1.CheckStatus status = 2;
+   */
+  status: CheckStatus;
+
+  /**
+   * What was seen; never a secret.
+   *
+   * @generated from field: string detail = 3;
+   */
+  detail: string;
+
+  /**
+   * What to do about it; empty if nothing.
+   *
+   * @generated from field: string cure = 4;
+   */
+  cure: string;
+};
+
+/**
+ * Describes the message faceverification.v1.Check.
+ * Use `create(CheckSchema)` to create a new message.
+ */
+export const CheckSchema: GenMessage<Check> = /*@__PURE__*/
+  messageDesc(file_faceverification_v1_ticket_admin_service, 6);
+
+/**
+ * How a thing is that was looked at.
+ *
+ * @generated from enum faceverification.v1.CheckStatus
+ */
+export const CheckStatus = {
+  /**
+   * Never sent.
+   *
+   * @generated from enum value: CHECK_STATUS_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * As it should be.
+   *
+   * @generated from enum value: CHECK_STATUS_OK = 1;
+   */
+  OK: 1,
+
+  /**
+   * It works, and will not for ever.
+   *
+   * @generated from enum value: CHECK_STATUS_WARN = 2;
+   */
+  WARN: 2,
+
+  /**
+   * It does not work.
+   *
+   * @generated from enum value: CHECK_STATUS_FAIL = 3;
+   */
+  FAIL: 3,
+
+  /**
+   * Not looked at, or not used.
+   *
+   * @generated from enum value: CHECK_STATUS_SKIP = 4;
+   */
+  SKIP: 4,
+} as const;
+
+/**
+ * How a thing is that was looked at.
+ *
+ * @generated from enum faceverification.v1.CheckStatus
+ */
+export type CheckStatus = (typeof CheckStatus)[keyof typeof CheckStatus] | UnknownEnum;
+
+/**
+ * Describes the enum faceverification.v1.CheckStatus.
+ */
+export const CheckStatusSchema: GenEnum<CheckStatus> = /*@__PURE__*/
+  enumDesc(file_faceverification_v1_ticket_admin_service, 0);
+
+/**
  * TicketAdminService shows operators the ticket cache of one process, and has the pair replaced. On the admin listener
  * only. Nothing here is ever a token, a ticket or a secret.
  *
@@ -296,6 +429,17 @@ export const TicketAdminService: GenService<{
     methodKind: "unary";
     input: typeof ForceRefreshRequestSchema;
     output: typeof ForceRefreshResponseSchema;
+  },
+  /**
+   * Diagnose looks at everything the service depends on, as `npm run doctor` does: the vendor's host, TLS and clock, the store,
+   * the pair in it, certificates, keys of end users, listeners. It never asks for a token. May take some seconds.
+   *
+   * @generated from rpc faceverification.v1.TicketAdminService.Diagnose
+   */
+  diagnose: {
+    methodKind: "unary";
+    input: typeof DiagnoseRequestSchema;
+    output: typeof DiagnoseResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_faceverification_v1_ticket_admin_service, 0);
