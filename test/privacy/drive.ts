@@ -235,6 +235,15 @@ export async function drive({ child, sandbox, wire, marks, provider }: World): P
   await launch();
   await call(client.unary(Health.method.check, { service: name }));
   for (const path of ["/metrics", "/livez", "/readyz"]) await http(`${child.admin}${path}?id_no=${idNo}`);
+  for (const method of ["TicketStatus", "Diagnose", "ForceRefresh"]) {
+    const answer = await http(`${child.admin}/faceverification.v1.TicketAdminService/${method}`, {
+      method: "POST",
+      headers: { "content-type": "application/json", authorization: `Bearer ${marks.grpcToken}` },
+      body: "{}",
+    });
+    // What operators are answered may hold nothing either.
+    errors.push(JSON.stringify(answer));
+  }
   client.close();
   return errors;
 }
