@@ -5,6 +5,7 @@ import { ErrorReason, invalidRequest, ServiceError } from "../errors.ts";
 import type { IncomingCall } from "../handlers/call.ts";
 import type { Methods } from "../handlers/methods.ts";
 import type { Wrapped } from "../handlers/pipeline.ts";
+import { bearerToken } from "../lib/bearer.ts";
 import { formError } from "./errors.ts";
 import {
   FACE_PARAMS_FIELDS,
@@ -164,7 +165,7 @@ function incomingCall(
     door: "form",
     listener: "public",
     requestId: request.id,
-    credential: /^bearer +(\S+)$/i.exec(request.headers.authorization ?? "")?.[1],
+    credential: bearerToken(request.headers.authorization),
     // The public listener asks for no certificates.
     certificate: undefined,
     appSignature: signature === undefined ? undefined : { header: signature, path, body },

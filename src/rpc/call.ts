@@ -1,6 +1,7 @@
 import { Code, ConnectError, type HandlerContext } from "@connectrpc/connect";
 import { ErrorReason, ServiceError } from "../errors.ts";
 import type { IncomingCall } from "../handlers/call.ts";
+import { bearerToken } from "../lib/bearer.ts";
 
 /** A Connect context in the pipeline's words. */
 export function incomingCall(context: HandlerContext, listener: IncomingCall["listener"]): IncomingCall {
@@ -9,7 +10,7 @@ export function incomingCall(context: HandlerContext, listener: IncomingCall["li
     door: context.protocolName,
     listener,
     requestId: header("x-request-id") ?? "",
-    credential: /^bearer +(\S+)$/i.exec(header("authorization") ?? "")?.[1],
+    credential: bearerToken(header("authorization")),
     // The listener overwrites these headers, so they are its own words and not the client's.
     peer: header("x-peer-address") ?? "",
     certificate: header("x-peer-certificate"),

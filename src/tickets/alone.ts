@@ -1,23 +1,12 @@
-import type { TicketTimings } from "../domain/timings.ts";
 import type { Clock } from "../lib/clock.ts";
-import type { Secret } from "../lib/secret.ts";
-import type { createCalls } from "./calls.ts";
-import type { Candidate, Held } from "./held.ts";
+import type { Held } from "./held.ts";
 import { type IssuedPair, secretOf, writePair } from "./pair.ts";
-import type { Register, View } from "./register.ts";
-import type { Sealer } from "./sealer.ts";
+import type { RefreshOptions } from "./refresh.ts";
+import type { View } from "./register.ts";
 import type { RefreshFinished, RefreshOutcome } from "./ticket-events.ts";
 
-export interface AloneOptions {
-  secrets: () => readonly Secret[];
-  calls: ReturnType<typeof createCalls>;
-  register: Register;
-  sealer: Sealer;
-  adopt: (candidate: Candidate) => void;
-  clock: Clock;
-  timings: TicketTimings;
-  stopping: AbortSignal;
-}
+/** Those of a refresh, but for what has to do with a lease and with trying again. */
+export type AloneOptions = Omit<RefreshOptions, "random" | "replica" | "credentials" | "events">;
 
 export interface AloneRequest {
   /** What the pair will be numbered, and the store's clock as far as it is known here. */
