@@ -10,7 +10,7 @@ import { Secret } from "../src/lib/secret.ts";
 import { createCoordinator } from "../src/tickets/coordinator.ts";
 import { openStore } from "../src/tickets/open-store.ts";
 import { createSealer } from "../src/tickets/sealer.ts";
-import type { TicketEvents } from "../src/tickets/ticket-events.ts";
+import { IGNORED, type TicketEvents } from "../src/tickets/ticket-events.ts";
 import { startRedis, stopRedis } from "../test/redis.ts";
 import { simulate } from "../test/simulation/simulation.ts";
 import { fixed, median, quantile, spread } from "./numbers.ts";
@@ -20,19 +20,6 @@ import { machine, report, table } from "./report.ts";
 const TIMINGS = deriveTimings({ refreshIntervalMs: 20 * 60_000, tokenOverlapMs: 60_000 });
 const SECRET = new Secret("s".repeat(64));
 const READERS = 50;
-const ignore = () => undefined;
-const IGNORED: TicketEvents = {
-  refreshFinished: ignore,
-  pairAdopted: ignore,
-  pairRejected: ignore,
-  foreignRotation: ignore,
-  pairHealed: ignore,
-  pairOrphaned: ignore,
-  recordUnreadable: ignore,
-  storeChanged: ignore,
-  suspended: ignore,
-  loopFailed: ignore,
-};
 
 /** How the figures grow with replicas, streams and connections; and how long a start takes. */
 export async function scale({ rounds, write }: { rounds: number; write: boolean }): Promise<void> {

@@ -1,7 +1,7 @@
 import { type Clock, withDeadline } from "../lib/clock.ts";
 import type { Part } from "../lib/lifecycle.ts";
 import type { TicketStore } from "../tickets/store.ts";
-import type { TicketEvents } from "../tickets/ticket-events.ts";
+import { IGNORED, type TicketEvents } from "../tickets/ticket-events.ts";
 
 export interface FetchOptions {
   /** A coordinator as every process has one: it takes the lease, so that nobody else refreshes meanwhile. */
@@ -11,12 +11,11 @@ export interface FetchOptions {
   patienceMs: number;
 }
 
-const ignore = () => undefined;
-
 /** Runs a coordinator until there is a pair, its own or another's. Resolves to what failed; undefined when nothing did. */
 export async function fetchOnce({ coordinate, store, clock, patienceMs }: FetchOptions): Promise<unknown> {
   const ended = Promise.withResolvers<unknown>();
   const coordinator = coordinate({
+    ...IGNORED,
     refreshFinished({ outcome, error }) {
       if (outcome !== "busy") ended.resolve(outcome === "ok" ? undefined : (error ?? new Error(outcome)));
     },
@@ -24,14 +23,6 @@ export async function fetchOnce({ coordinate, store, clock, patienceMs }: FetchO
       // Ours is worth nothing before it is in the store.
       if (!own) ended.resolve(undefined);
     },
-    pairRejected: ignore,
-    foreignRotation: ignore,
-    pairHealed: ignore,
-    pairOrphaned: ignore,
-    recordUnreadable: ignore,
-    storeChanged: ignore,
-    suspended: ignore,
-    loopFailed: ignore,
   });
   try {
     await store.open();

@@ -35,3 +35,19 @@ export interface TicketEvents {
   suspended(event: { silentMs: number }): void;
   loopFailed(event: { error: unknown }): void;
 }
+
+const ignore = () => undefined;
+
+/** Hears nothing; for a caller that listens to a few of the events. */
+export const IGNORED: Readonly<TicketEvents> = {
+  refreshFinished: ignore,
+  pairAdopted: ignore,
+  pairRejected: ignore,
+  foreignRotation: ignore,
+  pairHealed: ignore,
+  pairOrphaned: ignore,
+  recordUnreadable: ignore,
+  storeChanged: ignore,
+  suspended: ignore,
+  loopFailed: ignore,
+};
