@@ -14,7 +14,7 @@ import { fingerprint, readPair } from "../tickets/pair.ts";
 import { createRegister } from "../tickets/register.ts";
 import { createSealer } from "../tickets/sealer.ts";
 import { transition } from "../tickets/state.ts";
-import type { TicketEvents } from "../tickets/ticket-events.ts";
+import { IGNORED, type TicketEvents } from "../tickets/ticket-events.ts";
 import { createUpstreamClient } from "../upstream/client.ts";
 import type { TokenParam } from "../upstream/dialect.ts";
 import { createDispatcher } from "../upstream/dispatcher.ts";
@@ -62,7 +62,7 @@ export function admit(config: Config, clock: Clock) {
     await redis?.send(scratchKey, ["DEL", scratchKey]);
   };
 
-  const coordinate = (events: TicketEvents) =>
+  const coordinate = (events: Partial<TicketEvents>) =>
     createCoordinator({
       secrets: () => secrets,
       upstream: clientWith(tokenParam),
@@ -73,7 +73,7 @@ export function admit(config: Config, clock: Clock) {
       timings,
       replica: scratchId,
       refreshes: true,
-      events,
+      events: { ...IGNORED, ...events },
     });
 
   return {

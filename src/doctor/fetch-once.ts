@@ -1,11 +1,11 @@
 import { type Clock, withDeadline } from "../lib/clock.ts";
 import type { Part } from "../lib/lifecycle.ts";
 import type { TicketStore } from "../tickets/store.ts";
-import { IGNORED, type TicketEvents } from "../tickets/ticket-events.ts";
+import type { TicketEvents } from "../tickets/ticket-events.ts";
 
 export interface FetchOptions {
-  /** A coordinator as every process has one: it takes the lease, so that nobody else refreshes meanwhile. */
-  coordinate: (events: TicketEvents) => Required<Part>;
+  /** A coordinator as every process has one: it takes the lease, so that nobody else refreshes meanwhile. Tells the events that are listened to. */
+  coordinate: (events: Partial<TicketEvents>) => Required<Part>;
   store: TicketStore;
   clock: Clock;
   patienceMs: number;
@@ -15,7 +15,6 @@ export interface FetchOptions {
 export async function fetchOnce({ coordinate, store, clock, patienceMs }: FetchOptions): Promise<unknown> {
   const ended = Promise.withResolvers<unknown>();
   const coordinator = coordinate({
-    ...IGNORED,
     refreshFinished({ outcome, error }) {
       if (outcome !== "busy") ended.resolve(outcome === "ok" ? undefined : (error ?? new Error(outcome)));
     },
