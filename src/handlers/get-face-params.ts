@@ -14,7 +14,7 @@ import { Pii } from "../lib/pii.ts";
 import type { Signer } from "../signing/signer.ts";
 import type { TicketReader } from "../tickets/reader.ts";
 import type { Upload, UpstreamClient } from "../upstream/client.ts";
-import type { Call, Handler } from "./call.ts";
+import type { Call } from "./call.ts";
 import { withUsablePair } from "./refusal.ts";
 
 export interface GetFaceParamsOptions {
@@ -32,15 +32,20 @@ export interface GetFaceParamsOptions {
   clock: Clock;
 }
 
+/** Prepares one launch; `person` is the pseudonym of whose ID number it is. */
+export type Launch = (
+  request: GetFaceParamsRequest,
+  person: string,
+  call: Call,
+) => Promise<GetFaceParamsResponse>;
+
 /** How long a faceId lives, milliseconds (protocol.md 4.3). */
 const FACE_ID_LIFE_MS = 5 * 60 * 1000;
 /** One NONCE ticket in two seconds for each user (protocol.md 8.2, 400504), and a little for the way. */
 const NONCE_SPACING_MS = 2_050;
 
 /** GetFaceParams: one identity upload and one NONCE ticket, asked for at the same time, and the launch signature. */
-export function createGetFaceParams(
-  options: GetFaceParamsOptions,
-): Handler<GetFaceParamsRequest, GetFaceParamsResponse> {
+export function createGetFaceParams(options: GetFaceParamsOptions): Launch {
   const { appId, licence, livemode, orders, signer, createNonce, tickets, upstream, admit, clock } = options;
 
   function uploadIdentity(
@@ -82,14 +87,12 @@ export function createGetFaceParams(
     }
   }
 
-  return async (request, call) => {
-    const person = personOf(request);
-    const pseudonym = orders.userIdOf(person.idNo);
-    await admit(pseudonym);
-    const userId = request.userId || pseudonym;
+  return async (request, person, call) => {
+    await admit(person);
+    const userId = request.userId || person;
     const [{ orderNo, ...face }, ticket] = await bothOrNeither(
       call.signal,
-      (signal) => uploadIdentity(person, userId, call, signal),
+      (signal) => uploadIdentity(personOf(request), userId, call, signal),
       (signal) => spacedNonceTicket(userId, signal),
     );
     const nonce = createNonce();

@@ -32,8 +32,10 @@ export function createMethods(
         ...ownOrderViolations(request, caller),
       ],
       handler(request, call) {
-        call.note({ person: options.orders.userIdOf(new Pii(request.idNo)) });
-        return launch(request, call);
+        const person = options.orders.userIdOf(new Pii(request.idNo));
+        // Also for those who only share a launch: the audit trail tells of every attempt.
+        call.note({ person });
+        return launch(request, person, call);
       },
     }),
     getResult: pipeline({

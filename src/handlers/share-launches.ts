@@ -6,24 +6,27 @@ import {
   type GetFaceParamsResponse,
   GetFaceParamsResponseSchema,
 } from "../../gen/faceverification/v1/face_verification_service_pb.ts";
-import type { Orders } from "../domain/order.ts";
 import { ErrorReason, ServiceError } from "../errors.ts";
 import type { LaunchStore } from "../launches/store.ts";
 import { randomBase62 } from "../lib/base62.ts";
 import type { Clock } from "../lib/clock.ts";
-import { Pii } from "../lib/pii.ts";
 import { type SharedWork, shareWork } from "../lib/shared-work.ts";
-import type { Call, Handler } from "./call.ts";
+import type { Call } from "./call.ts";
+import type { Launch } from "./get-face-params.ts";
 
 export interface ShareLaunchesOptions {
   store: LaunchStore;
   /** Hides persons and request ids in the store's keys. */
   pseudonym: (text: string) => string;
-  orders: Pick<Orders, "userIdOf">;
   clock: Clock;
 }
 
-type Launch = Handler<GetFaceParamsRequest, GetFaceParamsResponse>;
+/** What one call asks for. */
+interface Asked {
+  request: GetFaceParamsRequest;
+  person: string;
+  call: Call;
+}
 
 /** Longer than any launch takes to prepare: then who prepared it is dead, and another may. */
 const FLIGHT_MS = 20_000;
@@ -34,16 +37,13 @@ const LOOK_MS = 100;
  * One launch for those who mean the same one: calls for the same person that overlap in time (a double tap), and repeats of
  * a `request_id` until the launch's `start_before` (AIP-155). A launch that failed is not shared: the next one tries anew.
  */
-export function shareLaunches(
-  launch: Launch,
-  { store, pseudonym, orders, clock }: ShareLaunchesOptions,
-): Launch {
+export function shareLaunches(launch: Launch, { store, pseudonym, clock }: ShareLaunchesOptions): Launch {
   const flights = new Map<string, SharedWork<GetFaceParamsResponse>>();
 
-  function lead(tap: string, token: string, request: GetFaceParamsRequest, call: Call) {
+  function lead(tap: string, token: string, { request, person, call }: Asked) {
     const flight = shareWork(async (signal) => {
       try {
-        const response = await launch(request, { ...call, signal });
+        const response = await launch(request, person, { ...call, signal });
         // Those who wait in this process have the promise.
         if (store.shared) await store.keep(token, write(response), lifeMs(response));
         return response;
@@ -78,14 +78,14 @@ export function shareLaunches(
   }
 
   /** For the same person, with whoever prepares a launch right now. */
-  async function tapped(tap: string, token: string, request: GetFaceParamsRequest, call: Call) {
+  async function tapped(tap: string, token: string, asked: Asked) {
     const owner = await store.claim(tap, token, FLIGHT_MS);
-    const shared = owner === undefined ? undefined : await follow(tap, owner, token, call);
-    return shared ?? lead(tap, token, request, call);
+    const shared = owner === undefined ? undefined : await follow(tap, owner, token, asked.call);
+    return shared ?? lead(tap, token, asked);
   }
 
   /** By its request id: as before, or for the first time. */
-  async function repeated(id: string, print: string, tap: string, request: GetFaceParamsRequest, call: Call) {
+  async function repeated(id: string, print: string, tap: string, asked: Asked) {
     const token = randomBase62(20);
     const claim = `${token}.${print}`;
     const owner = await store.claim(id, claim, FLIGHT_MS);
@@ -93,11 +93,11 @@ export function shareLaunches(
       if (!owner.endsWith(`.${print}`)) {
         throw new ServiceError(ErrorReason.REQUEST_ID_REUSED, "the request id came with other parameters");
       }
-      const known = await follow(id, owner, claim, call);
+      const known = await follow(id, owner, claim, asked.call);
       if (known) return known;
     }
     try {
-      const response = await tapped(tap, token, request, call);
+      const response = await tapped(tap, token, asked);
       await store.keep(token, write(response), lifeMs(response));
       await store.claim(id, claim, lifeMs(response));
       return response;
@@ -110,22 +110,20 @@ export function shareLaunches(
   const lifeMs = ({ startBefore }: GetFaceParamsResponse) =>
     Math.max(1, (startBefore ? timestampMs(startBefore) : 0) - clock.now());
 
-  return async (request, call) => {
-    // Also for those who only share a launch: the audit trail tells of every attempt.
-    call.note({ person: orders.userIdOf(new Pii(request.idNo)) });
+  return async (request, person, call) => {
+    const asked = { request, person, call };
     const { name, subject } = call.caller;
     const owner = `${name}\0${subject}\0`;
     const fields = fieldsOf(request);
     const tap = pseudonym(`tap\0${owner}${fields}`);
     const response =
       request.requestId === ""
-        ? await tapped(tap, randomBase62(20), request, call)
+        ? await tapped(tap, randomBase62(20), asked)
         : await repeated(
             pseudonym(`id\0${owner}${request.requestId}`),
             pseudonym(`launch\0${fields}`),
             tap,
-            request,
-            call,
+            asked,
           );
     call.note({ order_no: response.orderNo });
     return create(GetFaceParamsResponseSchema, { ...response, serverTime: timestampFromMs(clock.now()) });

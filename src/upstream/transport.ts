@@ -1,8 +1,7 @@
-import type { Readable } from "node:stream";
 import type { Dispatcher } from "undici";
 import { type UpstreamEndpoint, UpstreamError, type UpstreamFailure } from "../errors.ts";
-import { limitTime } from "../lib/clock.ts";
 import { Masked } from "../lib/masked.ts";
+import { CutShort, type Received, receive } from "./receive.ts";
 
 /** What is sent; secrets and personal data are masked up to the moment when it is written. */
 type Values = Readonly<Record<string, string | Masked<string>>>;
@@ -33,6 +32,9 @@ export interface TransportOptions {
   dispatcher: Dispatcher;
 }
 
+const ASKS_FOR_JSON = { accept: "application/json" };
+const SENDS_JSON = { ...ASKS_FOR_JSON, "content-type": "application/json" };
+
 /**
  * One exchange with the vendor, with no retry: a repeated token call would rotate the token again.
  * Errors carry neither URL (its query holds secrets) nor body.
@@ -43,34 +45,29 @@ export function createTransport({ baseUrl, dispatcher }: TransportOptions): Tran
 
   return async ({ endpoint, path, query, body, signal, timeoutMs, maxBytes }) => {
     signal.throwIfAborted();
-    const limit = limitTime(timeoutMs, signal);
     const fail = (failure: UpstreamFailure, cause?: unknown) =>
       new UpstreamError(endpoint, failure, { cause });
-    let text: string;
+    const request = {
+      origin,
+      path: prefix + path,
+      query: revealed(query),
+      method: body ? "POST" : "GET",
+      headers: body ? SENDS_JSON : ASKS_FOR_JSON,
+      body: body ? JSON.stringify(revealed(body)) : null,
+    } as const;
+    let received: Received;
     try {
-      const response = await dispatcher.request({
-        origin,
-        path: prefix + path,
-        query: revealed(query),
-        method: body ? "POST" : "GET",
-        headers: { accept: "application/json", ...(body && { "content-type": "application/json" }) },
-        body: body ? JSON.stringify(revealed(body)) : null,
-        // undici's own timeouts are coarse by up to half a second.
-        signal: limit.signal,
-      });
-      text = await readCapped(response.body, maxBytes, () => fail("too_large"));
-      if (response.statusCode === 429) throw fail("throttled");
-      if (response.statusCode !== 200) throw fail("status", `HTTP ${response.statusCode}`);
+      received = await receive(dispatcher, request, { signal, timeoutMs, maxBytes });
     } catch (error) {
-      if (error instanceof UpstreamError) throw error;
       if (signal.aborted) throw signal.reason;
-      if (limit.expired) throw fail("timeout");
+      if (error instanceof CutShort) throw fail(error.why);
       throw fail(wasNeverSent(error) ? "not_sent" : "broken", errorCode(error));
-    } finally {
-      limit.release();
     }
+    const { statusCode } = received;
+    if (statusCode === 429) throw fail("throttled");
+    if (statusCode !== 200) throw fail("status", `HTTP ${statusCode}`);
     try {
-      return JSON.parse(text) as unknown;
+      return JSON.parse(received.body.toString("utf8")) as unknown;
     } catch {
       // Not chained: the parser's message quotes the body.
       throw fail("malformed");
@@ -83,22 +80,6 @@ function revealed(values: Values): Record<string, string> {
   return Object.fromEntries(
     entries.map(([name, value]) => [name, value instanceof Masked ? value.reveal() : value]),
   );
-}
-
-/** The whole body. By events: an async iterator costs three times as much for the usual single chunk. */
-function readCapped(body: Readable, maxBytes: number, tooLarge: () => UpstreamError): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
-    let size = 0;
-    body.on("data", (chunk: Buffer) => {
-      size += chunk.length;
-      chunks.push(chunk);
-      // Destroying the body ends its connection, too.
-      if (size > maxBytes) body.destroy(tooLarge());
-    });
-    body.on("error", reject);
-    body.on("end", () => resolve(Buffer.concat(chunks, size).toString("utf8")));
-  });
 }
 
 const NEVER_SENT = new Set([

@@ -4,10 +4,10 @@ import { expect, test } from "vitest";
 import {
   type GetFaceParamsRequest,
   GetFaceParamsRequestSchema,
-  type GetFaceParamsResponse,
   GetFaceParamsResponseSchema,
 } from "../../gen/faceverification/v1/face_verification_service_pb.ts";
 import type { Call } from "../../src/handlers/call.ts";
+import type { Launch } from "../../src/handlers/get-face-params.ts";
 import { shareLaunches } from "../../src/handlers/share-launches.ts";
 import { withFallback } from "../../src/launches/fallback.ts";
 import { createMemoryLaunchStore } from "../../src/launches/memory-store.ts";
@@ -18,7 +18,7 @@ import { systemClock } from "../../src/lib/clock.ts";
 function fleet(store: LaunchStore = { ...createMemoryLaunchStore(systemClock), shared: true }) {
   const begun: { request: GetFaceParamsRequest; signal: AbortSignal; done: PromiseWithResolvers<void> }[] =
     [];
-  const launch = async (request: GetFaceParamsRequest, { signal }: Call): Promise<GetFaceParamsResponse> => {
+  const launch: Launch = async (request, _person, { signal }) => {
     const done = Promise.withResolvers<void>();
     const number = begun.push({ request, signal, done });
     signal.addEventListener("abort", () => done.reject(signal.reason as Error), { once: true });
@@ -28,13 +28,10 @@ function fleet(store: LaunchStore = { ...createMemoryLaunchStore(systemClock), s
       startBefore: timestampFromMs(Date.now() + 60_000),
     });
   };
-  const replica = () =>
-    shareLaunches(launch, {
-      store,
-      pseudonym: (text) => text,
-      orders: { userIdOf: () => "person" },
-      clock: systemClock,
-    });
+  const replica = () => {
+    const share = shareLaunches(launch, { store, pseudonym: (text) => text, clock: systemClock });
+    return (request: GetFaceParamsRequest, call: Call) => share(request, "person", call);
+  };
   return { begun, replica };
 }
 
