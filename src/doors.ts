@@ -16,6 +16,7 @@ import { createHealth } from "./rpc/health.ts";
 import { connectPlugin } from "./rpc/plugin.ts";
 import { createReflection } from "./rpc/reflection.ts";
 import { createRoutes } from "./rpc/routes.ts";
+import { answerUsual } from "./rpc/unary.ts";
 import { createDocument } from "./server/document.ts";
 import { createListener, type Listener } from "./server/listener.ts";
 import { createMetricsRoute } from "./server/metrics.ts";
@@ -73,7 +74,10 @@ export function createDoors(options: DoorsOptions): Record<"admin" | "http" | "g
       trustedProxies: access().trustedProxies,
       plugins: [
         createFormRoutes({ methods, bodyLimit: FORM_BODY_LIMIT, strict: access().formStrict, events }),
-        connectPlugin([createRoutes(methods, "public")], drainMs, { events }),
+        connectPlugin([createRoutes(methods, "public")], drainMs, {
+          events,
+          usual: answerUsual(methods, "public"),
+        }),
         createDocument("/openapi.json", openApi),
       ],
       closing: new AbortController(),
@@ -87,7 +91,7 @@ export function createDoors(options: DoorsOptions): Record<"admin" | "http" | "g
         connectPlugin(
           [createRoutes(methods, "internal"), createReflection([FaceVerificationService, Health]), health],
           drainMs,
-          { events },
+          { events, usual: answerUsual(methods, "internal") },
         ),
       ],
       closing: grpcClosing,

@@ -3,11 +3,18 @@ import { ErrorReason, ServiceError } from "../errors.ts";
 import type { IncomingCall } from "../handlers/call.ts";
 import { bearerToken } from "../lib/bearer.ts";
 
-/** A Connect context in the pipeline's words. */
-export function incomingCall(context: HandlerContext, listener: IncomingCall["listener"]): IncomingCall {
-  const header = (name: string) => context.requestHeader.get(name) ?? undefined;
+/** A call as it came in, whoever reads and answers it. */
+export interface CallSource extends Pick<IncomingCall, "door" | "answerHeader" | "signal"> {
+  header: (name: string) => string | undefined;
+}
+
+/** A call in the pipeline's words. */
+export function incomingCall(
+  { door, header, answerHeader, signal }: CallSource,
+  listener: IncomingCall["listener"],
+): IncomingCall {
   return {
-    door: context.protocolName,
+    door,
     listener,
     requestId: header("x-request-id") ?? "",
     credential: bearerToken(header("authorization")),
@@ -15,11 +22,19 @@ export function incomingCall(context: HandlerContext, listener: IncomingCall["li
     peer: header("x-peer-address") ?? "",
     certificate: header("x-peer-certificate"),
     traceparent: header("traceparent"),
-    answerHeader: (name, value) => context.responseHeader.set(name, value),
+    answerHeader,
     language: header("accept-language"),
-    signal: translated(context.signal),
+    signal,
   };
 }
+
+/** A call that Connect has read. */
+export const fromConnect = (context: HandlerContext): CallSource => ({
+  door: context.protocolName,
+  header: (name) => context.requestHeader.get(name) ?? undefined,
+  answerHeader: (name, value) => context.responseHeader.set(name, value),
+  signal: translated(context.signal),
+});
 
 /** The same signal with a ServiceError for its reason. */
 function translated(signal: AbortSignal): AbortSignal {

@@ -5,7 +5,7 @@ import type { ServiceError } from "../errors.ts";
 import type { IncomingCall } from "../handlers/call.ts";
 import type { Methods } from "../handlers/methods.ts";
 import type { Wrapped } from "../handlers/pipeline.ts";
-import { incomingCall } from "./call.ts";
+import { fromConnect, incomingCall } from "./call.ts";
 import { connectError } from "./errors.ts";
 
 /** The RPC door: translates context and errors, and nothing else. */
@@ -24,7 +24,7 @@ export function rpc<Input extends DescMessage, Output extends DescMessage>(
   listener: IncomingCall["listener"],
 ) {
   return async (request: MessageShape<Input>, context: HandlerContext): Promise<MessageShape<Output>> => {
-    const call = incomingCall(context, listener);
+    const call = incomingCall(fromConnect(context), listener);
     context.responseHeader.set("x-request-id", call.requestId);
     try {
       return await method(request, call);
