@@ -10,6 +10,7 @@ import { createAccess } from "./handlers/access.ts";
 import type { Caller, IncomingCall } from "./handlers/call.ts";
 import { createMethods } from "./handlers/methods.ts";
 import { createPipeline } from "./handlers/pipeline.ts";
+import { shed } from "./handlers/shed.ts";
 import { createTicketAdmin, type TicketAdminOptions } from "./handlers/ticket-admin.ts";
 import { traced } from "./handlers/traced.ts";
 import { createValidate } from "./handlers/validate.ts";
@@ -19,7 +20,6 @@ import { type Clock, systemClock } from "./lib/clock.ts";
 import { createLifecycle, type Part, together } from "./lib/lifecycle.ts";
 import type { Secret } from "./lib/secret.ts";
 import { createLimits } from "./limits/limits.ts";
-import { createLoad } from "./limits/load.ts";
 import { createRedisCommands } from "./redis/commands.ts";
 import { createNonce } from "./signing/nonce.ts";
 import { createSigner } from "./signing/signer.ts";
@@ -61,6 +61,8 @@ const CONNECTIONS = 64;
 const CALL_TIMEOUT_MS = 8_000;
 const REQUEST_TIMEOUT_MS = 15_000;
 const OPERATOR_TIMEOUT_MS = 60_000;
+/** Operators' calls at once at most. */
+const OPERATORS = 20;
 
 /** Log, metrics, traces and audit trail as configured. */
 export function openTelemetry(config: Config, options: Partial<TelemetryOptions> = {}): Telemetry {
@@ -124,9 +126,9 @@ export function createService(config: Config, overrides: Overrides = {}): Servic
     clock,
     events,
   };
-  const load = createLoad(limits.inFlight);
-  const pipeline = createPipeline({ ...everyCall, load, maxDurationMs: REQUEST_TIMEOUT_MS });
-  const methods = createMethods(traced(pipeline, tracer), {
+  const pipeline = (maxDurationMs: number, mostInFlight: number) =>
+    shed(traced(createPipeline({ ...everyCall, maxDurationMs }), tracer), { mostInFlight, events });
+  const methods = createMethods(pipeline(REQUEST_TIMEOUT_MS, limits.inFlight), {
     appId,
     licence,
     livemode,
@@ -140,13 +142,8 @@ export function createService(config: Config, overrides: Overrides = {}): Servic
     pseudonym: createPseudonym(secret, "launches"),
     clock,
   });
-  const operators = createPipeline({
-    ...everyCall,
-    load: createLoad(20),
-    maxDurationMs: OPERATOR_TIMEOUT_MS,
-  });
   const operations = { operator: coordinator.operator, role, diagnose: overrides.diagnose };
-  const ticketAdmin = createTicketAdmin(traced(operators, tracer), operations);
+  const ticketAdmin = createTicketAdmin(pipeline(OPERATOR_TIMEOUT_MS, OPERATORS), operations);
 
   // The doors.
   let draining = false;

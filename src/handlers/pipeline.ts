@@ -38,8 +38,6 @@ export interface CallFinished {
 }
 
 export interface PipelineOptions {
-  /** Whether there is room for one more call; whoever is taken in leaves again. */
-  load: { enter(): boolean; leave(): void };
   /** Finds out who calls; throws ServiceError for those who may not. */
   authorise: (call: IncomingCall) => Promise<Caller> | Caller;
   /** Throws ServiceError for those who call too often. */
@@ -56,12 +54,9 @@ export type Pipeline = <Input extends DescMessage, Output extends DescMessage>(
   method: Method<Input, Output>,
 ) => Wrapped<Input, Output>;
 
-/** When to come back to a service that has too much to do, milliseconds. */
-const BUSY_MS = 1_000;
-
-/** What holds for every call by whichever door, once: observe, shed, authorise, limit, validate, a time limit, errors in our words. */
+/** What holds for every call by whichever door, once: observe, authorise, limit, validate, a time limit, errors in our words. */
 export function createPipeline(options: PipelineOptions): Pipeline {
-  const { load, authorise, limit: limited, validate, maxDurationMs, clock, events } = options;
+  const { authorise, limit: limited, validate, maxDurationMs, clock, events } = options;
 
   return (method) => async (incoming, incomingCall) => {
     const startedAt = clock.monotonic();
@@ -70,11 +65,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     let error: ServiceError | undefined;
     const limit = limitTime(maxDurationMs, incomingCall.signal);
     const { signal } = limit;
-    const admitted = load.enter();
     try {
-      if (!admitted) {
-        throw new ServiceError(ErrorReason.OVERLOADED, "too many calls at once", { retryAfterMs: BUSY_MS });
-      }
       signal.throwIfAborted();
       caller = await authorise(incomingCall);
       await limited(incomingCall, caller);
@@ -99,7 +90,6 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       throw error;
     } finally {
       limit.release();
-      if (admitted) load.leave();
       const { door, requestId, peer } = incomingCall;
       const durationMs = clock.monotonic() - startedAt;
       events.callFinished({

@@ -8,8 +8,9 @@ import {
   RetryInfoSchema,
 } from "../../gen/google/rpc/error_details_pb.ts";
 import { ruleText, violationsText } from "../domain/rules.ts";
-import { languageOf, TEXTS } from "../domain/texts.ts";
+import { type Language, languageOf, TEXTS } from "../domain/texts.ts";
 import { ErrorReason, reasonName, type ServiceError } from "../errors.ts";
+import { remembered } from "../lib/remembered.ts";
 
 /** The `domain` of every google.rpc.ErrorInfo (AIP-193). */
 export const ERROR_DOMAIN = "faceverification.v1";
@@ -45,9 +46,17 @@ export const CODES = {
 } satisfies Record<ErrorReason, Code>;
 
 /** A failed call as Connect sends it: the public text, and the details of AIP-193. */
-export function connectError(error: ServiceError, acceptLanguage: string | undefined): ConnectError {
+export const connectError = (error: ServiceError, acceptLanguage: string | undefined): ConnectError =>
+  IN[languageOf(acceptLanguage, "en")](error);
+
+// Many calls may be refused with one and the same error, and then at once.
+const IN: Readonly<Record<Language, (error: ServiceError) => ConnectError>> = {
+  en: remembered((error) => inLanguage(error, "en")),
+  zh: remembered((error) => inLanguage(error, "zh")),
+};
+
+function inLanguage(error: ServiceError, language: Language): ConnectError {
   const { reason, violations, metadata, retryAfterMs } = error;
-  const language = languageOf(acceptLanguage, "en");
   const locale = language === "zh" ? "zh-CN" : "en";
   const named = violationsText(violations, "en");
   const message = named === "" ? TEXTS[reason].en : `${TEXTS[reason].en} (${named})`;

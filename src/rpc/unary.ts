@@ -39,7 +39,8 @@ export function answerUsual(
     const asked = raw.method === "POST" ? byPath.get(raw.url ?? "") : undefined;
     const wire = asked && wireOf(raw.headers, raw.httpVersionMajor);
     const timeout = wire?.timeout(raw.headers);
-    if (!wire || !timeout || timeout.error) return;
+    const tooLarge = Number(raw.headers["content-length"]) > READ_MAX_BYTES;
+    if (!wire || !timeout || timeout.error || tooLarge) return;
     const body = await readBody(raw);
     const message = body.rest ? undefined : readMessage(wire, asked, body.bytes);
     if (message) {

@@ -19,6 +19,7 @@ import {
   parseTimeout as parseGrpcTimeout,
   setTrailerStatus,
 } from "@connectrpc/connect/protocol-grpc";
+import { remembered } from "../lib/remembered.ts";
 
 /** Largest request, bytes: a photo of 500 KiB in Base64, and the rest. Connect's own limit is 4 GiB. */
 export const READ_MAX_BYTES = 1024 * 1024;
@@ -72,10 +73,14 @@ const grpc: Wire = {
   },
   refuse({ response, headers }, error) {
     response.writeHead(200, { ...headers, "content-type": contentTypeProto });
-    response.addTrailers(Object.fromEntries(setTrailerStatus(new Headers(), error)));
+    response.addTrailers(trailersOf(error));
     response.end();
   },
 };
+
+const trailersOf = remembered((error: ConnectError) =>
+  Object.fromEntries(setTrailerStatus(new Headers(), error)),
+);
 
 /** Connect with JSON, by POST (https://connectrpc.com/docs/protocol#unary-rpcs). */
 const json: Wire = {
@@ -86,8 +91,10 @@ const json: Wire = {
     parseConnectTimeout(single(timeout), Number.MAX_SAFE_INTEGER),
   read: (desc, body) => fromJsonString(desc, body.toString("utf8"), { ignoreUnknownFields: true }),
   answer: (to, desc, message) => writeJson(to, 200, toJsonString(desc, message, JSON_OPTIONS)),
-  refuse: (to, error) => writeJson(to, codeToHttpStatus(error.code), errorToJsonBytes(error, JSON_OPTIONS)),
+  refuse: (to, error) => writeJson(to, codeToHttpStatus(error.code), bytesOf(error)),
 };
+
+const bytesOf = remembered((error: ConnectError) => errorToJsonBytes(error, JSON_OPTIONS));
 
 function writeJson({ response, headers }: Answering, status: number, body: string | Uint8Array): void {
   const length = Buffer.byteLength(body);
@@ -97,6 +104,6 @@ function writeJson({ response, headers }: Answering, status: number, body: strin
 
 /** The protocol of a request that is as usual as can be. */
 export const wireOf = (headers: IncomingHttpHeaders, httpVersionMajor: number): Wire | undefined =>
-  [grpc, json].find(({ announces }) => announces(headers, httpVersionMajor));
+  [grpc, json].find((wire) => wire.announces(headers, httpVersionMajor));
 
 const single = (header: string | string[] | undefined) => (typeof header === "string" ? header : null);

@@ -36,7 +36,6 @@ test("a hundred thousand guessed and tampered order numbers never reach the vend
   const pair = { generation: 1, accessToken: new Secret("t"), signTicket: new Secret("s") };
   const { getResult } = createMethods(
     createPipeline({
-      load: { enter: () => true, leave: () => undefined },
       authorise: () => ({ name: "app", internal: false, subject: "" }),
       limit: async () => undefined,
       validate: createValidate([GetResultRequestSchema]),

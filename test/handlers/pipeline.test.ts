@@ -33,7 +33,6 @@ function wrapped(
 ) {
   const lines: CallFinished[] = [];
   const pipeline = createPipeline({
-    load: { enter: () => true, leave: () => undefined },
     authorise,
     limit: async () => undefined,
     validate: createValidate([GetResultRequestSchema]),
