@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { systemClock } from "../src/lib/clock.ts";
+import { COMPILE_CACHE } from "../test/compile-cache.ts";
 import { freePort } from "../test/redis.ts";
 
 /** A program under load, in a process of its own. */
@@ -19,7 +20,8 @@ export interface Program {
   pid: number;
   /** From spawn to ready, milliseconds. */
   readyMs: number;
-  stop(): Promise<void>;
+  /** At once, unless another signal lets it end by itself. */
+  stop(signal?: NodeJS.Signals): Promise<void>;
 }
 
 const ROOT = join(import.meta.dirname, "..");
@@ -64,7 +66,7 @@ export async function startProgram(
     rssMiB: () => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) / 1024,
     pid: pid!,
     readyMs: 0,
-    stop: () => end(child),
+    stop: (signal) => end(child, signal),
   };
   const isService = script === "src/main.ts";
   while (
@@ -76,7 +78,7 @@ export async function startProgram(
   return { ...program, readyMs: performance.now() - startedAt };
 }
 
-/** The service as it is shipped, in front of the stand-in. */
+/** The service as `npm start` starts it, in front of the stand-in. */
 export function startService(
   upstream: Program,
   env: Record<string, string> = {},
@@ -87,7 +89,12 @@ export function startService(
     FACEID_SECRET: "s".repeat(64),
     FACEID_BASE_URL: upstream.http,
   };
-  return startProgram("src/main.ts", { ...settings, STORE_URL: "memory:", ...env }, [], nodeArgs);
+  return startProgram(
+    "src/main.ts",
+    { ...settings, STORE_URL: "memory:", ...COMPILE_CACHE, ...env },
+    [],
+    nodeArgs,
+  );
 }
 
 export interface Seen {
@@ -105,13 +112,13 @@ export async function upstreamSeen(upstream: Program, delayMs?: number): Promise
 
 /** Ends what is left. */
 export async function endPrograms(): Promise<void> {
-  await Promise.all([...running].map(end));
+  await Promise.all([...running].map((child) => end(child)));
 }
 
-async function end(child: ChildProcess): Promise<void> {
+async function end(child: ChildProcess, signal: NodeJS.Signals = "SIGKILL"): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const gone = once(child, "exit");
-  child.kill("SIGKILL");
+  child.kill(signal);
   await gone;
 }
 

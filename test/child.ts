@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { createSandbox, type Sandbox, type SandboxOptions } from "../src/sandbox/sandbox.ts";
+import { COMPILE_CACHE } from "./compile-cache.ts";
 import { eventually } from "./harness.ts";
 
 /** A process of `src/main.ts`. */
@@ -56,6 +57,7 @@ export function launchChild({
     stdio: ["ignore", "pipe", "pipe"],
     env: {
       PATH: process.env["PATH"],
+      ...COMPILE_CACHE,
       HTTP_ADDR: "127.0.0.1:0",
       GRPC_ADDR: "127.0.0.1:0",
       ADMIN_ADDR: "127.0.0.1:0",

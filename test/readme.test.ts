@@ -18,6 +18,7 @@ import { ErrorReason } from "../src/errors.ts";
 import { STATUS } from "../src/form/errors.ts";
 import { CODES } from "../src/rpc/errors.ts";
 import { startUpstream } from "./child.ts";
+import { COMPILE_CACHE } from "./compile-cache.ts";
 import { variablesOfTheCode } from "./variables.ts";
 
 const ROOT = join(import.meta.dirname, "..");
@@ -88,6 +89,7 @@ async function startTrial(): Promise<Trial> {
     stdio: ["ignore", "pipe", "pipe"],
     env: {
       PATH: process.env["PATH"],
+      ...COMPILE_CACHE,
       HTTP_ADDR: "127.0.0.1:0",
       GRPC_ADDR: "127.0.0.1:0",
       ADMIN_ADDR: "127.0.0.1:0",
@@ -201,7 +203,9 @@ describe.each([
       expect(start).toEqual({ language: "sh", text: "npm ci && npm run sandbox\n" });
       const { scripts } = JSON.parse(read("package.json")) as { scripts: Record<string, string> };
       // `exec`, so that the signal npm hands on reaches the process and not a shell.
-      expect(scripts["sandbox"]).toBe("exec node src/main.ts sandbox");
+      expect(scripts["sandbox"]).toBe(
+        `NODE_COMPILE_CACHE=${COMPILE_CACHE.NODE_COMPILE_CACHE} exec node src/main.ts sandbox`,
+      );
     });
 
     test("ends each command as shown, and in a passed verification", () => {

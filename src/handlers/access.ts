@@ -1,7 +1,7 @@
 import type { Clock } from "../lib/clock.ts";
 import { createAppSignatures } from "./app-signature.ts";
 import { type Authorise, type AuthoriseOptions, type BearerToken, createAuthorise } from "./authorise.ts";
-import { createEndUsers } from "./end-users.ts";
+import type { EndUsers, EndUsersOptions } from "./end-users.ts";
 
 /** Who may call, as configured; read again for each call, since tokens and keys may be replaced. */
 export interface Access {
@@ -20,9 +20,15 @@ export function createAccess(
   const { jwt, formKeys, httpAuthObserved } = access();
   return createAuthorise({
     tokens: { public: () => access().httpTokens, internal: () => access().grpcTokens },
-    endUsers: jwt && createEndUsers({ ...jwt, clock }),
+    endUsers: jwt && loadEndUsers({ ...jwt, clock }),
     appSignatures: formKeys.length > 0 ? createAppSignatures(() => access().formKeys, clock) : undefined,
     observeOnly: httpAuthObserved,
     events,
   });
+}
+
+/** Loaded at the start, before anybody asks, but only where it is configured. */
+function loadEndUsers(options: EndUsersOptions): EndUsers {
+  const loaded = import("./end-users.ts").then(({ createEndUsers }) => createEndUsers(options));
+  return async (token) => (await loaded)(token);
 }

@@ -1,4 +1,5 @@
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
+import { SCHEMALESS } from "../lib/schemaless.ts";
 import type { Backend } from "./backend.ts";
 import { addConsole } from "./console.ts";
 import { addControls } from "./controls.ts";
@@ -46,7 +47,11 @@ type Handler = (request: SandboxRequest) => Answer;
 /** The handlers on a port: the vendor's paths, /sdk/verify, the controls and the console. */
 export function createServer(parts: ServerParts): FastifyInstance {
   const { state, counters } = parts;
-  const app = fastify({ forceCloseConnections: true, bodyLimit: 32 * 1024 * 1024 });
+  const app = fastify({
+    forceCloseConnections: true,
+    bodyLimit: 32 * 1024 * 1024,
+    schemaController: SCHEMALESS,
+  });
   // Every body arrives as text: what the content type should have been is the handlers' to judge.
   app.removeAllContentTypeParsers();
   app.addContentTypeParser("*", { parseAs: "string" }, (_request, body, done) => done(null, body));

@@ -3,6 +3,7 @@ import type { Server } from "node:tls";
 import fastify, { type FastifyInstance, type FastifyPluginAsync, type RawServerDefault } from "fastify";
 import { randomBase62 } from "../lib/base62.ts";
 import type { Part } from "../lib/lifecycle.ts";
+import { SCHEMALESS } from "../lib/schemaless.ts";
 import { certificateName } from "./certificate.ts";
 import { type ClosingOptions, closePromptly } from "./closing.ts";
 import { keepAlive } from "./keep-alive.ts";
@@ -101,6 +102,7 @@ function openApp({ cleartext, tls: readTls, trustedProxies = [] }: ListenerOptio
     trustProxy: trustedProxies.length === 0 ? false : [...trustedProxies],
     return503OnClosing: true,
     routerOptions: { ignoreTrailingSlash: false },
+    schemaController: SCHEMALESS,
   } as const;
   // Fastify types each protocol as a class of its own; the doors use what they share.
   let app: unknown;

@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { COMPILE_CACHE } from "../compile-cache.ts";
 
 /** A running `npm run sandbox`, or the upstream alone, on ports of its own. */
 export interface RunningTrial {
@@ -19,6 +20,7 @@ export async function startTrial(...args: string[]): Promise<RunningTrial> {
     stdio: ["ignore", "pipe", "pipe"],
     env: {
       PATH: process.env["PATH"],
+      ...COMPILE_CACHE,
       HTTP_ADDR: "127.0.0.1:0",
       GRPC_ADDR: "127.0.0.1:0",
       ADMIN_ADDR: "127.0.0.1:0",

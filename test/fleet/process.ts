@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Sandbox } from "../../src/sandbox/sandbox.ts";
+import { COMPILE_CACHE } from "../compile-cache.ts";
 
 const MAIN = join(import.meta.dirname, "../../src/main.ts");
 
@@ -30,6 +31,7 @@ export async function startProcess(sandbox: Sandbox, env: Record<string, string>
     stdio: ["ignore", "pipe", "inherit"],
     env: {
       PATH: process.env["PATH"],
+      ...COMPILE_CACHE,
       FACEID_APP_ID: sandbox.appId,
       FACEID_SECRET: sandbox.secret,
       FACEID_BASE_URL: sandbox.url,
