@@ -33,6 +33,9 @@ function monotonic(): number {
   return fine + suspendedMs;
 }
 
+/** Resolves after everything else that is due has had its turn: between two pieces of work that are long together. */
+export const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
 /** The machine's own clocks. */
 export const systemClock: Clock = {
   now: () => Date.now(),

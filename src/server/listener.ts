@@ -90,8 +90,17 @@ export function createListener(options: ListenerOptions): Listener {
   };
 }
 
+/**
+ * What Node keeps for one HTTP/2 connection before it refuses its next calls, and after a hundred of them closes it: above
+ * all answers that are not written yet. Its own limit, 10 MB, is that of one answer with a video of 8 MB.
+ */
+const SESSION_MIB = 256;
+
 function openApp({ cleartext, tls: readTls, trustedProxies = [] }: ListenerOptions): FastifyInstance {
   const tls = readTls?.();
+  const session = { maxSessionMemory: SESSION_MIB };
+  // Fastify hands `http` on to node:http2, though its types know it for HTTP/1 only.
+  const h2c = { http2: true, http: session } as const;
   const common = {
     requestIdHeader: false,
     genReqId: ({ headers }: { headers: Record<string, string | string[] | undefined> }) =>
@@ -108,13 +117,14 @@ function openApp({ cleartext, tls: readTls, trustedProxies = [] }: ListenerOptio
   let app: unknown;
   if (tls) {
     const https = {
+      ...session,
       allowHTTP1: true,
       ...secureContext(tls),
       ...(tls.clientCa !== undefined && { requestCert: true, rejectUnauthorized: true }),
     };
     app = fastify({ ...common, http2: true, https });
   } else {
-    app = cleartext === "h2c" ? fastify({ ...common, http2: true }) : fastify(common);
+    app = cleartext === "h2c" ? fastify({ ...common, ...h2c }) : fastify(common);
   }
   return app as FastifyInstance<RawServerDefault>;
 }

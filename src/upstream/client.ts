@@ -6,7 +6,7 @@ import { type Credential, credential } from "./credential.ts";
 import { type Edition, type TokenParam, UPLOAD } from "./dialect.ts";
 import type { ObserveExchange } from "./observe.ts";
 import type { Exchange, Transport } from "./transport.ts";
-import { base64, chinaTime, isRecord, number, type Reply, readReply, successful, text } from "./wire.ts";
+import { chinaTime, file, isRecord, number, type Reply, readReply, successful, text } from "./wire.ts";
 
 export type { Credential };
 
@@ -170,6 +170,7 @@ export function createUpstreamClient(options: UpstreamOptions): UpstreamClient {
         signal,
         timeoutMs: callTimeoutMs,
         maxBytes: media ? MEDIA : SMALL,
+        files: media,
       } as const;
       return ask(exchange, ({ code, bizSeqNo, result }) => {
         const echo = text(result["orderNo"]);
@@ -183,8 +184,8 @@ export function createUpstreamClient(options: UpstreamOptions): UpstreamClient {
           liveRate: number(result["liveRate"]),
           similarity: number(result["similarity"]),
           occurredAt: chinaTime(result["occurredTime"]),
-          photo: base64(result["photo"]),
-          video: base64(result["video"]),
+          photo: file(result["photo"]),
+          video: file(result["video"]),
         };
       });
     },

@@ -15,9 +15,10 @@ import {
   UpstreamError,
   type UpstreamFailure,
 } from "../errors.ts";
+import { nextTurn } from "../lib/clock.ts";
 import type { Secret } from "../lib/secret.ts";
 import { createTurns } from "../lib/turns.ts";
-import type { Query, Upload, UpstreamClient } from "./client.ts";
+import type { Query, QueryResult, Upload, UpstreamClient } from "./client.ts";
 
 export interface GuardOptions {
   /** Most calls of one endpoint at once, those included that wait for a connection. */
@@ -30,7 +31,7 @@ const WINDOW_MS = 10_000;
 const LEAST_PER_SECOND = 5;
 const SHARE = 0.5;
 const OPEN_MS = 5_000;
-/** Answers with files are up to 11 MB of JSON, read and decoded in one go: more at once fill memory and stop everything else. */
+/** Answers with files are up to 11 MB of JSON and 8 MB of files: more at once fill memory and take longer each. */
 const FILES_AT_ONCE = 2;
 /** When to come back to a service that has too much to do, milliseconds. */
 const BUSY_MS = 1_000;
@@ -74,6 +75,13 @@ export function guarded(client: UpstreamClient, { mostAtOnce, events }: GuardOpt
   const fileTurns = createTurns(FILES_AT_ONCE);
   const query = guard("query", (asked: Query, signal: AbortSignal) => client.query(asked, signal));
 
+  /** Others have their turn first: to make the answer, which begins at once, takes as long as to have read the files. */
+  async function files(asked: Query, signal: AbortSignal): Promise<QueryResult> {
+    const result = await query(asked, signal);
+    await nextTurn();
+    return result;
+  }
+
   return {
     ...client,
     fetchNonceTicket: guard("nonce_ticket", (token: Secret, userId: string, signal: AbortSignal) =>
@@ -81,7 +89,7 @@ export function guarded(client: UpstreamClient, { mostAtOnce, events }: GuardOpt
     ),
     upload: guard("upload", (upload: Upload, signal: AbortSignal) => client.upload(upload, signal)),
     query: (asked, signal) =>
-      asked.media ? fileTurns(signal, () => query(asked, signal)) : query(asked, signal),
+      asked.media ? fileTurns(signal, () => files(asked, signal)) : query(asked, signal),
   };
 }
 

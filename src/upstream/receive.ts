@@ -1,12 +1,6 @@
 import type { Dispatcher } from "undici";
 import { cutOff } from "../lib/clock.ts";
 
-/** An answer as it came, whole. */
-export interface Received {
-  statusCode: number;
-  body: Buffer;
-}
-
 export interface ReceiveLimits {
   /** The caller's cancellation and deadline. */
   signal: AbortSignal;
@@ -28,16 +22,17 @@ export class CutShort extends Error {
 }
 
 /**
- * Sends a request and reads its answer. Rejects with CutShort, with the signal's reason, or with undici's error. By
- * `dispatch`, because `request` makes a stream and an abort signal for each answer, which costs as much as the exchange.
+ * Sends a request and hands its answer to `take` as it comes; resolves to its status code at its end. Rejects with
+ * CutShort, with the signal's reason, or with undici's error. By `dispatch`, because `request` makes a stream and an abort
+ * signal for each answer, which costs as much as the exchange.
  */
 export function receive(
   dispatcher: Dispatcher,
   request: Dispatcher.DispatchOptions,
   { signal, timeoutMs, maxBytes }: ReceiveLimits,
-): Promise<Received> {
+  take: (chunk: Buffer) => void,
+): Promise<number> {
   return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
     let statusCode = 0;
     let size = 0;
     let controller: Dispatcher.DispatchController | undefined;
@@ -65,12 +60,12 @@ export function receive(
       },
       onResponseData(_controller, chunk) {
         size += chunk.length;
-        chunks.push(chunk);
         if (size > maxBytes) end(new CutShort("too_large"));
+        else take(chunk);
       },
       onResponseEnd() {
         release();
-        resolve({ statusCode, body: Buffer.concat(chunks, size) });
+        resolve(statusCode);
       },
       onResponseError(_controller, error) {
         release();

@@ -1,7 +1,9 @@
 import type { Dispatcher } from "undici";
 import { type UpstreamEndpoint, UpstreamError, type UpstreamFailure } from "../errors.ts";
 import { Masked } from "../lib/masked.ts";
-import { CutShort, type Received, receive } from "./receive.ts";
+import { createBody } from "./body.ts";
+import { createBodyWithFiles } from "./body-with-files.ts";
+import { CutShort, receive } from "./receive.ts";
 
 /** What is sent; secrets and personal data are masked up to the moment when it is written. */
 type Values = Readonly<Record<string, string | Masked<string>>>;
@@ -20,6 +22,8 @@ export interface Exchange {
   timeoutMs: number;
   /** Largest answer that is read, bytes. */
   maxBytes: number;
+  /** Whether the answer may hold files; long texts of its JSON are read as such, see `createBodyWithFiles`. */
+  files?: boolean | undefined;
 }
 
 /** Performs one exchange and returns the answer's JSON; rejects with UpstreamError, or with the signal's reason. */
@@ -43,7 +47,7 @@ export function createTransport({ baseUrl, dispatcher }: TransportOptions): Tran
   const { origin, pathname } = new URL(baseUrl);
   const prefix = pathname.replace(/\/$/, "");
 
-  return async ({ endpoint, path, query, body, signal, timeoutMs, maxBytes }) => {
+  return async ({ endpoint, path, query, body, signal, timeoutMs, maxBytes, files }) => {
     signal.throwIfAborted();
     const fail = (failure: UpstreamFailure, cause?: unknown) =>
       new UpstreamError(endpoint, failure, { cause });
@@ -55,19 +59,21 @@ export function createTransport({ baseUrl, dispatcher }: TransportOptions): Tran
       headers: body ? SENDS_JSON : ASKS_FOR_JSON,
       body: body ? JSON.stringify(revealed(body)) : null,
     } as const;
-    let received: Received;
+    const answer = files ? createBodyWithFiles() : createBody();
+    let statusCode: number;
     try {
-      received = await receive(dispatcher, request, { signal, timeoutMs, maxBytes });
+      statusCode = await receive(dispatcher, request, { signal, timeoutMs, maxBytes }, (chunk) =>
+        answer.add(chunk),
+      );
     } catch (error) {
       if (signal.aborted) throw signal.reason;
       if (error instanceof CutShort) throw fail(error.why);
       throw fail(wasNeverSent(error) ? "not_sent" : "broken", errorCode(error));
     }
-    const { statusCode } = received;
     if (statusCode === 429) throw fail("throttled");
     if (statusCode !== 200) throw fail("status", `HTTP ${statusCode}`);
     try {
-      return JSON.parse(received.body.toString("utf8")) as unknown;
+      return answer.json();
     } catch {
       // Not chained: the parser's message quotes the body.
       throw fail("malformed");

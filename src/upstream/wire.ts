@@ -54,8 +54,9 @@ export function chinaTime(value: unknown): number | undefined {
   return Number.isNaN(time) ? undefined : time;
 }
 
-/** The bytes of a Base64 text; undefined for anything else and for the empty text. */
-export function base64(value: unknown): Pii<Uint8Array> | undefined {
+/** A file as it was taken out of the answer, or the bytes of a short Base64 text; undefined for anything else and for "". */
+export function file(value: unknown): Pii<Uint8Array> | undefined {
+  if (value instanceof Pii) return value as Pii<Uint8Array>;
   const encoded = text(value);
   return encoded === undefined ? undefined : new Pii(Buffer.from(encoded, "base64"));
 }

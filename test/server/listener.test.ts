@@ -12,6 +12,9 @@ afterEach(async () => {
   listener = undefined;
 });
 
+/** As a video, bytes. */
+const LARGE = 8 * 1024 * 1024;
+
 /** A route that answers when told to, and one that refuses a body without reading it. */
 function routes() {
   let finish: () => void = () => undefined;
@@ -28,6 +31,11 @@ function routes() {
       started();
       await finished;
       return "slow";
+    });
+    // As Connect writes an answer: all of it, then the end as soon as that is under way.
+    app.get("/large", (_request, reply) => {
+      reply.hijack();
+      reply.raw.once("drain", () => reply.raw.end()).write(Buffer.alloc(LARGE));
     });
     app.post("/refuse", { bodyLimit: 10 }, async () => "unreachable");
   };
@@ -170,4 +178,24 @@ describe("request ids", () => {
     expect(text).not.toContain("11010519491231002X");
     expect(headers["x-request-id"]).toMatch(/^[0-9A-Za-z]{20}$/);
   });
+});
+
+test("one HTTP/2 connection takes new calls while large answers of it are written", async () => {
+  const { url } = await open("h2c");
+  const session = http2.connect(url);
+  const read = (path: string) =>
+    new Promise<number>((resolve, reject) => {
+      let size = 0;
+      session
+        .request({ ":path": path })
+        .on("data", (chunk: Buffer) => {
+          size += chunk.length;
+        })
+        .on("end", () => resolve(size))
+        .on("error", reject);
+    });
+  const three = async () => [await read("/large"), await read("/large"), await read("/large")];
+  const answers = await Promise.all(Array.from({ length: 12 }, three));
+  expect(answers.flat()).toEqual(Array(36).fill(LARGE));
+  session.destroy();
 });

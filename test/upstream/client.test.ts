@@ -229,6 +229,20 @@ describe("what is read", () => {
     });
   });
 
+  test("long files, and a broken answer at the same time that fails its own call only", async () => {
+    const [photo, video] = [Buffer.alloc(100_000, "photo"), Buffer.alloc(3_000_001, "video")];
+    const result = { orderNo: "order1", photo: photo.toString("base64"), video: video.toString("base64") };
+    const whole = JSON.stringify({ code: "0", result });
+    answer = (_request, response) =>
+      void response.end(seen.length === 1 ? whole : whole.slice(0, whole.length - 3));
+    const [first, second] = await Promise.allSettled([query(client(), true), query(client(), true)]);
+    const settled = [first, second].map((one) => (one.status === "fulfilled" ? one.value : one.reason));
+    const [good] = settled.filter((one) => !(one instanceof Error));
+    expect(Buffer.compare(good.photo.reveal(), photo)).toBe(0);
+    expect(Buffer.compare(good.video.reveal(), video)).toBe(0);
+    expect(settled).toContainEqual(expect.objectContaining({ failure: "malformed" }));
+  });
+
   test("a verdict without evidence, its scores in words", async () => {
     answer = json({
       code: 66660004,
