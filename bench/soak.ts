@@ -63,7 +63,7 @@ export async function soak(options: { minutes: number; rate: number; write: bool
   const head = ["quarter", "heap MiB", "RSS MiB", "handles", "p50 ms", "p99 ms", "CPU us"];
   const text = table([...head, "new vendor connections"], rows);
   const said = machine(`npm run bench -- soak --minutes ${minutes} --rate ${rate}`);
-  const setting = `${rate} calls a second, half by form and half by gRPC; ${calls} calls, ${failed} failed.`;
+  const setting = `${rate} calls a second, half by form and half by gRPC; ${calls} calls, ${failed} failed or refused.`;
   report("soak", `${said} ${setting} Medians.\n\n${text}`, write);
   if (!write) return;
   const series = [
