@@ -11,6 +11,7 @@ import {
   GetResultResponseSchema,
 } from "../gen/faceverification/v1/face_verification_service_pb.ts";
 import { GrpcClient } from "../test/grpc-client.ts";
+import { grpcFrame } from "../test/grpc-frame.ts";
 import { uploadBody, uploadPath } from "./exchange.ts";
 import { quantile } from "./numbers.ts";
 
@@ -49,12 +50,6 @@ const ORDER = "bench0rder";
 const SERVICE = `/${FaceVerificationService.typeName}`;
 let users = 0;
 const user = () => `g${process.pid}x${++users}`;
-
-function framed(message: Uint8Array): Buffer {
-  const head = Buffer.alloc(5);
-  head.writeUInt32BE(message.length, 1);
-  return Buffer.concat([head, message]);
-}
 
 function byHttp(
   url: string,
@@ -104,7 +99,7 @@ function byHttp2(url: string, connections: number, method: string, message: () =
         }
         resolve(status === "0" && size > 0 ? "ok" : status === "8" || status === "14" ? "refused" : "failed");
       });
-      stream.end(framed(message()));
+      stream.end(grpcFrame(message()));
     });
 }
 

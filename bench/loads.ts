@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { GetResultRequestSchema } from "../gen/faceverification/v1/face_verification_service_pb.ts";
+import { grpcFrame } from "../test/grpc-frame.ts";
 import type { Generated, GeneratorOptions } from "./generator.ts";
 
 const run = promisify(execFile);
@@ -36,9 +37,7 @@ export async function h2load(url: string, orderNo: string, seconds: number): Pro
   const directory = mkdtempSync(join(tmpdir(), "bench-"));
   const file = join(directory, "request.bin");
   const message = toBinary(GetResultRequestSchema, create(GetResultRequestSchema, { orderNo }));
-  const head = Buffer.alloc(5);
-  head.writeUInt32BE(message.length, 1);
-  writeFileSync(file, Buffer.concat([head, message]));
+  writeFileSync(file, grpcFrame(message));
   const headers = ["-H", "content-type: application/grpc", "-H", "te: trailers"];
   const path = `${url}/faceverification.v1.FaceVerificationService/GetResult`;
   const load = ["-c", "4", "-m", "8", "-D", String(seconds), "-d", file, ...headers, path];

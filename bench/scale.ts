@@ -11,6 +11,7 @@ import { createCoordinator } from "../src/tickets/coordinator.ts";
 import { openStore } from "../src/tickets/open-store.ts";
 import { createSealer } from "../src/tickets/sealer.ts";
 import { IGNORED, type TicketEvents } from "../src/tickets/ticket-events.ts";
+import { grpcFrame } from "../test/grpc-frame.ts";
 import { startRedis, stopRedis } from "../test/redis.ts";
 import { simulate } from "../test/simulation/simulation.ts";
 import { fixed, median, quantile, spread } from "./numbers.ts";
@@ -125,9 +126,7 @@ async function memory(): Promise<{ stream: number; idle: number }> {
   const upstream = await startProgram("bench/upstream.ts");
   const service = await startService(upstream);
   const [streams, connections] = [2_000, 1_000];
-  const message = toBinary(HealthCheckRequestSchema, create(HealthCheckRequestSchema));
-  const head = Buffer.alloc(5);
-  head.writeUInt32BE(message.length, 1);
+  const message = grpcFrame(toBinary(HealthCheckRequestSchema, create(HealthCheckRequestSchema)));
   const sessions: ClientHttp2Session[] = [];
   async function watch(count: number): Promise<void> {
     const session = connectHttp2(service.grpc).on("error", () => undefined);
@@ -136,7 +135,7 @@ async function memory(): Promise<{ stream: number; idle: number }> {
     const headers = { ":method": "POST", ":path": path, "content-type": "application/grpc", te: "trailers" };
     const open = Array.from({ length: count }, () => {
       const stream = session.request(headers).on("error", () => undefined);
-      stream.end(Buffer.concat([head, message]));
+      stream.end(message);
       return once(stream, "data");
     });
     await Promise.all(open);

@@ -68,13 +68,8 @@ export async function throughput({ seconds, rounds, write }: ThroughputOptions):
     for (const door of DOORS) {
       for (const name of PARTS[door]) {
         // The first round does not count: it takes V8 ten seconds and more to compile what is hot.
-        const run = await measure(
-          door,
-          programs[name],
-          upstream,
-          orderNo,
-          round === 0 ? seconds * WARM_UP : seconds,
-        );
+        const length = round === 0 ? seconds * WARM_UP : seconds;
+        const run = await measure(door, programs[name], upstream, orderNo, length);
         const key = `${door} ${name}`;
         if (round > 0) runs.set(key, [...(runs.get(key) ?? []), run]);
       }

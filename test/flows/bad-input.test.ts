@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { FaceVerificationService } from "../../gen/faceverification/v1/face_verification_service_pb.ts";
 import { BadRequestSchema } from "../../gen/google/rpc/error_details_pb.ts";
 import { StatusSchema } from "../../gen/google/rpc/status_pb.ts";
+import { grpcFrame } from "../grpc-frame.ts";
 import { type Harness, startHarness } from "../harness.ts";
 
 const { getFaceParams } = FaceVerificationService.method;
@@ -182,7 +183,7 @@ describe("what Connect itself refuses", () => {
 
   test.each([
     ["connect", "application/json", (json: Buffer) => json],
-    ["grpc-web", "application/grpc-web+json", frame],
+    ["grpc-web", "application/grpc-web+json", grpcFrame],
   ])("a field of another type, by %s: the answer does not quote it", async (door, type, body) => {
     const answer = await fetch(`${harness.http}/faceverification.v1.FaceVerificationService/GetFaceParams`, {
       method: "POST",
@@ -218,10 +219,3 @@ describe("what Connect itself refuses", () => {
     expect(JSON.stringify(json.body.details)).toContain("photo.type");
   });
 });
-
-/** A message as a gRPC frame. */
-function frame(message: Buffer): Buffer {
-  const head = Buffer.alloc(5);
-  head.writeUInt32BE(message.length, 1);
-  return Buffer.concat([head, message]);
-}

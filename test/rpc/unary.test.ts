@@ -9,6 +9,7 @@ import {
   GetResultRequestSchema,
   GetResultResponseSchema,
 } from "../../gen/faceverification/v1/face_verification_service_pb.ts";
+import { grpcFrame } from "../grpc-frame.ts";
 import { type Harness, startHarness } from "../harness.ts";
 
 // The usual call is answered by `rpc/unary.ts`, all others by Connect: the same question must get the same answer.
@@ -92,8 +93,8 @@ interface Answer {
   body: string;
 }
 
-/** One gRPC call whose body comes in the given parts. */
-async function grpc(parts: Buffer[], headers: Record<string, string> = {}): Promise<Answer> {
+/** A session with the gRPC door and one call on it, whose body is still to come. */
+function begin(headers: Record<string, string> = {}) {
   const session = connect(harness.grpc.replace(/^(?!http)/, "http://"));
   const stream = session.request({
     ":method": "POST",
@@ -102,6 +103,12 @@ async function grpc(parts: Buffer[], headers: Record<string, string> = {}): Prom
     te: "trailers",
     ...headers,
   });
+  return { session, stream };
+}
+
+/** One gRPC call whose body comes in the given parts. */
+async function grpc(parts: Buffer[], headers: Record<string, string> = {}): Promise<Answer> {
+  const { session, stream } = begin(headers);
   const answer: Answer = { headers: {}, trailers: {}, body: "" };
   const chunks: Buffer[] = [];
   const noted = (received: IncomingHttpHeaders) => common(Object.entries(received), ["grpc-encoding"]);
@@ -120,13 +127,6 @@ async function grpc(parts: Buffer[], headers: Record<string, string> = {}): Prom
   return { ...answer, body: message ? sameSerial(toJsonString(GetResultResponseSchema, message)) : "" };
 }
 
-function frame(message: Uint8Array, flags = 0): Buffer {
-  const prefix = Buffer.alloc(5);
-  prefix[0] = flags;
-  prefix.writeUInt32BE(message.length, 1);
-  return Buffer.concat([prefix, message]);
-}
-
 describe("gRPC", () => {
   const result = (of: string) =>
     toBinary(GetResultRequestSchema, create(GetResultRequestSchema, { orderNo: of }));
@@ -138,21 +138,21 @@ describe("gRPC", () => {
     ["an order of nobody", () => "nobody\u{1f9d1}", "3"],
     ["a broken rule", () => "", "3"],
   ])("%s", async (_name, of, status) => {
-    const usual = await grpc([frame(result(of()))]);
+    const usual = await grpc([grpcFrame(result(of()))]);
     expect(usual.trailers["grpc-status"]).toBe(status);
-    expect(usual).toEqual(await grpc([frame(result(of()))], named));
-    expect(usual).toEqual(await grpc([frame(gzipSync(result(of())), 1)], named));
-    const bytes = [...frame(result(of()))].map((byte) => Buffer.of(byte));
+    expect(usual).toEqual(await grpc([grpcFrame(result(of()))], named));
+    expect(usual).toEqual(await grpc([grpcFrame(gzipSync(result(of())), 1)], named));
+    const bytes = [...grpcFrame(result(of()))].map((byte) => Buffer.of(byte));
     expect(usual).toEqual(await grpc(bytes));
   });
 
   test.each([
     ["no message", () => [], "3"],
-    ["two messages", () => [frame(result(orderNo)), frame(result(orderNo))], "3"],
-    ["half a message", () => [frame(result(orderNo)).subarray(0, 9)], "3"],
-    ["a compressed one without its encoding", () => [frame(gzipSync(result(orderNo)), 1)], "3"],
-    ["no protobuf", () => [frame(Buffer.from("ff".repeat(20), "hex"))], "3"],
-    ["more than there is room for", () => [frame(Buffer.alloc(1 << 21))], "8"],
+    ["two messages", () => [grpcFrame(result(orderNo)), grpcFrame(result(orderNo))], "3"],
+    ["half a message", () => [grpcFrame(result(orderNo)).subarray(0, 9)], "3"],
+    ["a compressed one without its encoding", () => [grpcFrame(gzipSync(result(orderNo)), 1)], "3"],
+    ["no protobuf", () => [grpcFrame(Buffer.from("ff".repeat(20), "hex"))], "3"],
+    ["more than there is room for", () => [grpcFrame(Buffer.alloc(1 << 21))], "8"],
   ])("%s", async (_name, parts, status) => {
     const usual = await grpc(parts());
     expect(usual.trailers["grpc-status"] ?? usual.headers["grpc-status"]).toBe(status);
@@ -162,15 +162,9 @@ describe("gRPC", () => {
   test("a caller who leaves takes its call to the vendor along", async () => {
     harness.sandbox.faults.add({ endpoint: "query", kind: "delay", delayMs: 60_000, times: 1 });
     const before = harness.wire.of("query").length;
-    const session = connect(harness.grpc.replace(/^(?!http)/, "http://"));
-    const stream = session.request({
-      ":method": "POST",
-      ":path": `${PATH}/GetResult`,
-      "content-type": "application/grpc",
-      te: "trailers",
-    });
+    const { session, stream } = begin();
     stream.on("error", () => undefined);
-    stream.end(frame(result(orderNo)));
+    stream.end(grpcFrame(result(orderNo)));
     await expect.poll(() => harness.wire.of("query").length, { timeout: 10_000 }).toBe(before + 1);
     session.destroy();
     const left = () =>
