@@ -1,6 +1,6 @@
 import type { ServerResponse } from "node:http";
 import { ErrorReason, ServiceError } from "../errors.ts";
-import { cutOff } from "../lib/clock.ts";
+import { after } from "../lib/clock.ts";
 
 /** Who waits for an answer, and until when. */
 export interface Caller {
@@ -27,8 +27,7 @@ export function callerOf(response: ServerResponse, timeoutMs: number | undefined
   const late = () =>
     controller.abort(new ServiceError(ErrorReason.DEADLINE_EXCEEDED, "the caller's deadline passed"));
   response.once("close", leave);
-  const stop =
-    timeoutMs === undefined ? NEVER : cutOff(Math.min(timeoutMs, LONGEST_MS), controller.signal, late);
+  const stop = timeoutMs === undefined ? NEVER : after(Math.min(timeoutMs, LONGEST_MS), late);
   if (timeoutMs !== undefined && timeoutMs <= 0) late();
   return {
     signal: controller.signal,

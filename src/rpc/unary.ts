@@ -9,7 +9,7 @@ import type { IncomingCall } from "../handlers/call.ts";
 import type { Methods } from "../handlers/methods.ts";
 import type { Wrapped } from "../handlers/pipeline.ts";
 import { type CallSource, incomingCall } from "./call.ts";
-import { callerOf } from "./caller.ts";
+import { type Caller, callerOf } from "./caller.ts";
 import { connectError } from "./errors.ts";
 import { READ_MAX_BYTES, type Wire, wireOf } from "./wire.ts";
 
@@ -41,12 +41,15 @@ export function answerUsual(
     const timeout = wire?.timeout(raw.headers);
     const tooLarge = Number(raw.headers["content-length"]) > READ_MAX_BYTES;
     if (!wire || !timeout || timeout.error || tooLarge) return;
+    // From here on, and not from the end of the body, the deadline counts.
+    const caller = callerOf(reply.raw, timeout.timeoutMs);
     const body = await readBody(raw);
     const message = body.rest ? undefined : readMessage(wire, asked, body.bytes);
     if (message) {
       void reply.hijack();
-      await answer(wire, asked, message, { request, reply, listener, timeoutMs: timeout.timeoutMs });
+      await answer(wire, asked, message, { request, reply, listener, caller });
     } else {
+      caller.release();
       // Connect reads it again from here.
       request.body = replay(body);
     }
@@ -63,10 +66,9 @@ async function answer(
   wire: Wire,
   { method, call }: Unary,
   message: MessageShape<DescMessage>,
-  { request, reply, listener, timeoutMs }: Exchange,
+  { request, reply, listener, caller }: Exchange,
 ): Promise<void> {
   const { headers } = request.raw;
-  const caller = callerOf(reply.raw, timeoutMs);
   const source: CallSource = {
     door: wire.door,
     header: (name) => {
@@ -93,7 +95,7 @@ interface Exchange {
   request: FastifyRequest;
   reply: FastifyReply;
   listener: IncomingCall["listener"];
-  timeoutMs: number | undefined;
+  caller: Caller;
 }
 
 /** What was read of a body; `rest` when there is more than was to be read. */

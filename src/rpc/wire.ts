@@ -102,8 +102,10 @@ function writeJson({ response, headers }: Answering, status: number, body: strin
   response.end(body);
 }
 
+const WIRES = [grpc, json];
+
 /** The protocol of a request that is as usual as can be. */
 export const wireOf = (headers: IncomingHttpHeaders, httpVersionMajor: number): Wire | undefined =>
-  [grpc, json].find((wire) => wire.announces(headers, httpVersionMajor));
+  WIRES.find((wire) => wire.announces(headers, httpVersionMajor));
 
 const single = (header: string | string[] | undefined) => (typeof header === "string" ? header : null);
