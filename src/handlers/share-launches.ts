@@ -132,9 +132,12 @@ export function shareLaunches(launch: Launch, { store, pseudonym, clock }: Share
 
 /** Everything that makes a launch what it is. */
 function fieldsOf(request: GetFaceParamsRequest): string {
-  const { $unknown: _unknown, ...fields } = request;
-  const same = create(GetFaceParamsRequestSchema, { ...fields, requestId: "" });
-  return Buffer.from(toBinary(GetFaceParamsRequestSchema, same)).toString("latin1");
+  const same = toBinary(
+    GetFaceParamsRequestSchema,
+    { ...request, requestId: "" },
+    { writeUnknownFields: false },
+  );
+  return Buffer.from(same.buffer, same.byteOffset, same.length).toString("latin1");
 }
 
 const write = (response: GetFaceParamsResponse) =>

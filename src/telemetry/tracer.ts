@@ -72,6 +72,8 @@ export function createTracer(load?: () => Promise<SpanSource>): Tracer {
     async span(options, work) {
       const outer = scopes.getStore();
       const span = source.open(options, outer?.span);
+      // Spans that go nowhere have none within them.
+      if (span === outer?.span) return work(span);
       try {
         return await scopes.run({ span, use: outer?.use ?? {} }, () => work(span));
       } finally {
