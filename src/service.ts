@@ -12,7 +12,6 @@ import { createMethods } from "./handlers/methods.ts";
 import { createPipeline } from "./handlers/pipeline.ts";
 import { shed } from "./handlers/shed.ts";
 import { createTicketAdmin, type TicketAdminOptions } from "./handlers/ticket-admin.ts";
-import { traced } from "./handlers/traced.ts";
 import { createValidate } from "./handlers/validate.ts";
 import { openLaunchStore } from "./launches/open-store.ts";
 import { randomBase62 } from "./lib/base62.ts";
@@ -123,11 +122,12 @@ export function createService(config: Config, overrides: Overrides = {}): Servic
     authorise: createAccess(access, { clock, events }),
     limit: (call: IncomingCall, caller: Caller) => limited.call(call, caller),
     validate: createValidate([FaceVerificationService.method.getFaceParams.input]),
+    tracer,
     clock,
     events,
   };
   const pipeline = (maxDurationMs: number, mostInFlight: number) =>
-    shed(traced(createPipeline({ ...everyCall, maxDurationMs }), tracer), { mostInFlight, events });
+    shed(createPipeline({ ...everyCall, maxDurationMs }), { mostInFlight, events });
   const methods = createMethods(pipeline(REQUEST_TIMEOUT_MS, limits.inFlight), {
     appId,
     licence,

@@ -18,6 +18,7 @@ import { IGNORED, type TicketEvents } from "../tickets/ticket-events.ts";
 import { createUpstreamClient } from "../upstream/client.ts";
 import type { TokenParam } from "../upstream/dialect.ts";
 import { createDispatcher } from "../upstream/dispatcher.ts";
+import { unobserved } from "../upstream/observe.ts";
 import { createTransport } from "../upstream/transport.ts";
 import type { Patient } from "./examine.ts";
 import { fetchOnce } from "./fetch-once.ts";
@@ -38,7 +39,7 @@ export function admit(config: Config, clock: Clock) {
       edition,
       tokenParam: param,
       transport: createTransport({ baseUrl, dispatcher }),
-      observe: (_endpoint, exchange) => exchange(() => undefined),
+      observe: unobserved,
       tokenTimeoutMs: timings.tokenTimeoutMs,
       signTimeoutMs: timings.signTimeoutMs,
       callTimeoutMs: CALL_TIMEOUT_MS,

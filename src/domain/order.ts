@@ -68,12 +68,12 @@ export function createOrders(secrets: () => readonly Secret[]): Orders {
       };
     },
     userIdOf: (idNo) =>
-      digestToBase62(createHmac("sha256", current().user).update(idNo.reveal()).digest(), 30),
+      digestToBase62(createHmac("sha256", current().user).update(idNo.reveal()).digest("hex"), 30),
   };
 }
 
 function tag(key: KeyObject, kind: string, head: string, owner = ""): string {
-  return digestToBase62(createHmac("sha256", key).update(`${kind}\0${head}\0${owner}`).digest(), TAG);
+  return digestToBase62(createHmac("sha256", key).update(`${kind}\0${head}\0${owner}`).digest("hex"), TAG);
 }
 
 function same(a: string, b: string): boolean {

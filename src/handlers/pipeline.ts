@@ -1,6 +1,7 @@
 import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
-import { ErrorReason, type FieldViolation, invalidRequest, ServiceError } from "../errors.ts";
+import { ErrorReason, type FieldViolation, invalidRequest, reasonName, ServiceError } from "../errors.ts";
 import { type Clock, limitTime } from "../lib/clock.ts";
+import type { Span, Tracer } from "../telemetry/tracer.ts";
 import type { Call, Caller, Facts, Handler, IncomingCall } from "./call.ts";
 import { asServiceError } from "./failure.ts";
 
@@ -46,6 +47,8 @@ export interface PipelineOptions {
   validate: <D extends DescMessage>(desc: D, request: MessageShape<D>) => FieldViolation[];
   /** Time for a call, also when the caller gives none or a longer one, milliseconds. */
   maxDurationMs: number;
+  /** A span for each call, which the answer names, and one for its handler. */
+  tracer: Pick<Tracer, "span">;
   clock: Clock;
   events: { callFinished(call: CallFinished): void };
 }
@@ -56,52 +59,63 @@ export type Pipeline = <Input extends DescMessage, Output extends DescMessage>(
 
 /** What holds for every call by whichever door, once: observe, authorise, limit, validate, a time limit, errors in our words. */
 export function createPipeline(options: PipelineOptions): Pipeline {
-  const { authorise, limit: limited, validate, maxDurationMs, clock, events } = options;
+  const { authorise, limit: limited, validate, maxDurationMs, tracer, clock, events } = options;
 
-  return (method) => async (incoming, incomingCall) => {
-    const startedAt = clock.monotonic();
-    const facts: Facts = {};
-    let caller: Caller | undefined;
-    let error: ServiceError | undefined;
-    const limit = limitTime(maxDurationMs, incomingCall.signal);
-    const { signal } = limit;
-    try {
-      signal.throwIfAborted();
-      caller = await authorise(incomingCall);
-      await limited(incomingCall, caller);
-      const request = method.normalise?.(incoming) ?? incoming;
-      const violations = [
-        ...validate(method.input, request),
-        ...(method.violations?.(request, caller) ?? []),
-      ];
-      if (violations.length > 0) throw invalidRequest(violations);
-      const call: Call = {
-        caller,
-        requestId: incomingCall.requestId,
-        signal,
-        note: (noted) => Object.assign(facts, noted),
-      };
-      return await method.handler(request, call);
-    } catch (thrown) {
-      const overtime = limit.expired && thrown === signal.reason;
-      error = overtime
-        ? new ServiceError(ErrorReason.DEADLINE_EXCEEDED, "the service's own time limit passed")
-        : asServiceError(thrown);
-      throw error;
-    } finally {
-      limit.release();
-      const { door, requestId, peer } = incomingCall;
-      const durationMs = clock.monotonic() - startedAt;
-      events.callFinished({
-        method: method.name,
-        door,
-        requestId,
-        peer,
-        caller: caller?.name ?? "",
-        durationMs,
-        error,
-        facts,
-      });
+  return (method) => {
+    const { name } = method;
+    type Request = Parameters<typeof method.handler>[0];
+
+    async function run(incoming: Request, incomingCall: IncomingCall, span: Span) {
+      const startedAt = clock.monotonic();
+      const facts: Facts = {};
+      let caller: Caller | undefined;
+      let error: ServiceError | undefined;
+      const limit = limitTime(maxDurationMs, incomingCall.signal);
+      const { signal } = limit;
+      try {
+        signal.throwIfAborted();
+        caller = await authorise(incomingCall);
+        await limited(incomingCall, caller);
+        const request = method.normalise?.(incoming) ?? incoming;
+        const violations = [
+          ...validate(method.input, request),
+          ...(method.violations?.(request, caller) ?? []),
+        ];
+        if (violations.length > 0) throw invalidRequest(violations);
+        const call: Call = {
+          caller,
+          requestId: incomingCall.requestId,
+          signal,
+          note: (noted) => Object.assign(facts, noted),
+        };
+        return await tracer.span({ name: `handler ${name}`, kind: "internal" }, () =>
+          method.handler(request, call),
+        );
+      } catch (thrown) {
+        const overtime = limit.expired && thrown === signal.reason;
+        error = overtime
+          ? new ServiceError(ErrorReason.DEADLINE_EXCEEDED, "the service's own time limit passed")
+          : asServiceError(thrown);
+        throw error;
+      } finally {
+        limit.release();
+        const { door, requestId, peer } = incomingCall;
+        const durationMs = clock.monotonic() - startedAt;
+        const finished = { method: name, door, requestId, peer, caller: caller?.name ?? "", durationMs };
+        events.callFinished({ ...finished, error, facts });
+        const outcome = error ? reasonName(error.reason) : "OK";
+        span.set({ outcome });
+        if (error) span.fail(outcome);
+      }
     }
+
+    return (incoming, incomingCall) => {
+      const { door, requestId, traceparent } = incomingCall;
+      const fields = { door, method: name, request_id: requestId };
+      return tracer.span({ name: `${door} ${name}`, kind: "server", traceparent, fields }, (span) => {
+        incomingCall.answerHeader("traceparent", span.traceparent);
+        return run(incoming, incomingCall, span);
+      });
+    };
   };
 }

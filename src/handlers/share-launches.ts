@@ -42,14 +42,16 @@ export function shareLaunches(launch: Launch, { store, pseudonym, clock }: Share
 
   function lead(tap: string, token: string, { request, person, call }: Asked) {
     const flight = shareWork(async (signal) => {
+      let kept: Promise<void> | undefined;
       try {
         const response = await launch(request, person, { ...call, signal });
         // Those who wait in this process have the promise.
-        if (store.shared) await store.keep(token, write(response), lifeMs(response));
+        if (store.shared) kept = store.keep(token, write(response), lifeMs(response));
         return response;
       } finally {
         flights.delete(token);
-        await store.release(tap, token);
+        // Both on their way at once, in this order: the caller waits for one round trip.
+        await Promise.all([kept, store.release(tap, token)]);
       }
     });
     flights.set(token, flight);

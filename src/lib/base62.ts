@@ -33,15 +33,15 @@ export function fromBase62(text: string): number {
   return value;
 }
 
-/** Six bytes of a digest hold a little more than eight characters do. */
-const CHUNK_BYTES = 6;
+/** Twelve hexadecimal digits hold a little more than eight characters do. */
+const CHUNK_DIGITS = 12;
 const CHUNK_CHARACTERS = 8;
 
-/** `length` base-62 characters of a digest of at least 32 bytes, up to 40 of them. */
-export function digestToBase62(digest: Buffer, length: number): string {
+/** `length` base-62 characters of a digest of at least 32 bytes, given in hexadecimal; up to 40 of them. */
+export function digestToBase62(digest: string, length: number): string {
   let text = "";
-  for (let at = 0; text.length < length; at += CHUNK_BYTES) {
-    text += toBase62(digest.readUIntBE(at, CHUNK_BYTES), CHUNK_CHARACTERS);
+  for (let at = 0; text.length < length; at += CHUNK_DIGITS) {
+    text += toBase62(Number.parseInt(digest.slice(at, at + CHUNK_DIGITS), 16), CHUNK_CHARACTERS);
   }
   return text.slice(0, length);
 }

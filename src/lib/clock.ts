@@ -21,7 +21,7 @@ let suspendedMs = 0;
 let askedAt = Number.NEGATIVE_INFINITY;
 
 /** How often the kernel is asked, milliseconds: reading its uptime costs more than all else that a request does with time. */
-const ASK_MS = 10;
+const ASK_MS = 100;
 
 function monotonic(): number {
   const fine = performance.now();

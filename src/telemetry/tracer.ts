@@ -54,32 +54,41 @@ export interface SpanSource extends Part {
 export interface Tracer extends Required<Part> {
   /** Runs `work` within a span, a child of the one around it, and settles as it does. */
   span<T>(options: SpanOptions, work: (span: Span) => Promise<T>): Promise<T>;
+  /** A child of the span around the caller, who ends it; nothing runs within it. */
+  leaf(options: SpanOptions): OpenSpan;
   /** The trace under way. */
   traceId(): string | undefined;
   /** Calls to the vendor by the call under way, by endpoint; undefined outside of a call. */
   upstreamUse(): Partial<Record<UpstreamEndpoint, UpstreamUse>> | undefined;
 }
 
+/** What is known of the call under way. */
+interface Scope {
+  span: OpenSpan;
+  use: Partial<Record<UpstreamEndpoint, UpstreamUse>>;
+}
+
 /** A tracer that only numbers traces, until `start` has loaded a better source, where one is configured. */
 export function createTracer(load?: () => Promise<SpanSource>): Tracer {
-  const scopes = new AsyncLocalStorage<{
-    span: OpenSpan;
-    use: Partial<Record<UpstreamEndpoint, UpstreamUse>>;
-  }>();
+  const scopes = new AsyncLocalStorage<Scope>();
   let source: SpanSource = plainSpans;
 
+  async function within<T>(scope: Scope, work: (span: Span) => Promise<T>): Promise<T> {
+    try {
+      return await scopes.run(scope, () => work(scope.span));
+    } finally {
+      scope.span.end();
+    }
+  }
+
   return {
-    async span(options, work) {
+    span(options, work) {
       const outer = scopes.getStore();
       const span = source.open(options, outer?.span);
-      // Spans that go nowhere have none within them.
-      if (span === outer?.span) return work(span);
-      try {
-        return await scopes.run({ span, use: outer?.use ?? {} }, () => work(span));
-      } finally {
-        span.end();
-      }
+      // Where spans go nowhere, the outermost one is all there is.
+      return span === outer?.span ? work(span) : within({ span, use: outer?.use ?? {} }, work);
     },
+    leaf: (options) => source.open(options, scopes.getStore()?.span),
     traceId: () => scopes.getStore()?.span.traceId,
     upstreamUse: () => scopes.getStore()?.use,
     async start() {

@@ -22,29 +22,21 @@ export interface UpstreamObserverOptions {
 
 /** A span, an event and an entry for the access line for each exchange with the vendor. */
 export function createUpstreamObserver({ tracer, clock, events }: UpstreamObserverOptions): ObserveExchange {
-  return (endpoint, exchange) =>
-    tracer.span({ name: `upstream ${endpoint}`, kind: "client", fields: { endpoint } }, async (span) => {
-      const startedAt = clock.monotonic();
-      let told: Told | undefined;
-      let failure: unknown;
-      try {
-        return await exchange((reply) => {
-          told = reply;
-        });
-      } catch (error) {
-        failure = error;
-        throw error;
-      } finally {
-        const durationMs = clock.monotonic() - startedAt;
-        const outcome = outcomeOf(told, failure);
-        const { code, bizSeqNo } = told ?? {};
-        span.set({ outcome, ...(code !== undefined && { upstream_code: code }) });
-        if (bizSeqNo !== undefined) span.set({ biz_seq_no: bizSeqNo });
-        if (failure !== undefined) span.fail(outcome);
-        addUse(tracer.upstreamUse(), endpoint, durationMs, told);
-        events.upstreamCalled({ endpoint, outcome, code, bizSeqNo, durationMs });
-      }
-    });
+  return (endpoint) => {
+    const span = tracer.leaf({ name: `upstream ${endpoint}`, kind: "client", fields: { endpoint } });
+    const startedAt = clock.monotonic();
+    return (told, failure) => {
+      const durationMs = clock.monotonic() - startedAt;
+      const outcome = outcomeOf(told, failure);
+      const { code, bizSeqNo } = told ?? {};
+      span.set({ outcome, ...(code !== undefined && { upstream_code: code }) });
+      if (bizSeqNo !== undefined) span.set({ biz_seq_no: bizSeqNo });
+      if (failure !== undefined) span.fail(outcome);
+      span.end();
+      addUse(tracer.upstreamUse(), endpoint, durationMs, told);
+      events.upstreamCalled({ endpoint, outcome, code, bizSeqNo, durationMs });
+    };
+  };
 }
 
 function outcomeOf(told: Told | undefined, failure: unknown): string {

@@ -2,11 +2,12 @@ import { PROTOCOL_VERSION } from "../domain/version.ts";
 import { UpstreamError } from "../errors.ts";
 import { Pii } from "../lib/pii.ts";
 import type { Secret } from "../lib/secret.ts";
+import { createAsk } from "./ask.ts";
 import { type Credential, credential } from "./credential.ts";
 import { type Edition, type TokenParam, UPLOAD } from "./dialect.ts";
 import type { ObserveExchange } from "./observe.ts";
 import type { Exchange, Transport } from "./transport.ts";
-import { chinaTime, file, isRecord, number, type Reply, readReply, successful, text } from "./wire.ts";
+import { chinaTime, file, isRecord, number, successful, text } from "./wire.ts";
 
 export type { Credential };
 
@@ -82,15 +83,7 @@ export function createUpstreamClient(options: UpstreamOptions): UpstreamClient {
   const { tokenTimeoutMs, signTimeoutMs, callTimeoutMs } = options;
   const app = { [tokenParam]: appId, version: PROTOCOL_VERSION };
   const dialect = UPLOAD[edition];
-
-  /** One exchange, watched from its start until `read` has made sense of the answer. */
-  function ask<T>(exchange: Exchange, read: (reply: Reply) => T): Promise<T> {
-    return observe(exchange.endpoint, async (tell) => {
-      const reply = readReply(exchange.endpoint, await transport(exchange));
-      tell(reply);
-      return read(reply);
-    });
-  }
+  const ask = createAsk(transport, observe);
 
   function fetchTicket(
     endpoint: "sign_ticket" | "nonce_ticket",
@@ -140,7 +133,7 @@ export function createUpstreamClient(options: UpstreamOptions): UpstreamClient {
           name,
           idNo,
           userId,
-          ...(photo && { sourcePhotoStr: encoded(photo.bytes), sourcePhotoType: photo.type }),
+          ...(photo && { sourcePhotoStr: base64(photo.bytes), sourcePhotoType: photo.type }),
           version: PROTOCOL_VERSION,
           sign,
           nonce,
@@ -192,4 +185,4 @@ export function createUpstreamClient(options: UpstreamOptions): UpstreamClient {
   };
 }
 
-const encoded = (bytes: Pii<Uint8Array>) => new Pii(Buffer.from(bytes.reveal()).toString("base64"));
+const base64 = (bytes: Pii<Uint8Array>) => new Pii(Buffer.from(bytes.reveal()).toString("base64"));

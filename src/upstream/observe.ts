@@ -8,13 +8,12 @@ export interface Told {
 }
 
 /**
- * Watches one exchange with the vendor: runs `exchange` and settles as it does. `exchange` tells of the answer as soon
- * as there is one; a failure is an UpstreamError, or the reason of the caller's signal.
+ * Watches one exchange with the vendor: called when it begins. What it returns is called when the exchange ends, with
+ * the answer, if there was one, and the failure, if it failed: an UpstreamError, or the reason of the caller's signal.
  */
-export type ObserveExchange = <T>(
+export type ObserveExchange = (
   endpoint: UpstreamEndpoint,
-  exchange: (tell: (told: Told) => void) => Promise<T>,
-) => Promise<T>;
+) => (told: Told | undefined, failure?: unknown) => void;
 
 /** Watches nothing. */
-export const unobserved: ObserveExchange = (_endpoint, exchange) => exchange(() => undefined);
+export const unobserved: ObserveExchange = () => () => undefined;

@@ -82,10 +82,11 @@ export function createTransport({ baseUrl, dispatcher }: TransportOptions): Tran
 }
 
 function revealed(values: Values): Record<string, string> {
-  const entries = Object.entries(values);
-  return Object.fromEntries(
-    entries.map(([name, value]) => [name, value instanceof Masked ? value.reveal() : value]),
-  );
+  const plain: Record<string, string> = {};
+  for (const [name, value] of Object.entries(values)) {
+    plain[name] = value instanceof Masked ? value.reveal() : value;
+  }
+  return plain;
 }
 
 const NEVER_SENT = new Set([

@@ -13,6 +13,7 @@ import { systemClock as clock } from "../../src/lib/clock.ts";
 import { Secret } from "../../src/lib/secret.ts";
 import { createNonce } from "../../src/signing/nonce.ts";
 import { createSigner } from "../../src/signing/signer.ts";
+import { createTracer } from "../../src/telemetry/tracer.ts";
 import { startHarness } from "../harness.ts";
 
 const GUESSES = 100_000;
@@ -40,6 +41,7 @@ test("a hundred thousand guessed and tampered order numbers never reach the vend
       limit: async () => undefined,
       validate: createValidate([GetResultRequestSchema]),
       maxDurationMs: 60_000,
+      tracer: createTracer(),
       clock,
       events: { callFinished: () => undefined },
     }),

@@ -10,6 +10,7 @@ import type { Caller, Handler, IncomingCall } from "../../src/handlers/call.ts";
 import { type CallFinished, createPipeline, type Method } from "../../src/handlers/pipeline.ts";
 import { createValidate } from "../../src/handlers/validate.ts";
 import { systemClock } from "../../src/lib/clock.ts";
+import { createTracer } from "../../src/telemetry/tracer.ts";
 
 type Input = typeof GetResultRequestSchema;
 type Output = typeof GetResultResponseSchema;
@@ -37,6 +38,7 @@ function wrapped(
     limit: async () => undefined,
     validate: createValidate([GetResultRequestSchema]),
     maxDurationMs,
+    tracer: createTracer(),
     clock: systemClock,
     events: { callFinished: (line) => lines.push(line) },
   });
