@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { createSecretKey } from "node:crypto";
 import { once } from "node:events";
 import { type ClientHttp2Session, connect as connectHttp2 } from "node:http2";
 import { connect, type Socket } from "node:net";
@@ -58,7 +59,7 @@ function coordinatorOn(url: string, replica: string, refreshes: boolean, events:
     secrets: () => [SECRET],
     upstream: { fetchAccessToken: credential, fetchSignTicket: credential },
     store,
-    sealer: createSealer("TIDA0001", () => [{ id: "k", key: new Uint8Array(32) }]),
+    sealer: createSealer("TIDA0001", () => [{ id: "k", key: createSecretKey(new Uint8Array(32)) }]),
     clock: systemClock,
     random: Math.random,
     timings: TIMINGS,

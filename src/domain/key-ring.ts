@@ -1,10 +1,11 @@
-import { createHash, hkdfSync } from "node:crypto";
+import { createHash, createSecretKey, hkdfSync, type KeyObject } from "node:crypto";
 import type { Secret } from "../lib/secret.ts";
 
 /** A key of 32 bytes by its id; the first of a ring seals, all of them open. */
 export interface SealKey {
   id: string;
-  key: Uint8Array;
+  /** Not its bytes: with them, each use makes one of these anew. */
+  key: KeyObject;
   /** The secret it was derived from. */
   from?: Secret;
 }
@@ -27,7 +28,7 @@ export function keyRing(storeKeys: Secret | undefined, secrets: readonly Secret[
     .map((entry, i) => {
       const [, id, text = ""] = /^([0-9A-Za-z_]{1,32}):([0-9A-Za-z+/_-]{43}=?)$/.exec(entry.trim()) ?? [];
       if (id === undefined) throw new RangeError(`entry ${i + 1} must be id:key with 32 bytes in Base64`);
-      return { id, key: Buffer.from(text, "base64") };
+      return { id, key: createSecretKey(text, "base64") };
     });
 }
 
@@ -36,7 +37,7 @@ function derivedKey(secret: Secret): SealKey {
   const id = DERIVED + createHash("sha256").update(`ticket store key id ${value}`).digest("hex").slice(0, 12);
   return {
     id,
-    key: new Uint8Array(hkdfSync("sha256", value, "", "faceverification ticket store", 32)),
+    key: createSecretKey(Buffer.from(hkdfSync("sha256", value, "", "faceverification ticket store", 32))),
     from: secret,
   };
 }

@@ -1,6 +1,6 @@
 import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
 import { ErrorReason, type FieldViolation, invalidRequest, reasonName, ServiceError } from "../errors.ts";
-import { type Clock, limitTime } from "../lib/clock.ts";
+import { type Clock, limitTime, nextTurn } from "../lib/clock.ts";
 import type { Span, Tracer } from "../telemetry/tracer.ts";
 import type { Call, Caller, Facts, Handler, IncomingCall } from "./call.ts";
 import { asServiceError } from "./failure.ts";
@@ -73,6 +73,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       const limit = limitTime(maxDurationMs, incomingCall.signal);
       const { signal } = limit;
       try {
+        await nextTurn();
         signal.throwIfAborted();
         caller = await authorise(incomingCall);
         await limited(incomingCall, caller);

@@ -1,5 +1,4 @@
 import os from "node:os";
-import { setTimeout as delay } from "node:timers/promises";
 
 /**
  * Time as an argument. The only file that may name `Date.now`, `setTimeout` or `setInterval`
@@ -33,20 +32,41 @@ function monotonic(): number {
   return fine + suspendedMs;
 }
 
-/** Resolves after everything else that is due has had its turn: between two pieces of work that are long together. */
-export const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+let turn: Promise<void> | undefined;
+
+/**
+ * Resolves when everything else that is due has had its turn: between two pieces of work that are long together. All who
+ * ask in one turn of the event loop go on together, step by step, so that what they do in common is in the processor's
+ * caches for all but the first: under load that is half of what a call costs. On its own, a call waits for nothing.
+ */
+export function nextTurn(): Promise<void> {
+  turn ??= new Promise((resolve) => {
+    setImmediate(() => {
+      turn = undefined;
+      resolve();
+    });
+  });
+  return turn;
+}
 
 /** The machine's own clocks. */
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic,
-  async sleep(ms, signal) {
-    try {
-      await delay(ms, undefined, { ref: false, ...(signal && { signal }) });
-    } catch (error) {
-      throw signal?.reason ?? error;
-    }
-  },
+  // Not by node:timers/promises, which makes an error with a stack for each sleep that is given up.
+  sleep: (ms, signal) =>
+    new Promise((resolve, reject) => {
+      if (signal?.aborted) return reject(signal.reason as Error);
+      const giveUp = () => {
+        stop();
+        reject(signal?.reason as Error);
+      };
+      const stop = after(ms, () => {
+        signal?.removeEventListener("abort", giveUp);
+        resolve();
+      });
+      signal?.addEventListener("abort", giveUp, { once: true });
+    }),
 };
 
 /** A ready-made reason: without one, every `abort()` makes an exception with a stack, and nobody reads it. */
@@ -62,21 +82,26 @@ export async function withDeadline<T>(
   work: (signal: AbortSignal) => Promise<T>,
   outer?: AbortSignal,
 ): Promise<T> {
-  const timer = new AbortController();
-  const signal = outer ? AbortSignal.any([timer.signal, outer]) : timer.signal;
-  const done = new AbortController();
-  const expired = new Promise<never>((_, reject) => {
-    signal.addEventListener("abort", () => reject(signal.reason), { once: true, signal: done.signal });
-    if (signal.aborted) reject(signal.reason);
-  });
-  clock.sleep(ms, done.signal).then(
-    () => timer.abort(new DOMException(`no answer within ${ms} ms`, "TimeoutError")),
+  const limit = new AbortController();
+  const settled = new AbortController();
+  const { promise: ended, reject } = Promise.withResolvers<never>();
+  const end = (reason: unknown) => {
+    limit.abort(reason);
+    reject(reason as Error);
+  };
+  const follow = () => end(outer?.reason);
+  if (outer?.aborted) follow();
+  // Not AbortSignal.any: it keeps weak references, which cost more than all of this.
+  else outer?.addEventListener("abort", follow, { once: true });
+  clock.sleep(ms, settled.signal).then(
+    () => end(new DOMException(`no answer within ${ms} ms`, "TimeoutError")),
     () => undefined,
   );
   try {
-    return await Promise.race([work(signal), expired]);
+    return await Promise.race([work(limit.signal), ended]);
   } finally {
-    done.abort(SETTLED);
+    outer?.removeEventListener("abort", follow);
+    settled.abort(SETTLED);
   }
 }
 

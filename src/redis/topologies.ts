@@ -6,6 +6,9 @@ import type { LinkOptions, RedisLink } from "./link.ts";
 /** What the client reports by itself is nothing to act on: every call has a deadline and an answer of its own. */
 const ignore = () => undefined;
 
+/** Options of every command. The client's own limit of five seconds leaves a timer behind for each; the signal has one. */
+const untilAborted = (abortSignal: AbortSignal) => ({ abortSignal, timeout: 0 });
+
 /** Options of every connection; each of them is wrong for us when left at its default (ticket-cache.md 2.13). */
 function connection(location: RedisLocation, login: Login | undefined) {
   return {
@@ -58,7 +61,7 @@ function single({ location, hints }: LinkOptions): RedisLink {
 
   return {
     open: connect,
-    send: (_key, command, signal) => client.sendCommand(command, { abortSignal: signal }),
+    send: (_key, command, signal) => client.sendCommand(command, untilAborted(signal)),
     renew() {
       // Otherwise it is being made anew already.
       if (!client.isReady) return;
@@ -86,7 +89,7 @@ function sentinel({ location, clock, hints }: LinkOptions): RedisLink {
     return {
       connect: () => client.connect(),
       subscribe: async () => hints && client.subscribe(hints.channel, hint),
-      send: (_key, command, signal) => client.sendCommand(false, command, { abortSignal: signal }),
+      send: (_key, command, signal) => client.sendCommand(false, command, untilAborted(signal)),
       destroy: () => client.destroy(),
     };
   });
@@ -106,7 +109,7 @@ function cluster({ location, clock, hints }: LinkOptions): RedisLink {
     return {
       connect: () => client.connect(),
       subscribe: async () => hints && client.subscribe(hints.channel, hint),
-      send: (key, command, signal) => client.sendCommand(key, false, command, { abortSignal: signal }),
+      send: (key, command, signal) => client.sendCommand(key, false, command, untilAborted(signal)),
       destroy: () => client.destroy(),
     };
   });

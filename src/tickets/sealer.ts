@@ -1,5 +1,6 @@
-import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
+import { createCipheriv, createDecipheriv } from "node:crypto";
 import { isDerived, type SealKey } from "../domain/key-ring.ts";
+import { randomBytes } from "../lib/random.ts";
 import type { Secret } from "../lib/secret.ts";
 
 /** Which record a sealed text is: it opens as this one and no other (ticket-cache.md 2.11). */

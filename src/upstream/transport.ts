@@ -1,5 +1,6 @@
 import type { Dispatcher } from "undici";
 import { type UpstreamEndpoint, UpstreamError, type UpstreamFailure } from "../errors.ts";
+import { nextTurn } from "../lib/clock.ts";
 import { Masked } from "../lib/masked.ts";
 import { createBody } from "./body.ts";
 import { createBodyWithFiles } from "./body-with-files.ts";
@@ -70,6 +71,7 @@ export function createTransport({ baseUrl, dispatcher }: TransportOptions): Tran
       if (error instanceof CutShort) throw fail(error.why);
       throw fail(wasNeverSent(error) ? "not_sent" : "broken", errorCode(error));
     }
+    await nextTurn();
     if (statusCode === 429) throw fail("throttled");
     if (statusCode !== 200) throw fail("status", `HTTP ${statusCode}`);
     try {

@@ -1,3 +1,4 @@
+import { createSecretKey } from "node:crypto";
 import { deriveTimings } from "../../src/domain/timings.ts";
 import { UpstreamError } from "../../src/errors.ts";
 import { Secret } from "../../src/lib/secret.ts";
@@ -57,7 +58,7 @@ export interface Outcome {
 
 const TIMINGS = deriveTimings({ refreshIntervalMs: 20 * 60_000, tokenOverlapMs: 60_000 });
 const SECRETS = [new Secret("s".repeat(64))];
-const KEYS = [{ id: "k", key: new Uint8Array(32) }];
+const KEYS = [{ id: "k", key: createSecretKey(new Uint8Array(32)) }];
 /** Boundaries a refresh passes: three writes, two calls, before and after. */
 const BOUNDARIES = 10;
 /** A lease and a poll, seconds. */

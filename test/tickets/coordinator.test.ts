@@ -1,3 +1,4 @@
+import { createSecretKey } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import { ErrorReason, ServiceError, UpstreamError } from "../../src/errors.ts";
 import { Secret } from "../../src/lib/secret.ts";
@@ -417,7 +418,7 @@ describe("records that cannot be used", () => {
   test("sealed with a key that is not ours: no refresh while it may be alive, then one", async () => {
     const rig = createRig();
     const theirs = rig.started({
-      sealer: createSealer("app", () => [{ id: "other", key: new Uint8Array(32).fill(1) }]),
+      sealer: createSealer("app", () => [{ id: "other", key: createSecretKey(new Uint8Array(32).fill(1)) }]),
     });
     await rig.run(1_000);
     await theirs.coordinator.stop();

@@ -1,3 +1,4 @@
+import { createSecretKey } from "node:crypto";
 import { afterAll, afterEach, describe, expect, test } from "vitest";
 import { parseStoreUrl, type RedisLocation } from "../../src/domain/store-url.ts";
 import { deriveTimings } from "../../src/domain/timings.ts";
@@ -72,7 +73,7 @@ function fleet() {
       secrets: () => [new Secret("secret")],
       upstream,
       store,
-      sealer: createSealer("app", () => [{ id: "k", key: new Uint8Array(32) }]),
+      sealer: createSealer("app", () => [{ id: "k", key: createSecretKey(new Uint8Array(32)) }]),
       clock: systemClock,
       random: Math.random,
       timings: TIMINGS,

@@ -1,3 +1,4 @@
+import { createSecretKey } from "node:crypto";
 import { deriveTimings } from "../../src/domain/timings.ts";
 import { Secret } from "../../src/lib/secret.ts";
 import type { TicketUpstream } from "../../src/tickets/calls.ts";
@@ -85,7 +86,7 @@ export function createRig(seed = 1) {
       secrets: () => [SECRET],
       upstream: client,
       store: createStoreClient(world, store, life, TIMINGS.storeTimeoutMs, () => undefined),
-      sealer: createSealer("app", () => [{ id: "k", key: new Uint8Array(32) }]),
+      sealer: createSealer("app", () => [{ id: "k", key: createSecretKey(new Uint8Array(32)) }]),
       clock: life.clock,
       random: world.random,
       timings: TIMINGS,

@@ -1,3 +1,4 @@
+import { createSecretKey } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import { isDerived, keyRing } from "../../src/domain/key-ring.ts";
 import { deriveTimings, type TicketTimings, timingProblems } from "../../src/domain/timings.ts";
@@ -338,7 +339,7 @@ describe("timings that must not be started with", () => {
 
 describe("the envelope", () => {
   const identity = { generation: 7, kind: "pair" } as const;
-  const key = (id: string, fill: number) => ({ id, key: new Uint8Array(32).fill(fill) });
+  const key = (id: string, fill: number) => ({ id, key: createSecretKey(new Uint8Array(32).fill(fill)) });
 
   test("seals with the first key and opens with any: add, reorder, remove", () => {
     const old = createSealer("app", () => [key("a", 1)]);

@@ -1,3 +1,4 @@
+import { createSecretKey } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Operation, Transition } from "../../src/tickets/operation.ts";
@@ -242,7 +243,7 @@ describe("hostile bytes in the store (9)", () => {
   });
 
   test("a record moved to another generation, app or kind opens as nothing", () => {
-    const keys = [{ id: "k", key: new Uint8Array(32) }];
+    const keys = [{ id: "k", key: createSecretKey(new Uint8Array(32)) }];
     const sealer = createSealer("app", () => keys);
     const sealed = sealer.seal("plain", { generation: 7, kind: "pair" });
     expect(sealer.open(sealed, { generation: 7, kind: "pair" })).toEqual({ ok: true, plain: "plain" });

@@ -1,0 +1,114 @@
+import { describe, expect, test } from "vitest";
+import { type Clock, nextTurn, systemClock, withDeadline } from "../../src/lib/clock.ts";
+
+const aborted = (reason: Error) => {
+  const controller = new AbortController();
+  controller.abort(reason);
+  return controller.signal;
+};
+
+describe("nextTurn", () => {
+  test("all who ask in one turn go on together, step by step, after what was due before them", async () => {
+    const steps: string[] = [];
+    const due = new Promise<void>((resolve) =>
+      setImmediate(() => {
+        steps.push("due");
+        resolve();
+      }),
+    );
+    const walk = async (name: string) => {
+      await nextTurn();
+      steps.push(`${name}1`);
+      await Promise.resolve();
+      steps.push(`${name}2`);
+    };
+    await Promise.all([due, walk("a"), walk("b"), walk("c")]);
+    expect(steps).toEqual(["due", "a1", "b1", "c1", "a2", "b2", "c2"]);
+  });
+
+  test("who asks again, or later, has a turn of its own", async () => {
+    const first = nextTurn();
+    expect(nextTurn()).toBe(first);
+    await first;
+    const second = nextTurn();
+    expect(second).not.toBe(first);
+    await second;
+  });
+});
+
+describe("sleep", () => {
+  const sleep = (ms: number, signal?: AbortSignal) => systemClock.sleep(ms, signal);
+
+  test("takes its time", async () => {
+    const startedAt = performance.now();
+    await sleep(30);
+    // Timers are rounded to the millisecond.
+    expect(performance.now() - startedAt).toBeGreaterThanOrEqual(29);
+  });
+
+  test("ends at once with the reason of its signal, also of one that aborted before", async () => {
+    const reason = new Error("enough");
+    await expect(sleep(60_000, aborted(reason))).rejects.toBe(reason);
+    const controller = new AbortController();
+    const sleeping = sleep(60_000, controller.signal);
+    controller.abort(reason);
+    await expect(sleeping).rejects.toBe(reason);
+  });
+});
+
+describe("withDeadline", () => {
+  const never = () => new Promise<never>(() => undefined);
+
+  test("settles as the work does, and ends the clock's sleep", async () => {
+    let slept: AbortSignal | undefined;
+    const clock: Clock = {
+      ...systemClock,
+      sleep(ms, signal) {
+        slept = signal;
+        return systemClock.sleep(ms, signal);
+      },
+    };
+    await expect(withDeadline(clock, 60_000, async () => "done")).resolves.toBe("done");
+    expect(slept?.aborted).toBe(true);
+    const failure = new Error("failed");
+    await expect(withDeadline(clock, 60_000, () => Promise.reject(failure))).rejects.toBe(failure);
+  });
+
+  test("ends late work with a TimeoutError, which its signal tells too", async () => {
+    let told: AbortSignal | undefined;
+    const late = withDeadline(systemClock, 5, (signal) => {
+      told = signal;
+      return never();
+    });
+    await expect(late).rejects.toMatchObject({ name: "TimeoutError", message: "no answer within 5 ms" });
+    expect(told?.reason).toMatchObject({ name: "TimeoutError" });
+  });
+
+  test("follows the outer signal, also one that aborted before, and lets go of it afterwards", async () => {
+    const reason = new Error("enough");
+    await expect(withDeadline(systemClock, 60_000, never, aborted(reason))).rejects.toBe(reason);
+    const outer = new AbortController();
+    let told: AbortSignal | undefined;
+    const work = withDeadline(
+      systemClock,
+      60_000,
+      (signal) => {
+        told = signal;
+        return never();
+      },
+      outer.signal,
+    );
+    outer.abort(reason);
+    await expect(work).rejects.toBe(reason);
+    expect(told?.reason).toBe(reason);
+
+    const kept = new AbortController();
+    let quiet: AbortSignal | undefined;
+    const take = async (signal: AbortSignal) => {
+      quiet = signal;
+    };
+    await withDeadline(systemClock, 60_000, take, kept.signal);
+    kept.abort(reason);
+    expect(quiet?.aborted).toBe(false);
+  });
+});
