@@ -97,6 +97,11 @@ export function startService(
   );
 }
 
+/** `npm run sandbox`: vendor and service in one process. */
+export async function startSandbox(): Promise<Program> {
+  return startProgram("src/main.ts", COMPILE_CACHE, ["sandbox", "--port", String(await freePort())]);
+}
+
 export interface Seen {
   calls: number;
   connections: number;

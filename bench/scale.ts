@@ -16,7 +16,7 @@ import { grpcFrame } from "../test/grpc-frame.ts";
 import { startRedis, stopRedis } from "../test/redis.ts";
 import { simulate } from "../test/simulation/simulation.ts";
 import { fixed, median, quantile, spread } from "./numbers.ts";
-import { startProgram, startService } from "./programs.ts";
+import { startProgram, startSandbox, startService } from "./programs.ts";
 import { machine, report, table } from "./report.ts";
 
 const TIMINGS = deriveTimings({ refreshIntervalMs: 20 * 60_000, tokenOverlapMs: 60_000 });
@@ -30,7 +30,7 @@ export async function scale({ rounds, write }: { rounds: number; write: boolean 
     "reads of the ticket pair, one process",
     `${fixed((await ticketReads()) / 1e6, 1)} million a second`,
   ]);
-  for (const replicas of [1, 4, 32, 200]) {
+  for (const replicas of [1, 4, 32, 200, 1_000]) {
     const hours = replicas > 100 ? 1 : 3;
     const run = await simulate({ seed: 1, scenario: { name: "none" }, replicas, hours });
     const rate = `${fixed(run.tokenCallsPerHour, 2)} (${hours} h of virtual time)`;
@@ -42,8 +42,9 @@ export async function scale({ rounds, write }: { rounds: number; write: boolean 
   const { stream, idle } = await memory();
   rows.push(["memory for each open Health.Watch", `${fixed(stream, 1)} KiB`]);
   rows.push(["memory for each idle connection", `${fixed(idle, 1)} KiB`]);
-  const { service, bare } = await starts(rounds);
-  rows.push(["start to ready", `${spread(service, 0)} ms`]);
+  const { service, sandbox, bare } = await starts(rounds);
+  rows.push(["start to ready, the service", `${spread(service, 0)} ms`]);
+  rows.push(["start to ready, `npm run sandbox`", `${spread(sandbox, 0)} ms`]);
   rows.push(["start of a Node that does nothing, beside it", `${spread(bare, 0)} ms`]);
   const said = machine(`npm run bench -- scale --rounds ${rounds}`);
   report("scale", `${said}\n\n${table(["what", "figure"], rows)}`, write);
@@ -164,19 +165,25 @@ async function memory(): Promise<{ stream: number; idle: number }> {
 }
 
 /** Milliseconds from spawn to ready, and of a process that ends at once. */
-async function starts(rounds: number): Promise<{ service: number[]; bare: number[] }> {
+async function starts(rounds: number) {
   const upstream = await startProgram("bench/upstream.ts");
-  const [service, bare]: [number[], number[]] = [[], []];
+  const took = { service: [] as number[], sandbox: [] as number[], bare: [] as number[] };
   // Not the first start after an installation: what was compiled is kept when a process ends by itself.
   await (await startService(upstream)).stop("SIGTERM");
+  await (await startSandbox()).stop("SIGTERM");
   for (let round = 0; round < rounds; round++) {
     const from = performance.now();
     await once(spawn(process.execPath, ["-e", "0"], { stdio: "ignore" }), "exit");
-    bare.push(performance.now() - from);
-    const started = await startService(upstream);
-    service.push(started.readyMs);
-    await started.stop();
+    took.bare.push(performance.now() - from);
+    for (const [name, start] of [
+      ["service", () => startService(upstream)] as const,
+      ["sandbox", startSandbox] as const,
+    ]) {
+      const started = await start();
+      took[name].push(started.readyMs);
+      await started.stop();
+    }
   }
   await upstream.stop();
-  return { service, bare };
+  return took;
 }

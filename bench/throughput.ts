@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { startRedis, stopRedis } from "../test/redis.ts";
 import { generate, h2load, type Loaded, wrk } from "./loads.ts";
 import { fixed, median, spread } from "./numbers.ts";
 import { type Program, startProgram, startService, upstreamSeen } from "./programs.ts";
@@ -25,15 +26,15 @@ const DOORS = [
   "grpc GetResult",
 ] as const;
 type Door = (typeof DOORS)[number];
-type Name = "service" | "floor" | "grpc-js" | "fastify" | "demo";
+type Name = "service" | "with Redis" | "small nursery" | "floor" | "grpc-js" | "fastify" | "demo";
 
 /** Who takes part at which door. */
 const PARTS: Readonly<Record<Door, readonly Name[]>> = {
-  "form GetFaceParams": ["service", "floor", "demo"],
+  "form GetFaceParams": ["service", "with Redis", "small nursery", "floor", "demo"],
   "form GetResult": ["service", "floor"],
   "json GetFaceParams": ["service", "floor", "fastify"],
   "json GetResult": ["service", "floor", "fastify"],
-  "grpc GetFaceParams": ["service", "floor", "grpc-js"],
+  "grpc GetFaceParams": ["service", "with Redis", "floor", "grpc-js"],
   "grpc GetResult": ["service", "floor", "grpc-js"],
 };
 
@@ -54,8 +55,11 @@ export async function throughput({ seconds, rounds, write }: ThroughputOptions):
   writeFileSync(tickets, JSON.stringify({ accessToken: "a".repeat(64), signTicket: "t".repeat(64) }));
   const upstream = await startProgram("bench/upstream.ts");
   const env = { UPSTREAM: upstream.http, TICKETS: tickets };
+  const redis = await startRedis();
   const programs: Record<Name, Program> = {
     service: await startService(upstream),
+    "with Redis": await startService(upstream, { STORE_URL: redis.url }),
+    "small nursery": await startService(upstream, {}, ["--max-semi-space-size=8"]),
     floor: await startProgram("bench/floor.ts", env),
     "grpc-js": await startProgram("bench/peers/grpc-js.ts", env),
     fastify: await startProgram("bench/peers/fastify.ts", env),
@@ -75,6 +79,7 @@ export async function throughput({ seconds, rounds, write }: ThroughputOptions):
       }
     }
   }
+  await stopRedis();
   rmSync(directory, { recursive: true });
 
   const all = (door: Door, name: Name, of: (run: Run) => number) =>

@@ -73,6 +73,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       const limit = limitTime(maxDurationMs, incomingCall.signal);
       const { signal } = limit;
       try {
+        // In step with all that came in together.
         await nextTurn();
         signal.throwIfAborted();
         caller = await authorise(incomingCall);

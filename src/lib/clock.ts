@@ -19,8 +19,11 @@ const origin = os.uptime() * 1000 - performance.now();
 let suspendedMs = 0;
 let askedAt = Number.NEGATIVE_INFINITY;
 
-/** How often the kernel is asked, milliseconds: reading its uptime costs more than all else that a request does with time. */
-const ASK_MS = 100;
+/**
+ * How often the kernel is asked, milliseconds: reading its uptime costs more than all else that a request does with time.
+ * Not longer than it must be: for so long a suspension can go unnoticed, and a lease be taken for valid that has run out.
+ */
+const ASK_MS = 10;
 
 function monotonic(): number {
   const fine = performance.now();

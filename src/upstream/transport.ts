@@ -71,9 +71,10 @@ export function createTransport({ baseUrl, dispatcher }: TransportOptions): Tran
       if (error instanceof CutShort) throw fail(error.why);
       throw fail(wasNeverSent(error) ? "not_sent" : "broken", errorCode(error));
     }
-    await nextTurn();
     if (statusCode === 429) throw fail("throttled");
     if (statusCode !== 200) throw fail("status", `HTTP ${statusCode}`);
+    // In step with all whose answers came in together.
+    await nextTurn();
     try {
       return answer.json();
     } catch {
