@@ -89,11 +89,14 @@ export async function throughput({ seconds, rounds, write }: ThroughputOptions):
       const pick = (of: (run: Run) => number) => median(all(door, name, of));
       const ours = all(door, "service", ({ cpuUs }) => cpuUs);
       const ratios = all(door, name, ({ cpuUs }) => cpuUs).map((cpuUs, i) => cpuUs / ours[i]!);
+      const rates = all(door, "service", ({ perSecond }) => perSecond);
+      const reached = all(door, name, ({ perSecond }) => perSecond).map((rate, i) => rates[i]! / rate);
       const own = name === "service";
       return [
         own ? `**${door}**` : "",
         own ? "**the service**" : name,
         fixed(pick(({ perSecond }) => perSecond)),
+        own ? "1" : spread(reached),
         fixed(pick(({ cpuUs }) => 1e6 / cpuUs)),
         fixed(pick(({ cpuUs }) => cpuUs)),
         own ? "1" : spread(ratios),
@@ -117,6 +120,7 @@ export async function throughput({ seconds, rounds, write }: ThroughputOptions):
     "door",
     "program",
     "req/s",
+    "ours of its",
     "req/s per core",
     "CPU us",
     "of ours",
