@@ -9,7 +9,7 @@ import {
 import type { Orders } from "../domain/order.ts";
 import { PROTOCOL_VERSION } from "../domain/version.ts";
 import { UpstreamError } from "../errors.ts";
-import type { Clock } from "../lib/clock.ts";
+import { type Clock, onAbort } from "../lib/clock.ts";
 import { Pii } from "../lib/pii.ts";
 import type { Signer } from "../signing/signer.ts";
 import type { TicketReader } from "../tickets/reader.ts";
@@ -123,17 +123,14 @@ async function bothOrNeither<A, B>(
 ): Promise<[A, B]> {
   const both = new AbortController();
   const { signal } = both;
-  const follow = () => both.abort(outer.reason);
-  if (outer.aborted) follow();
-  // Not AbortSignal.any: it keeps weak references, which cost more than all of this.
-  else outer.addEventListener("abort", follow, { once: true });
+  const release = onAbort(outer, (reason) => both.abort(reason));
   try {
     return await Promise.all([first(signal), second(signal)]);
   } catch (error) {
     both.abort(error);
     throw error;
   } finally {
-    outer.removeEventListener("abort", follow);
+    release();
   }
 }
 

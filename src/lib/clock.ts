@@ -76,6 +76,17 @@ export const systemClock: Clock = {
 const SETTLED = new Error("settled");
 
 /**
+ * Calls `act` with the signal's reason when it aborts, or now if it has; the returned function lets go of it. To follow a
+ * signal by hand: `AbortSignal.any` keeps weak references, which cost more than all that a request does with signals.
+ */
+export function onAbort(signal: AbortSignal, act: (reason: Error) => void): () => void {
+  const aborted = () => act(signal.reason as Error);
+  if (signal.aborted) aborted();
+  else signal.addEventListener("abort", aborted, { once: true });
+  return () => signal.removeEventListener("abort", aborted);
+}
+
+/**
  * Runs `work` with a signal that aborts after `ms` on the given clock (reason: a `TimeoutError`) or with `outer`.
  * The promise settles when `work` does or the time is over, whichever is first.
  */
@@ -88,14 +99,11 @@ export async function withDeadline<T>(
   const limit = new AbortController();
   const settled = new AbortController();
   const { promise: ended, reject } = Promise.withResolvers<never>();
-  const end = (reason: unknown) => {
+  const end = (reason: Error) => {
     limit.abort(reason);
-    reject(reason as Error);
+    reject(reason);
   };
-  const follow = () => end(outer?.reason);
-  if (outer?.aborted) follow();
-  // Not AbortSignal.any: it keeps weak references, which cost more than all of this.
-  else outer?.addEventListener("abort", follow, { once: true });
+  const release = outer && onAbort(outer, end);
   clock.sleep(ms, settled.signal).then(
     () => end(new DOMException(`no answer within ${ms} ms`, "TimeoutError")),
     () => undefined,
@@ -103,7 +111,7 @@ export async function withDeadline<T>(
   try {
     return await Promise.race([work(limit.signal), ended]);
   } finally {
-    outer?.removeEventListener("abort", follow);
+    release?.();
     settled.abort(SETTLED);
   }
 }
@@ -132,13 +140,11 @@ export function cutOff(
   outer: AbortSignal,
   cut: (reason: Error, expired: boolean) => void,
 ): () => void {
-  const follow = () => cut(outer.reason as Error, false);
   const stop = after(ms, () => cut(new DOMException(`no answer within ${ms} ms`, "TimeoutError"), true));
-  if (outer.aborted) follow();
-  else outer.addEventListener("abort", follow, { once: true });
+  const release = onAbort(outer, (reason) => cut(reason, false));
   return () => {
     stop();
-    outer.removeEventListener("abort", follow);
+    release();
   };
 }
 

@@ -11,14 +11,15 @@ export function createAsk(transport: Transport, observe: ObserveExchange): Ask {
     const { endpoint } = exchange;
     const ended = observe(endpoint);
     let reply: Reply | undefined;
+    let failure: unknown;
     try {
       reply = readReply(endpoint, await transport(exchange));
-      const result = read(reply);
-      ended(reply);
-      return result;
+      return read(reply);
     } catch (error) {
-      ended(reply, error);
+      failure = error;
       throw error;
+    } finally {
+      ended(reply, failure);
     }
   };
 }

@@ -13,7 +13,7 @@ export interface Told {
  */
 export type ObserveExchange = (
   endpoint: UpstreamEndpoint,
-) => (told: Told | undefined, failure?: unknown) => void;
+) => (told: Told | undefined, failure: unknown) => void;
 
 /** Watches nothing. */
 export const unobserved: ObserveExchange = () => () => undefined;
