@@ -1,9 +1,9 @@
-import { type AccessConfig, openDoors, readAccess } from "./config/access.ts";
+import { type AccessConfig, clearText, openDoors, readAccess } from "./config/access.ts";
 import { keyRing, type SealKey } from "./domain/key-ring.ts";
 import { parseRates, type Rate } from "./domain/rate.ts";
 import { storeUrlProblem } from "./domain/store-url.ts";
 import { deriveTimings, type TicketTimings, timingProblems } from "./domain/timings.ts";
-import { type Address, createEnvironmentReader, type Environment } from "./lib/environment.ts";
+import { type Address, createEnvironmentReader, type Environment, isLoopback } from "./lib/environment.ts";
 import { Secret } from "./lib/secret.ts";
 import { readTraces, type TraceSettings } from "./lib/traces-environment.ts";
 
@@ -21,6 +21,8 @@ export interface Config {
   http: Address;
   grpc: Address;
   admin: Address;
+  /** Names in `Host` that the admin listener answers to besides addresses and `localhost`. */
+  adminHosts: readonly string[] | "any";
   storeUrl: string;
   /** What seals stored pairs: the keys of STORE_KEYS, or those derived from the secrets. */
   sealKeys: readonly SealKey[];
@@ -101,6 +103,7 @@ export function readConfig(env: Environment, readFile: (path: string) => string)
     http: read.address("HTTP_ADDR", { host: "127.0.0.1", port: 8080 }),
     grpc: read.address("GRPC_ADDR", { host: "127.0.0.1", port: 50_051 }),
     admin: read.address("ADMIN_ADDR", { host: "127.0.0.1", port: 9090 }),
+    adminHosts: "any",
     storeUrl,
     sealKeys: readSealKeys(read, secrets),
     role,
@@ -120,9 +123,15 @@ export function readConfig(env: Environment, readFile: (path: string) => string)
     traces: readTraces(read),
   };
 
+  // A page can rebind its name only to what its visitor's machine reaches, and beyond loopback names are many.
+  if (read.has("ADMIN_HOSTS") || isLoopback(config.admin.host))
+    config.adminHosts = read.hostNames("ADMIN_HOSTS");
+
   const allowed = read.text("ALLOW_INSECURE")?.split(/\s*,\s*/) ?? [];
   if (!allowed.includes("1")) {
     problems.push(...openDoors({ ...config, serves: role !== "refresh" }, config.access, allowed));
+    const urls = { FACEID_BASE_URL: config.baseUrl, JWT_JWKS_URL: config.access.jwt?.jwksUrl };
+    problems.push(...clearText(urls, allowed));
   }
   if (config.shutdownDelayMs + 1_000 > config.shutdownGraceMs) {
     problems.push("SHUTDOWN_DELAY: must leave at least a second of SHUTDOWN_GRACE");

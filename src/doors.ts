@@ -18,7 +18,7 @@ import { createReflection } from "./rpc/reflection.ts";
 import { createRoutes } from "./rpc/routes.ts";
 import { answerUsual } from "./rpc/unary.ts";
 import { createDocument } from "./server/document.ts";
-import { createListener, type Listener } from "./server/listener.ts";
+import { createListener, type Listener, type ListenerOptions } from "./server/listener.ts";
 import { createMetricsRoute } from "./server/metrics.ts";
 import { createProbes, type Readiness } from "./server/probes.ts";
 import type { Telemetry } from "./telemetry/telemetry.ts";
@@ -27,6 +27,8 @@ export interface DoorsOptions {
   config: Config;
   /** Read again when a listener is told to `secure` itself. */
   access: () => AccessConfig;
+  /** Counts requests on the public listener by address. */
+  admit: ListenerOptions["admit"];
   methods: Methods;
   ticketAdmin: TicketAdmin;
   readiness: () => Readiness;
@@ -42,7 +44,7 @@ const FORM_BODY_LIMIT = 64 * 1024;
 
 /** The three listeners and what each serves (design.md 2): the second half of the composition root. */
 export function createDoors(options: DoorsOptions): Record<"admin" | "http" | "grpc", Listener> {
-  const { config, access, methods, ticketAdmin, readiness, telemetry, clock } = options;
+  const { config, access, admit, methods, ticketAdmin, readiness, telemetry, clock } = options;
   const { events, metrics } = telemetry;
   const drainMs = Math.max(1_000, config.shutdownGraceMs - config.shutdownDelayMs - 2_000);
   const common = { drainMs, clock, events };
@@ -58,6 +60,7 @@ export function createDoors(options: DoorsOptions): Record<"admin" | "http" | "g
     admin: createListener({
       address: config.admin,
       cleartext: "http1",
+      hosts: config.adminHosts,
       plugins: [
         createProbes({ readiness }),
         createMetricsRoute(metrics),
@@ -72,6 +75,7 @@ export function createDoors(options: DoorsOptions): Record<"admin" | "http" | "g
       cleartext: "http1",
       tls: () => publicTls(access()),
       trustedProxies: access().trustedProxies,
+      admit,
       plugins: [
         createFormRoutes({ methods, bodyLimit: FORM_BODY_LIMIT, strict: access().formStrict, events }),
         connectPlugin([createRoutes(methods, "public")], drainMs, {

@@ -7,10 +7,10 @@ import { createPseudonym } from "./domain/pseudonym.ts";
 import { SERVICE_VERSION } from "./domain/version.ts";
 import { createDoors, STATUSES } from "./doors.ts";
 import { createAccess } from "./handlers/access.ts";
+import { createAdmission } from "./handlers/admission.ts";
 import type { Caller, IncomingCall } from "./handlers/call.ts";
 import { createMethods } from "./handlers/methods.ts";
 import { createPipeline } from "./handlers/pipeline.ts";
-import { shed } from "./handlers/shed.ts";
 import { createTicketAdmin, type TicketAdminOptions } from "./handlers/ticket-admin.ts";
 import { createValidate } from "./handlers/validate.ts";
 import { openLaunchStore } from "./launches/open-store.ts";
@@ -119,15 +119,15 @@ export function createService(config: Config, overrides: Overrides = {}): Servic
 
   // The river of requests: doors to pipeline to handlers to vendor.
   const everyCall = {
-    authorise: createAccess(access, { clock, events }),
+    authorise: createAccess(access, { clock, places: limits.inFlight, events }),
     limit: (call: IncomingCall, caller: Caller) => limited.call(call, caller),
     validate: createValidate([FaceVerificationService.method.getFaceParams.input]),
     tracer,
     clock,
     events,
   };
-  const pipeline = (maxDurationMs: number, mostInFlight: number) =>
-    shed(createPipeline({ ...everyCall, maxDurationMs }), { mostInFlight, events });
+  const pipeline = (maxDurationMs: number, places: number) =>
+    createPipeline({ ...everyCall, admission: createAdmission(places), maxDurationMs });
   const methods = createMethods(pipeline(REQUEST_TIMEOUT_MS, limits.inFlight), {
     appId,
     licence,
@@ -151,6 +151,7 @@ export function createService(config: Config, overrides: Overrides = {}): Servic
   const { admin, http, grpc } = createDoors({
     config,
     access,
+    admit: limited.address,
     methods,
     ticketAdmin,
     readiness,

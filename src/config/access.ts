@@ -11,6 +11,8 @@ export interface AccessConfig {
   /** True lets in on the public listener who should be refused, and only tells. */
   httpAuthObserved: boolean;
   jwt: { jwksUrl: string; issuer: string; audience: string } | undefined;
+  /** Whether end users get photo and video of their own orders. */
+  endUserMedia: boolean;
   formKeys: Tokens;
   formStrict: "off" | "observe" | "enforce";
   tls: { cert: string; key: string; clientCa: string | undefined } | undefined;
@@ -24,6 +26,7 @@ export function readAccess(read: Reader): AccessConfig {
     grpcTokens: read.bearerTokens("GRPC_AUTH_TOKENS"),
     httpAuthObserved: read.choice("HTTP_AUTH", ["enforce", "observe"]) === "observe",
     jwt: readJwt(read),
+    endUserMedia: read.choice("END_USER_MEDIA", ["off", "own"]) === "own",
     formKeys: read.bearerTokens("FORM_HMAC_KEYS"),
     formStrict: read.choice("FORM_STRICT", ["observe", "off", "enforce"]),
     tls: readTls(read),
@@ -50,6 +53,20 @@ function readTls(read: Reader): AccessConfig["tls"] {
     read.problems.push("TLS_CLIENT_CA_FILE: needs TLS_CERT_FILE and TLS_KEY_FILE");
   }
   return cert === undefined || key === undefined ? undefined : { cert, key, clientCa };
+}
+
+/** URLs by which secrets or keys would cross a network in clear text, but for those that `allowed` names. */
+export function clearText(
+  urls: Readonly<Record<string, string | undefined>>,
+  allowed: readonly string[],
+): string[] {
+  const crossing = Object.entries(urls).filter(([name, url]) => {
+    const { protocol, hostname } = URL.parse(url ?? "") ?? {};
+    return protocol === "http:" && !isLoopback(hostname ?? "") && !allowed.includes(name);
+  });
+  return crossing.map(
+    ([name]) => `${name}: must be https beyond this machine; or set ALLOW_INSECURE=${name}`,
+  );
 }
 
 /** Listeners that other machines can reach and that let everybody in, but for those that `allowed` names. */

@@ -38,6 +38,7 @@ const RULES: Readonly<Record<string, Text>> = {
   "form.duplicate": { zh: "重复出现", en: "is given more than once" },
   "form.escape": { zh: "含有不完整的 % 转义", en: "holds a broken % escape" },
   "form.utf8": { zh: "不是 UTF-8", en: "is not UTF-8" },
+  "form.too_many": { zh: "字段过多", en: "has too many fields" },
   "form.unknown": { zh: "不是此接口的字段", en: "is not a field of this route" },
   "form.query": { zh: "须放在表单内容中，而不是 URL 中", en: "belongs into the body and not into the URL" },
   "form.content_type": {

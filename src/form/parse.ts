@@ -1,6 +1,9 @@
 import { ErrorReason, ServiceError } from "../errors.ts";
 import { printable } from "./strict.ts";
 
+/** No route has more than a handful; what a framework or a tracker adds fits in. */
+const MOST_FIELDS = 64;
+
 /**
  * Reads an `application/x-www-form-urlencoded` body strictly: the values are signed and compared by the vendor, so a
  * broken escape must not turn into another name (`URLSearchParams` never rejects anything). Throws MALFORMED_REQUEST
@@ -10,8 +13,9 @@ export function parseForm(body: Uint8Array): ReadonlyMap<string, string> {
   const fields = new Map<string, string>();
   const text = decodeUtf8(body, "body");
   if (text === "") return fields;
-  for (const pair of text.split("&")) {
+  for (const pair of text.split("&", MOST_FIELDS + 1)) {
     if (pair === "") continue;
+    if (fields.size === MOST_FIELDS) throw malformed("body", "form.too_many");
     const equals = pair.indexOf("=");
     const name = unescape(equals < 0 ? pair : pair.slice(0, equals), "a field's name");
     if (fields.has(name)) throw malformed(printable(name), "form.duplicate");

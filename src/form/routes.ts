@@ -1,7 +1,7 @@
 import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { type Language, languageOf } from "../domain/texts.ts";
-import { ErrorReason, invalidRequest, ServiceError } from "../errors.ts";
+import { ErrorReason, type FieldViolation, ServiceError } from "../errors.ts";
 import type { IncomingCall } from "../handlers/call.ts";
 import type { Methods } from "../handlers/methods.ts";
 import type { Wrapped } from "../handlers/pipeline.ts";
@@ -55,13 +55,13 @@ export function createFormRoutes({ methods, bodyLimit, strict, events }: FormOpt
     form: ReadonlyMap<string, string>,
     fields: readonly string[],
     request: FastifyRequest,
-  ): void {
-    if (strict === "off") return;
+  ): readonly FieldViolation[] {
+    if (strict === "off") return [];
     const violations = strictViolations(form, fields, request.query as Readonly<Record<string, unknown>>);
     const [first] = violations;
-    if (!first) return;
-    if (strict === "enforce") throw invalidRequest(violations);
+    if (!first || strict === "enforce") return violations;
     events.wouldBeRefused({ door: "form", rule: first.rule, requestId: request.id });
+    return [];
   }
 
   return async (app: FastifyInstance): Promise<void> => {
@@ -98,15 +98,22 @@ export function createFormRoutes({ methods, bodyLimit, strict, events }: FormOpt
 
 function route<Input extends DescMessage, Output extends DescMessage>(
   app: FastifyInstance,
-  inspect: (form: ReadonlyMap<string, string>, fields: readonly string[], request: FastifyRequest) => void,
+  inspect: (
+    form: ReadonlyMap<string, string>,
+    fields: readonly string[],
+    request: FastifyRequest,
+  ) => readonly FieldViolation[],
   { path, fields, method, read, write }: Route<Input, Output>,
 ): void {
   app.post(path, async (request, reply) => {
     const body = formBody(request);
     const form = parseForm(body);
-    inspect(form, fields, request);
+    const call = incomingCall(request, reply, path, body);
     try {
-      const response = await method(read(form), incomingCall(request, reply, path, body));
+      const response = await method(read(form), {
+        ...call,
+        violations: () => inspect(form, fields, request),
+      });
       return write(response, language(request));
     } catch (error) {
       // The pipeline rejects with nothing else, and has observed it.
@@ -169,7 +176,8 @@ function incomingCall(
     // The public listener asks for no certificates.
     certificate: undefined,
     appSignature: signature === undefined ? undefined : { header: signature, path, body },
-    peer: request.ip,
+    // The listener's own word, whatever the client wrote there.
+    peer: single(request.raw.headers["x-peer-address"]) ?? "",
     traceparent: single(request.headers["traceparent"]),
     answerHeader: (name, value) => void reply.header(name, value),
     language: request.headers["accept-language"],

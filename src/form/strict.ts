@@ -1,15 +1,19 @@
 import type { FieldViolation } from "../errors.ts";
 
-/** What a strict form door refuses: fields that the route does not have, and anything in the URL, which ends up in logs. */
+/**
+ * What a strict form door refuses: fields that the route does not have, and anything in the URL, which ends up in logs. Each
+ * once, however often it occurs.
+ */
 export function strictViolations(
   form: ReadonlyMap<string, string>,
   fields: readonly string[],
   query: Readonly<Record<string, unknown>>,
 ): FieldViolation[] {
+  const names = (given: Iterable<string>) => [...new Set(Array.from(given, printable))];
   const unknown = [...form.keys()].filter((name) => !fields.includes(name));
   return [
-    ...unknown.map((name) => ({ field: printable(name), rule: "form.unknown" })),
-    ...Object.keys(query).map((name) => ({ field: printable(name), rule: "form.query" })),
+    ...names(unknown).map((field) => ({ field, rule: "form.unknown" })),
+    ...names(Object.keys(query)).map((field) => ({ field, rule: "form.query" })),
   ];
 }
 

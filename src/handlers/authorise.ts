@@ -19,78 +19,92 @@ export interface AuthoriseOptions {
   endUsers: EndUsers | undefined;
   /** Checks the signatures of apps, on the form door. */
   appSignatures: AppSignatures | undefined;
-  /** True lets in on the public listener who should be refused, and only tells. */
+  /** Whether end users get photo and video of their own orders. */
+  endUserMedia: boolean;
+  /** True admits on the public listener callers that should be refused, and only reports them. */
   observeOnly: boolean;
   events: { wouldBeRefused(refused: { door: string; rule: string; requestId: string }): void };
 }
 
-/** Finds out who calls. Throws ServiceError UNAUTHENTICATED for those who cannot say. */
+/**
+ * Finds out who calls. Throws ServiceError UNAUTHENTICATED for callers that cannot say. A promise only where somebody else
+ * may have to be asked.
+ */
 export type Authorise = (call: IncomingCall) => Caller | Promise<Caller>;
 
 /**
  * A configured bearer token makes an internal caller on either listener, and so does a client certificate, which the
- * internal listener has checked. On the public one a JWT makes an end user, and a signature an app. A listener for which
- * nothing of these is configured admits everybody: on the internal one as internal callers, on the public one as strangers.
+ * internal listener has checked. On the public one a JWT makes an end user, and a signature an app; with both, the call is the
+ * user's. Whatever is presented must be right: a wrong credential is not made good by another. A listener for which nothing
+ * of these is configured admits every caller: on the internal one as internal, on the public one as strangers.
  */
 export function createAuthorise(options: AuthoriseOptions): Authorise {
-  const { tokens, endUsers, appSignatures, observeOnly, events } = options;
+  const { tokens, endUsers, appSignatures, endUserMedia, observeOnly, events } = options;
   const known = {
     public: derived(tokens.public, (list) => list.map(digested)),
     internal: derived(tokens.internal, (list) => list.map(digested)),
   };
 
-  function byToken({ listener, credential }: IncomingCall): Caller | undefined {
-    const candidates = known[listener]();
-    if (credential === undefined || candidates.length === 0) return undefined;
-    const digest = sha256(credential);
-    // Every digest is compared, and each in constant time, so that timing tells nothing.
-    const [match] = candidates.filter((candidate) => timingSafeEqual(candidate.digest, digest));
-    return match && { name: match.caller, internal: true, subject: "" };
+  function isDemanded({ listener, certificate }: IncomingCall): boolean {
+    const others = listener === "internal" ? certificate : (endUsers ?? appSignatures);
+    return known[listener]().length > 0 || others !== undefined;
   }
 
-  function byCertificate({ certificate, credential }: IncomingCall): Caller | undefined {
-    if (certificate === undefined || credential !== undefined) return undefined;
-    return { name: certificate, internal: true, subject: "" };
+  function byBearer({ listener, credential }: IncomingCall): Caller | Promise<Caller> | undefined {
+    if (credential === undefined) return undefined;
+    const digest = sha256(credential);
+    // Every digest is compared, and each in constant time, so that timing tells nothing.
+    const [match] = known[listener]().filter((candidate) => timingSafeEqual(candidate.digest, digest));
+    if (match) return internal(match.caller);
+    if (listener === "public" && endUsers && credential !== "") return asUser(endUsers(credential));
+    throw new ServiceError(ErrorReason.UNAUTHENTICATED, "the bearer token is not a known one");
+  }
+
+  async function asUser(subject: Promise<string>): Promise<Caller> {
+    return { name: "user", internal: false, subject: await subject, media: endUserMedia };
   }
 
   function bySignature({ appSignature }: IncomingCall): Caller | undefined {
-    const app = appSignature && appSignatures?.(appSignature);
-    return app === undefined ? undefined : { name: app, internal: false, subject: "" };
-  }
-
-  /** Whoever could not say who it is: let in where nobody has to, else refused. */
-  function unknown({ listener, door, requestId, credential }: IncomingCall): Caller {
-    const internal = listener === "internal";
-    const stranger = { name: internal ? "internal" : "app", internal, subject: "" };
-    const demanded = known[listener]().length > 0 || (!internal && (endUsers ?? appSignatures) !== undefined);
-    if (!demanded) return stranger;
-    if (!internal && observeOnly) {
-      events.wouldBeRefused({ door, rule: "authentication", requestId });
-      return stranger;
+    if (!appSignature || !appSignatures) return undefined;
+    const app = appSignatures(appSignature);
+    if (app === undefined) {
+      throw new ServiceError(ErrorReason.UNAUTHENTICATED, "the signature is not one of a known key");
     }
-    const why =
-      credential === undefined ? "nothing says who the caller is" : "the bearer token is not a known one";
-    throw new ServiceError(ErrorReason.UNAUTHENTICATED, why);
+    return stranger(app);
   }
 
-  async function asUser(users: EndUsers, call: IncomingCall, credential: string): Promise<Caller> {
+  function identify(call: IncomingCall): Caller | Promise<Caller> {
+    // The one that may have to wait comes last, so that no promise is left behind when another proof is wrong.
+    const signer = bySignature(call);
+    const caller = byBearer(call) ?? (call.certificate === undefined ? signer : internal(call.certificate));
+    if (caller) return caller;
+    throw new ServiceError(ErrorReason.UNAUTHENTICATED, "nothing says who the caller is");
+  }
+
+  /** Admits a caller that `enforce` would refuse. */
+  function observed({ door, requestId }: IncomingCall): Caller {
+    events.wouldBeRefused({ door, rule: "authentication", requestId });
+    return stranger("app");
+  }
+
+  function identifyOrObserve(call: IncomingCall): Caller | Promise<Caller> {
     try {
-      return { name: "user", internal: false, subject: await users(credential) };
-    } catch (error) {
-      if (!observeOnly) throw error;
-      return unknown(call);
+      const caller = identify(call);
+      return caller instanceof Promise ? caller.catch(() => observed(call)) : caller;
+    } catch {
+      return observed(call);
     }
   }
 
   return (call) => {
-    const caller = byToken(call) ?? byCertificate(call) ?? bySignature(call);
-    if (caller) return caller;
-    const { listener, credential } = call;
-    if (listener === "public" && endUsers && credential !== undefined)
-      return asUser(endUsers, call, credential);
-    return unknown(call);
+    const { listener } = call;
+    if (!isDemanded(call)) return listener === "internal" ? internal("internal") : stranger("app");
+    return observeOnly && listener === "public" ? identifyOrObserve(call) : identify(call);
   };
 }
+
+const internal = (name: string): Caller => ({ name, internal: true, subject: "", media: true });
+const stranger = (name: string): Caller => ({ name, internal: false, subject: "", media: false });
 
 const sha256 = (text: string) => createHash("sha256").update(text).digest();
 const digested = ({ caller, token }: BearerToken) => ({ caller, digest: sha256(token.reveal()) });

@@ -1,3 +1,4 @@
+import type { FieldViolation } from "../errors.ts";
 import type { AppSignature } from "./app-signature.ts";
 
 /** Who calls, as the pipeline has found out. */
@@ -11,6 +12,8 @@ export interface Caller {
   internal: boolean;
   /** The end user's subject, who owns the orders made in their name; "" where there is none. */
   subject: string;
+  /** Whether photo and video of the orders that this caller may read are for it too. */
+  media: boolean;
 }
 
 /** What a door knows of a call before anything is checked. */
@@ -20,7 +23,7 @@ export interface IncomingCall {
   /** Which listener it came in by: what the internet may reach, or only the cluster. */
   listener: "public" | "internal";
   requestId: string;
-  /** The bearer token that was presented. */
+  /** The bearer token that was presented; "" for an `Authorization` header that holds none. */
   credential: string | undefined;
   /** The name in the client certificate, which the listener has checked; undefined where it asks for none. */
   certificate: string | undefined;
@@ -28,6 +31,8 @@ export interface IncomingCall {
   appSignature?: AppSignature | undefined;
   /** The peer's address. */
   peer: string;
+  /** The rules of the door itself, checked with those of the message. */
+  violations?: (() => readonly FieldViolation[]) | undefined;
   /** W3C Trace Context of the caller, if it sent any. */
   traceparent: string | undefined;
   /** Sets a header of the answer. */

@@ -66,6 +66,9 @@ export function createGetResult(options: GetResultOptions): Handler<GetResultReq
     if (!mayRead(call.caller, certificate)) {
       throw new ServiceError(ErrorReason.ORDER_NOT_FOUND, "the order was not made here for this caller");
     }
+    if (includeMedia && !call.caller.media) {
+      throw new ServiceError(ErrorReason.PERMISSION_DENIED, "photo and video are not for this caller");
+    }
     call.note({ order_no: orderNo });
     const result = await ask(orderNo, false, call.signal);
     const judgement = judge(result.code, certificate && clock.now() - certificate.mintedAt);

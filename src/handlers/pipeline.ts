@@ -1,7 +1,8 @@
 import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
 import { ErrorReason, type FieldViolation, invalidRequest, reasonName, ServiceError } from "../errors.ts";
-import { type Clock, limitTime, nextTurn } from "../lib/clock.ts";
+import { type Clock, limitTime, nextTurn, orAborted } from "../lib/clock.ts";
 import type { Span, Tracer } from "../telemetry/tracer.ts";
+import { type Admission, OVERLOADED } from "./admission.ts";
 import type { Call, Caller, Facts, Handler, IncomingCall } from "./call.ts";
 import { asServiceError } from "./failure.ts";
 
@@ -45,6 +46,8 @@ export interface PipelineOptions {
   limit: (call: IncomingCall, caller: Caller) => Promise<void>;
   /** The rules written in the proto. */
   validate: <D extends DescMessage>(desc: D, request: MessageShape<D>) => FieldViolation[];
+  /** Room for calls under way. */
+  admission: Admission;
   /** Time for a call, also when the caller gives none or a longer one, milliseconds. */
   maxDurationMs: number;
   /** A span for each call, which the answer names, and one for its handler. */
@@ -57,9 +60,9 @@ export type Pipeline = <Input extends DescMessage, Output extends DescMessage>(
   method: Method<Input, Output>,
 ) => Wrapped<Input, Output>;
 
-/** What holds for every call by whichever door, once: observe, authorise, limit, validate, a time limit, errors in our words. */
+/** What holds for every call by whichever door, once: admit, observe, authorise, limit, validate, a time limit, errors in our words. */
 export function createPipeline(options: PipelineOptions): Pipeline {
-  const { authorise, limit: limited, validate, maxDurationMs, tracer, clock, events } = options;
+  const { authorise, limit: limited, validate, admission, maxDurationMs, tracer, clock, events } = options;
 
   return (method) => {
     const { name } = method;
@@ -70,16 +73,30 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       const facts: Facts = {};
       let caller: Caller | undefined;
       let error: ServiceError | undefined;
+      let admitted = true;
       const limit = limitTime(maxDurationMs, incomingCall.signal);
       const { signal } = limit;
+
+      /** Gives up the place for as long as another server is asked who calls: those who wait for it must not fill the room. */
+      async function waitFor(asked: Promise<Caller>): Promise<Caller> {
+        admission.leave();
+        admitted = false;
+        const identified = await orAborted(asked, signal);
+        admitted = admission.enter();
+        if (!admitted) throw OVERLOADED;
+        return identified;
+      }
+
       try {
         // In step with all that came in together.
         await nextTurn();
         signal.throwIfAborted();
-        caller = await authorise(incomingCall);
+        const asked = authorise(incomingCall);
+        caller = asked instanceof Promise ? await waitFor(asked) : asked;
         await limited(incomingCall, caller);
         const request = method.normalise?.(incoming) ?? incoming;
         const violations = [
+          ...(incomingCall.violations?.() ?? []),
           ...validate(method.input, request),
           ...(method.violations?.(request, caller) ?? []),
         ];
@@ -101,6 +118,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
         throw error;
       } finally {
         limit.release();
+        if (admitted) admission.leave();
         const { door, requestId, peer } = incomingCall;
         const durationMs = clock.monotonic() - startedAt;
         const finished = { method: name, door, requestId, peer, caller: caller?.name ?? "", durationMs };
@@ -111,7 +129,15 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       }
     }
 
+    /** Ends a call for which there is no room, before anything is done for it. */
+    async function turnAway({ door, requestId, peer }: IncomingCall): Promise<never> {
+      const finished = { method: name, door, requestId, peer, caller: "", durationMs: 0, facts: {} };
+      events.callFinished({ ...finished, error: OVERLOADED });
+      throw OVERLOADED;
+    }
+
     return (incoming, incomingCall) => {
+      if (!admission.enter()) return turnAway(incomingCall);
       const { door, requestId, traceparent } = incomingCall;
       const fields = { door, method: name, request_id: requestId };
       return tracer.span({ name: `${door} ${name}`, kind: "server", traceparent, fields }, (span) => {

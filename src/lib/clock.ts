@@ -86,6 +86,14 @@ export function onAbort(signal: AbortSignal, act: (reason: Error) => void): () =
   return () => signal.removeEventListener("abort", aborted);
 }
 
+/** Settles as `work` does, or rejects with the signal's reason as soon as it aborts. For work that cannot be cut off itself. */
+export function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const { promise, resolve, reject } = Promise.withResolvers<T>();
+  const release = onAbort(signal, reject);
+  work.then(resolve, reject).finally(release);
+  return promise;
+}
+
 /**
  * Runs `work` with a signal that aborts after `ms` on the given clock (reason: a `TimeoutError`) or with `outer`.
  * The promise settles when `work` does or the time is over, whichever is first.

@@ -96,6 +96,14 @@ export function createEnvironmentReader(env: Environment, readFile: (path: strin
       });
     },
 
+    /** Host names separated by commas, in lower case. */
+    hostNames(name: string): readonly string[] {
+      return parse<readonly string[]>(name, [], "must be host names without port", (text) => {
+        const names = text.toLowerCase().split(/\s*,\s*/);
+        return names.every((host) => /^[a-z0-9_]([a-z0-9._-]{0,252})$/.test(host)) ? names : undefined;
+      });
+    },
+
     /** `host:port` or `[IPv6]:port`; port 0 picks one. */
     address(name: string, otherwise: Address): Address {
       return parse(name, otherwise, "must be host:port", (text) => {
@@ -142,4 +150,4 @@ function isNetwork(text: string): boolean {
 }
 
 /** Whether only this machine can reach the host. */
-export const isLoopback = (host: string): boolean => /^(127(\.\d+){3}|::1|localhost)$/.test(host);
+export const isLoopback = (host: string): boolean => /^(127(\.\d+){3}|\[?::1\]?|localhost)$/.test(host);

@@ -37,7 +37,13 @@ function limiterOf(
   prefix: string,
   shared: SharedCounts | undefined,
 ): RateLimiterAbstract {
-  const options = { points: count, duration: perMs / 1000, keyPrefix: `${prefix}:${perMs / 1000}` };
+  const options = {
+    points: count,
+    duration: perMs / 1000,
+    keyPrefix: `${prefix}:${perMs / 1000}`,
+    // A key that is refused is refused in memory until its window ends, so that a flood does not become one of Redis.
+    inMemoryBlockOnConsumed: count + 1,
+  };
   const own = new RateLimiterMemory(options);
   if (!shared) return own;
   const storeClient = {

@@ -2,6 +2,7 @@ import { createPseudonym } from "../domain/pseudonym.ts";
 import type { Rate } from "../domain/rate.ts";
 import { ErrorReason, ServiceError } from "../errors.ts";
 import type { Caller, IncomingCall } from "../handlers/call.ts";
+import { networkOf, type Peer } from "../lib/peer.ts";
 import type { Secret } from "../lib/secret.ts";
 import { createLimiter, type SharedCounts } from "./limiter.ts";
 
@@ -19,7 +20,9 @@ export interface LimitsOptions {
 
 /** The service's own limits, which the vendor asks for (protocol.md 10.1). Each throws ServiceError RATE_LIMITED. */
 export interface Limits {
-  /** For every call: by caller, and on the public door by address. An end user is a caller of its own. */
+  /** For every request on the public listener, before anything of it is read; undefined where nothing is limited. */
+  address: ((peer: Peer) => Promise<void>) | undefined;
+  /** For every call: by caller. An end user is a caller of its own, and so is each address of those without a login. */
   call(call: IncomingCall, caller: Caller): Promise<void>;
   /** For every launch that the vendor will see; `person` is a pseudonym. */
   launch(person: string): Promise<void>;
@@ -33,14 +36,22 @@ export function createLimits({ perCaller, perIp, perPerson, prefix, shared, secr
   const people = limiter("person", perPerson);
   const pseudonym = createPseudonym(secret, "limits");
 
+  /** A name that many share, such as an app's, is counted by address too: one of them must not use it up for all. */
+  function keyOf({ name, internal, subject }: Caller, peer: string): string {
+    if (internal) return name;
+    return `${name}:${pseudonym(subject === "" ? networkOf(peer) : subject)}`;
+  }
+
   return {
-    async call({ listener, peer }, { name, subject }) {
-      const caller = subject === "" ? name : `${name}:${pseudonym(subject)}`;
-      refuse(await callers(caller), "caller");
-      // A peer on this machine is a proxy, and stands for everybody.
-      if (perIp.length > 0 && listener === "public" && !isLoopback(peer)) {
-        refuse(await addresses(pseudonym(peer)), "address");
-      }
+    address:
+      perIp.length === 0
+        ? undefined
+        : async ({ address, local }) => {
+            // A peer on this machine is a proxy, and stands for everybody.
+            if (!local) refuse(await addresses(pseudonym(networkOf(address))), "address");
+          },
+    async call({ peer }, caller) {
+      if (perCaller.length > 0) refuse(await callers(keyOf(caller, peer)), "caller");
     },
     async launch(person) {
       refuse(await people(person), "person");
@@ -55,5 +66,3 @@ function refuse(waitMs: number, what: string): void {
     metadata: { limit: what },
   });
 }
-
-const isLoopback = (peer: string) => peer === "::1" || /^(::ffff:)?127\./.test(peer);

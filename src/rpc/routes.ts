@@ -26,6 +26,7 @@ export function rpc<Input extends DescMessage, Output extends DescMessage>(
   return async (request: MessageShape<Input>, context: HandlerContext): Promise<MessageShape<Output>> => {
     const call = incomingCall(fromConnect(context), listener);
     context.responseHeader.set("x-request-id", call.requestId);
+    context.responseHeader.set("cache-control", "no-store");
     try {
       return await method(request, call);
     } catch (error) {

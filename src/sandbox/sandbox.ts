@@ -1,6 +1,7 @@
 import type { AddressInfo } from "node:net";
 import type { FastifyInstance } from "fastify";
 import { type Clock, systemClock } from "../lib/clock.ts";
+import { isLoopback } from "../lib/environment.ts";
 import type { Backend } from "./backend.ts";
 import type { Breach } from "./breaches.ts";
 import { createFaults, type Faults } from "./faults.ts";
@@ -130,7 +131,9 @@ export function createSandbox(options: SandboxOptions = {}): Sandbox {
       stopping = new AbortController();
       const parts = { state, faults, counters, journal, sandbox };
       const asked = { latencyMs: () => sandbox.latencyMs, backend: () => backend };
-      server = createServer({ ...parts, ...asked, stopping: stopping.signal });
+      // A name leads to this machine alone only where other machines cannot ask.
+      const hosts = isLoopback(host) ? [] : "any";
+      server = createServer({ ...parts, ...asked, hosts, stopping: stopping.signal });
       await server.listen({ host, port });
       port = (server.server.address() as AddressInfo).port;
     },

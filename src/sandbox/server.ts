@@ -1,4 +1,5 @@
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
+import { isForeign } from "../lib/foreign.ts";
 import { SCHEMALESS } from "../lib/schemaless.ts";
 import type { Backend } from "./backend.ts";
 import { addConsole } from "./console.ts";
@@ -24,6 +25,8 @@ export interface ServerParts {
   journal: Journal;
   /** The backend that the console talks to, once there is one. */
   backend: () => Backend | undefined;
+  /** Names by which it may be asked besides those of this machine. */
+  hosts: readonly string[] | "any";
   /** How long every call takes, milliseconds of sandbox time. */
   latencyMs: () => number;
   /** What the controls at /sandbox/ turn. */
@@ -46,7 +49,7 @@ type Handler = (request: SandboxRequest) => Answer;
 
 /** The handlers on a port: the vendor's paths, /sdk/verify, the controls and the console. */
 export function createServer(parts: ServerParts): FastifyInstance {
-  const { state, counters } = parts;
+  const { state, counters, hosts } = parts;
   const app = fastify({
     forceCloseConnections: true,
     bodyLimit: 32 * 1024 * 1024,
@@ -55,6 +58,15 @@ export function createServer(parts: ServerParts): FastifyInstance {
   // Every body arrives as text: what the content type should have been is the handlers' to judge.
   app.removeAllContentTypeParsers();
   app.addContentTypeParser("*", { parseAs: "string" }, (_request, body, done) => done(null, body));
+
+  app.addHook("onRequest", async ({ headers, routeOptions }, reply) => {
+    // A page of another site must not play the vendor, turn the controls or start a verification.
+    const simple =
+      routeOptions.url?.startsWith("/sandbox/") && headers["content-type"]?.startsWith("text/plain");
+    if (isForeign(headers, hosts))
+      return reply.code(403).send({ code: "403", msg: "only from this machine" });
+    if (simple) return reply.code(415).send({ code: "415", msg: "send application/json" });
+  });
 
   const vendor =
     (handle: (request: SandboxRequest, state: State) => Reply): Handler =>

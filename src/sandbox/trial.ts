@@ -45,6 +45,8 @@ export async function startTrial(args: readonly string[], env: Environment): Pro
       FACEID_SECRET: sandbox.secret,
       FACEID_SECRET_FILE: undefined,
       FACEID_BASE_URL: sandbox.url,
+      // Also where the sandbox listens beyond this machine: both are one process.
+      ALLOW_INSECURE: [env["ALLOW_INSECURE"], "FACEID_BASE_URL"].filter(Boolean).join(),
       STORE_URL: env["STORE_URL"] || "memory:",
     },
     connect(service, { http, admin }) {

@@ -1,12 +1,16 @@
 import type { AddressInfo } from "node:net";
 import type { Server } from "node:tls";
 import fastify, { type FastifyInstance, type FastifyPluginAsync, type RawServerDefault } from "fastify";
+import { ErrorReason, ServiceError } from "../errors.ts";
 import { randomBase62 } from "../lib/base62.ts";
+import { isForeign } from "../lib/foreign.ts";
 import type { Part } from "../lib/lifecycle.ts";
+import type { Peer } from "../lib/peer.ts";
 import { SCHEMALESS } from "../lib/schemaless.ts";
 import { certificateName } from "./certificate.ts";
 import { type ClosingOptions, closePromptly } from "./closing.ts";
 import { keepAlive } from "./keep-alive.ts";
+import { createPeers, type Peers } from "./peers.ts";
 
 /** PEM texts. With `clientCa`, only clients with a certificate of that authority are let in. */
 export interface Tls {
@@ -24,6 +28,10 @@ export interface ListenerOptions extends ClosingOptions {
   tls?: (() => Tls | undefined) | undefined;
   /** Addresses and networks of the proxies whose `x-forwarded-for` is believed. */
   trustedProxies?: readonly string[];
+  /** Asked before anything of a request is read; rejects with a ServiceError for a peer that asks too often. */
+  admit?: ((peer: Peer) => Promise<void>) | undefined;
+  /** Keeps pages of other sites out: the names by which the listener may be asked besides those of this machine, or any. */
+  hosts?: readonly string[] | "any";
   events: {
     /** A request for a route that does not exist. */
     routeUnknown(refused: { requestId: string }): void;
@@ -43,10 +51,13 @@ export interface Listener extends Part {
   secure(): void;
 }
 
+const FOREIGN = new ServiceError(ErrorReason.PERMISSION_DENIED, "a page of another site asked");
+
 /** One socket and what it serves. Every listener of the service is one call of this function. */
 export function createListener(options: ListenerOptions): Listener {
-  const { address, plugins, clock, events } = options;
-  const app = openApp(options);
+  const { address, plugins, clock, events, admit, hosts } = options;
+  const peers = createPeers(options.trustedProxies ?? []);
+  const app = openApp(options, peers);
   const asksForCertificates = options.tls?.()?.clientCa !== undefined;
   const connections = closePromptly(app, options);
   keepAlive(app, clock);
@@ -56,13 +67,18 @@ export function createListener(options: ListenerOptions): Listener {
     // The doors read these from the headers, whatever the protocol; what a client wrote there is overwritten.
     const { headers } = request.raw;
     headers["x-request-id"] = request.id;
-    headers["x-peer-address"] = request.ip;
+    const peer = peers.of(request);
+    headers["x-peer-address"] = peer.address;
     delete headers["x-peer-certificate"];
     const certificate = asksForCertificates ? certificateName(request.raw) : undefined;
     if (certificate !== undefined) headers["x-peer-certificate"] = certificate;
     void reply.header("x-request-id", request.id);
+    // Answers name orders and people's verdicts; RFC 9111 lets a cache keep what a GET brought.
+    void reply.header("cache-control", "no-store");
     if (draining && request.raw.httpVersionMajor === 1) void reply.header("connection", "close");
-    done();
+    if (hosts && isForeign(headers, hosts)) return done(FOREIGN);
+    if (!admit) return done();
+    admit(peer).then(() => done(), done);
   });
   app.setNotFoundHandler((request, reply) => {
     events.routeUnknown({ requestId: request.id });
@@ -96,7 +112,7 @@ export function createListener(options: ListenerOptions): Listener {
  */
 const SESSION_MIB = 256;
 
-function openApp({ cleartext, tls: readTls, trustedProxies = [] }: ListenerOptions): FastifyInstance {
+function openApp({ cleartext, tls: readTls }: ListenerOptions, { trusted }: Peers): FastifyInstance {
   const tls = readTls?.();
   const session = { maxSessionMemory: SESSION_MIB };
   // Fastify hands `http` on to node:http2, though its types know it for HTTP/1 only.
@@ -108,7 +124,7 @@ function openApp({ cleartext, tls: readTls, trustedProxies = [] }: ListenerOptio
     requestTimeout: 60_000,
     // `keepAlive` ends connections whose peer is gone; one that is merely idle stays open.
     http2SessionTimeout: 0,
-    trustProxy: trustedProxies.length === 0 ? false : [...trustedProxies],
+    trustProxy: trusted,
     return503OnClosing: true,
     routerOptions: { ignoreTrailingSlash: false },
     schemaController: SCHEMALESS,

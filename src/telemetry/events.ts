@@ -26,6 +26,7 @@ export interface EventsOptions {
  */
 export function createEvents(options: EventsOptions) {
   const { logger, metrics } = options;
+  let keysFailed = false;
   return {
     serviceStarted(fields: { http?: string; grpc?: string; admin: string; livemode: boolean; role: string }) {
       const { http, grpc, admin, livemode, role } = fields;
@@ -87,6 +88,18 @@ export function createEvents(options: EventsOptions) {
         { event: "would_be_refused", request_id: requestId, door, rule },
         "let in, and only observed",
       );
+    },
+
+    keysFetched({ ok, error }: { ok: boolean; error?: unknown }) {
+      metrics.keyFetches.inc({ outcome: ok ? "ok" : "error" });
+      if (ok !== keysFailed) return;
+      keysFailed = !ok;
+      if (ok) logger.info({ event: "jwks_recovered" }, "the keys of the identity provider are here again");
+      else
+        logger.error(
+          { event: "jwks_failed", ...brief(error) },
+          "the keys of the identity provider cannot be fetched",
+        );
     },
 
     circuitChanged({ endpoint, open }: { endpoint: UpstreamEndpoint; open: boolean }) {

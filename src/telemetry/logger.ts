@@ -14,6 +14,23 @@ export interface LoggerOptions {
 const BATCH_BYTES = 4096;
 const BATCH_MS = 100;
 
+/**
+ * Longest text of a field and most entries of a list in a line. Everything that is logged is short by its own rule; this holds
+ * where one is missing, so that no client and no vendor can write the log full.
+ */
+const TEXT_LENGTH = 2_048;
+const ENTRIES = 32;
+
+function bounded(line: Record<string, unknown>): Record<string, unknown> {
+  for (const field in line) {
+    const value = line[field];
+    if (typeof value === "string" && value.length > TEXT_LENGTH)
+      line[field] = `${value.slice(0, TEXT_LENGTH)}…`;
+    else if (Array.isArray(value) && value.length > ENTRIES) line[field] = value.slice(0, ENTRIES);
+  }
+  return line;
+}
+
 /** JSON lines: `time` in RFC 3339, `level` as a word. What is logged is chosen field by field in this folder. */
 export function createLogger({ level, traceId, sink }: LoggerOptions): Logger {
   return pino(
@@ -21,7 +38,7 @@ export function createLogger({ level, traceId, sink }: LoggerOptions): Logger {
       level,
       base: null,
       timestamp: pino.stdTimeFunctions.isoTime,
-      formatters: { level: (label) => ({ level: label }) },
+      formatters: { level: (label) => ({ level: label }), log: bounded },
       mixin: () => ({ trace_id: traceId() }),
       // A line is a new object of this folder's making, so it may be added to instead of copied.
       mixinMergeStrategy: (line, mixed) => Object.assign(line, mixed),

@@ -111,6 +111,12 @@ export function createMetrics({ appId, build, process: watchProcess }: MetricsOp
       labelNames: ["door", "rule"],
       registers,
     }),
+    keyFetches: new Counter({
+      name: "faceid_jwks_fetches_total",
+      help: "Fetches of the keys that end users' tokens are checked with.",
+      labelNames: ["outcome"],
+      registers,
+    }),
     circuitOpen: new Gauge({
       name: "faceid_upstream_circuit_open",
       help: "1 while an interface of the vendor fails too often and is left alone.",

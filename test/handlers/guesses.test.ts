@@ -4,6 +4,7 @@ import { expect, test } from "vitest";
 import { GetResultRequestSchema } from "../../gen/faceverification/v1/face_verification_service_pb.ts";
 import { createOrders } from "../../src/domain/order.ts";
 import { ErrorReason, ServiceError } from "../../src/errors.ts";
+import { createAdmission } from "../../src/handlers/admission.ts";
 import type { IncomingCall } from "../../src/handlers/call.ts";
 import { createMethods } from "../../src/handlers/methods.ts";
 import { createPipeline } from "../../src/handlers/pipeline.ts";
@@ -37,7 +38,8 @@ test("a hundred thousand guessed and tampered order numbers never reach the vend
   const pair = { generation: 1, accessToken: new Secret("t"), signTicket: new Secret("s") };
   const { getResult } = createMethods(
     createPipeline({
-      authorise: () => ({ name: "app", internal: false, subject: "" }),
+      authorise: () => ({ name: "app", internal: false, subject: "", media: false }),
+      admission: createAdmission(100),
       limit: async () => undefined,
       validate: createValidate([GetResultRequestSchema]),
       maxDurationMs: 60_000,

@@ -6,6 +6,7 @@ import {
   GetResultResponseSchema,
 } from "../../gen/faceverification/v1/face_verification_service_pb.ts";
 import { ErrorReason, ServiceError, UpstreamError } from "../../src/errors.ts";
+import { createAdmission } from "../../src/handlers/admission.ts";
 import type { Caller, Handler, IncomingCall } from "../../src/handlers/call.ts";
 import { type CallFinished, createPipeline, type Method } from "../../src/handlers/pipeline.ts";
 import { createValidate } from "../../src/handlers/validate.ts";
@@ -15,7 +16,7 @@ import { createTracer } from "../../src/telemetry/tracer.ts";
 type Input = typeof GetResultRequestSchema;
 type Output = typeof GetResultResponseSchema;
 
-const someone: Caller = { name: "someone", internal: false, subject: "" };
+const someone: Caller = { name: "someone", internal: false, subject: "", media: false };
 const answer = create(GetResultResponseSchema, { orderNo: "order1" });
 const never: Handler<GetResultRequest, typeof answer> = (_request, { signal }) =>
   new Promise((_resolve, reject) => {
@@ -35,6 +36,7 @@ function wrapped(
   const lines: CallFinished[] = [];
   const pipeline = createPipeline({
     authorise,
+    admission: createAdmission(100),
     limit: async () => undefined,
     validate: createValidate([GetResultRequestSchema]),
     maxDurationMs,

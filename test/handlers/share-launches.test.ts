@@ -38,7 +38,7 @@ function fleet(store: LaunchStore = { ...createMemoryLaunchStore(systemClock), s
 const person = create(GetFaceParamsRequestSchema, { name: "张三", idNo: "11010519491231002X" });
 const named = (requestId: string) => create(GetFaceParamsRequestSchema, { ...person, requestId });
 const call = (signal: AbortSignal = new AbortController().signal): Call => ({
-  caller: { name: "app", internal: false, subject: "" },
+  caller: { name: "app", internal: false, subject: "", media: false },
   requestId: "x",
   signal,
   note: () => undefined,

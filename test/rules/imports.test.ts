@@ -12,7 +12,7 @@ const ONLY: Readonly<Record<string, readonly string[]>> = {
   sandbox: ["lib"],
   // It plays the vendor for backends that it does not know, ours among them.
   conformance: ["lib", "sandbox"],
-  server: ["lib"],
+  server: ["lib", "errors"],
   config: ["lib", "domain"],
 };
 /** Rooms that may know another room's shape. */

@@ -192,6 +192,7 @@ export type GetResultRequest = Message<"faceverification.v1.GetResultRequest"> &
 
   /**
    * Also fetch photo and video, in a call of its own to the vendor. They lag the verdict by up to a second and may be absent.
+   * For internal callers; for end users only where the service is configured so.
    *
    * @generated from field: bool include_media = 2;
    */

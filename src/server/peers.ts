@@ -1,0 +1,40 @@
+import { BlockList, isIPv6 } from "node:net";
+import type { FastifyRequest } from "fastify";
+import { ipAddress, isLoopbackAddress, type Peer } from "../lib/peer.ts";
+
+/** Tells where requests come from, behind proxies of which some are trusted. */
+export interface Peers {
+  /** Fastify's `trustProxy`: whether what this proxy says of the client is believed. */
+  trusted: false | ((address: string) => boolean);
+  of(request: FastifyRequest): Peer;
+}
+
+/**
+ * @param proxies addresses and networks whose `x-forwarded-for` is believed. A word in it that is no address ends the
+ * chain there, and the last proxy that gave one counts as the client.
+ */
+export function createPeers(proxies: readonly string[]): Peers {
+  const list = new BlockList();
+  for (const proxy of proxies) {
+    const [network = "", bits] = proxy.split("/");
+    const family = isIPv6(network) ? "ipv6" : "ipv4";
+    list.addSubnet(network, Number(bits ?? (family === "ipv6" ? 128 : 32)), family);
+  }
+  const isTrusted = (text: string) => {
+    const address = ipAddress(text);
+    return address !== undefined && list.check(address, isIPv6(address) ? "ipv6" : "ipv4");
+  };
+
+  return {
+    trusted: proxies.length > 0 && isTrusted,
+    of(request) {
+      const direct = ipAddress(request.socket.remoteAddress) ?? "";
+      const forwarded =
+        proxies.length > 0 && request.headers["x-forwarded-for"] !== undefined && isTrusted(direct);
+      if (!forwarded) return { address: direct, local: isLoopbackAddress(direct) };
+      const chain = request.ips ?? [];
+      // Nearest first; the last one is the first that is not trusted.
+      return { address: chain.map(ipAddress).findLast((each) => each !== undefined) ?? direct, local: false };
+    },
+  };
+}
