@@ -100,6 +100,18 @@ export class UpstreamError extends Error {
   }
 }
 
+/** A failed operation of a shared store, in words that are safe to log; never a value, a key or a server's own sentence. */
+export class StoreError extends Error {
+  override readonly name = "StoreError";
+  /** One word: the first of Redis' error, such as `WRONGPASS`, or a socket's or OpenSSL's code, such as `ECONNREFUSED`. */
+  readonly code: string;
+
+  constructor(operation: string, code: string, cause?: unknown) {
+    super(`${operation}: ${code}`, { cause });
+    this.code = code;
+  }
+}
+
 /** What keeps the service from starting, in a sentence for its operator; nothing secret is in it, so the log has it as it is. */
 export class OperatorError extends Error {
   override readonly name = "OperatorError";

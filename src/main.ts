@@ -55,6 +55,7 @@ async function main(): Promise<void> {
   );
   await service.start();
   void reloadOnChange({
+    started: config,
     read,
     readFile,
     apply: (changed) => service.reload(changed),

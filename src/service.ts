@@ -4,6 +4,7 @@ import { FaceVerificationService } from "../gen/faceverification/v1/face_verific
 import type { Config } from "./config.ts";
 import { createOrders } from "./domain/order.ts";
 import { createPseudonym } from "./domain/pseudonym.ts";
+import { loginsOf, registerName } from "./domain/store-url.ts";
 import { SERVICE_VERSION } from "./domain/version.ts";
 import { createDoors, STATUSES } from "./doors.ts";
 import { createAccess } from "./handlers/access.ts";
@@ -94,7 +95,8 @@ export function createService(config: Config, overrides: Overrides = {}): Servic
 
   // The river of tickets: coordinator to store to reader.
   const sealer = createSealer(appId, () => current.sealKeys);
-  const opened = overrides.store ?? openStore(storeUrl, { clock, appId, baseUrl, timings });
+  const logins = () => loginsOf(current.storeUrl);
+  const opened = overrides.store ?? openStore(storeUrl, { clock, appId, baseUrl, logins, timings });
   const store = observeStore(opened, clock, events);
   const coordinator = createCoordinator({
     secrets,
@@ -112,9 +114,9 @@ export function createService(config: Config, overrides: Overrides = {}): Servic
   metrics.tickets.observe(() => ({ ...coordinator.operator.status(), waiters: tickets.waiters() }));
 
   // What requests share between processes: counts and launches, in the same Redis as the tickets.
-  const shared = createRedisCommands(storeUrl, clock);
-  const prefix = `faceid:{${appId}@${new URL(baseUrl).host}}`;
-  const limited = createLimits({ ...limits, prefix: `${prefix}:limit`, shared, secret });
+  const shared = createRedisCommands(storeUrl, clock, logins);
+  const prefix = `faceid:{${registerName(appId, baseUrl)}}`;
+  const limited = createLimits({ ...limits, prefix: `${prefix}:limit`, shared, secret, events });
   const launches = openLaunchStore({ prefix: `${prefix}:launch`, shared, sealer, clock, events });
 
   // The river of requests: doors to pipeline to handlers to vendor.

@@ -1,7 +1,10 @@
 import type { Config } from "../config.ts";
+import { isSamePlace } from "../domain/store-url.ts";
 import type { Clock } from "../lib/clock.ts";
 
 export interface ReloadOptions {
+  /** What the service was started with. */
+  started: Config;
   /** Reads the whole configuration, with the given way to read a file; throws for one that cannot be used. */
   read: (readFile: (path: string) => string) => Config;
   readFile: (path: string) => string;
@@ -10,7 +13,21 @@ export interface ReloadOptions {
   clock: Clock;
   /** Ends it. */
   signal: AbortSignal;
-  events: { configReloaded(): void; configRejected(event: { error: unknown }): void };
+  events: {
+    configReloaded(): void;
+    configRejected(event: { error: unknown }): void;
+    /** Settings that have changed and hold from the next start on. */
+    configWaits(event: { settings: readonly string[] }): void;
+  };
+}
+
+/** Settings from files that differ in a way that only a start takes up. */
+function waiting(before: Config, after: Config): string[] {
+  const changed = {
+    STORE_URL: !isSamePlace(before.storeUrl, after.storeUrl),
+    FORM_HMAC_KEYS: before.access.formKeys.length > 0 !== after.access.formKeys.length > 0,
+  };
+  return Object.entries(changed).flatMap(([name, waits]) => (waits ? [name] : []));
 }
 
 /** How often files are looked at, milliseconds. Not watched: secrets that a platform mounts are exchanged by symbolic links. */
@@ -21,7 +38,7 @@ const LOOK_MS = 5_000;
  * process lives. A configuration that cannot be used is told once, and the one before stays in force.
  */
 export async function reloadOnChange(options: ReloadOptions): Promise<void> {
-  const { read, readFile, apply, clock, signal, events } = options;
+  const { started, read, readFile, apply, clock, signal, events } = options;
 
   /** The configuration, and all its files had in them. */
   function look(): { contents: string; result: () => Config } {
@@ -51,8 +68,11 @@ export async function reloadOnChange(options: ReloadOptions): Promise<void> {
     if (seen.contents === contents) continue;
     contents = seen.contents;
     try {
-      apply(seen.result());
+      const config = seen.result();
+      apply(config);
       events.configReloaded();
+      const settings = waiting(started, config);
+      if (settings.length > 0) events.configWaits({ settings });
     } catch (error) {
       events.configRejected({ error });
     }

@@ -1,15 +1,14 @@
 import { rm } from "node:fs/promises";
-import { join } from "node:path";
 import type { Config } from "../config.ts";
 import { createOrders } from "../domain/order.ts";
-import { parseStoreUrl } from "../domain/store-url.ts";
+import { parseStoreUrl, registerName } from "../domain/store-url.ts";
 import { randomBase62 } from "../lib/base62.ts";
-import type { Clock } from "../lib/clock.ts";
-import { createRedisCommands } from "../redis/commands.ts";
+import { type Clock, withDeadline } from "../lib/clock.ts";
+import { createRedisLink } from "../redis/link.ts";
 import { createNonce } from "../signing/nonce.ts";
 import { createSigner } from "../signing/signer.ts";
 import { createCoordinator } from "../tickets/coordinator.ts";
-import { openStore } from "../tickets/open-store.ts";
+import { openStore, registerDirectory } from "../tickets/open-store.ts";
 import { fingerprint, readPair } from "../tickets/pair.ts";
 import { createRegister } from "../tickets/register.ts";
 import { createSealer } from "../tickets/sealer.ts";
@@ -26,6 +25,8 @@ import { readStored } from "./stored.ts";
 
 /** Time for one call to the vendor, milliseconds; as the service's. */
 const CALL_TIMEOUT_MS = 8_000;
+/** Time for one command of Redis, milliseconds. */
+const ASK_MS = 3_000;
 
 /** What the doctor examines, from the rooms of the service: the doctor's `service.ts`. Opens nothing before `connect`. */
 export function admit(config: Config, clock: Clock) {
@@ -47,20 +48,23 @@ export function admit(config: Config, clock: Clock) {
   const sealer = createSealer(appId, () => sealKeys);
   const store = openStore(storeUrl, { clock, appId, baseUrl, timings });
   const register = createRegister(store, clock, timings, transition);
-  const redis = createRedisCommands(storeUrl, clock);
+  const redis =
+    location.kind === "redis" ? createRedisLink({ location, logins: () => location, clock }) : undefined;
+  const ask = (command: string[]) =>
+    withDeadline(clock, ASK_MS, async (signal) => redis?.send(scratchKey, command, signal));
 
   const scratchId = `doctor${randomBase62(12)}`;
-  const { host } = new URL(baseUrl);
-  const scratchKey = `faceid:{${scratchId}@${host}}:tickets`;
+  const scratchName = registerName(scratchId, baseUrl);
+  const scratchKey = `faceid:{${scratchName}}:tickets`;
   const removeScratch = async (): Promise<void> => {
     if (location.kind === "file") {
-      await rm(join(location.directory, `${scratchId}@${encodeURIComponent(host)}`), {
+      await rm(registerDirectory(location.directory, scratchName), {
         recursive: true,
         force: true,
       });
     }
     // Without the right to delete, it ends by itself within a day.
-    await redis?.send(scratchKey, ["DEL", scratchKey]);
+    await ask(["DEL", scratchKey]);
   };
 
   const coordinate = (events: Partial<TicketEvents>) =>
@@ -81,10 +85,10 @@ export function admit(config: Config, clock: Clock) {
     /** Not `open`, which would make a directory: that is the service's to do, and its user's. */
     connect: async () => {
       if (location.kind === "redis") await store.open();
-      await redis?.start();
+      redis?.open();
     },
     close: async () => {
-      await Promise.all([store.close(), redis?.stop(), dispatcher.close()]);
+      await Promise.all([store.close(), redis?.close(), dispatcher.close()]);
     },
     patient: {
       config,
@@ -94,7 +98,7 @@ export function admit(config: Config, clock: Clock) {
         location,
         scratch: openStore(storeUrl, { clock, appId: scratchId, baseUrl, timings }),
         removeScratch,
-        info: redis && (async () => String(await redis.send(scratchKey, ["INFO"]))),
+        redis: redis && { ask, key: `faceid:{${scratchName}}:doctor` },
         clock,
       },
       stored: () => readStored({ register, sealer, readPair }),

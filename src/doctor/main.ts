@@ -42,10 +42,12 @@ async function explain(asked: ExplainArguments, env: Environment, clock: Clock):
   await connect();
   try {
     const found = await patient.stored();
-    if (found.kind !== "pair")
+    if (found.kind !== "pair") {
+      const why = found.kind === "away" ? `it is away: ${found.code}` : `its record is ${found.kind}`;
       throw new UsageError(
-        "the store has no SIGN ticket that can be read: run the doctor, or give --ticket-file",
+        `the store has no SIGN ticket that can be read (${why}): run the doctor, or give --ticket-file`,
       );
+    }
     return explainSignature(asked, asked.appId ?? config.appId, found.issued.signTicket);
   } finally {
     await close();

@@ -5,6 +5,7 @@ import type { StoreLocation } from "../domain/store-url.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { TicketStore } from "../tickets/store.ts";
 import { about, type Check, codeOf } from "./check.ts";
+import { checkRedis, type RedisParts, redisCure } from "./redis.ts";
 
 export interface StoreParts {
   location: StoreLocation;
@@ -12,8 +13,8 @@ export interface StoreParts {
   scratch: TicketStore;
   /** Removes what the scratch register left. */
   removeScratch: () => Promise<unknown>;
-  /** Redis' own INFO. */
-  info: (() => Promise<string>) | undefined;
+  /** Where it is one. */
+  redis: RedisParts | undefined;
   clock: Clock;
 }
 
@@ -24,7 +25,7 @@ const WRITABLE = constants.R_OK | constants.W_OK | constants.X_OK;
 
 /** Whether the store can be used, how fast it is, and whether it is set up as it must be. The tickets are not touched. */
 export async function checkStore(parts: StoreParts): Promise<Check[]> {
-  const { location, info } = parts;
+  const { location, redis } = parts;
   if (location.kind === "memory") {
     return [
       about("store").warn(
@@ -37,7 +38,7 @@ export async function checkStore(parts: StoreParts): Promise<Check[]> {
   if (place && place.status !== "ok") return [place];
   const works = await tryOut(parts);
   const answered = works.status !== "fail";
-  return [...(place ? [place] : []), works, ...(info && answered ? await checkRedis(info) : [])];
+  return [...(place ? [place] : []), works, ...(redis && answered ? await checkRedis(redis) : [])];
 }
 
 async function checkDirectory(directory: string): Promise<Check> {
@@ -73,8 +74,7 @@ async function existing(directory: string): Promise<string> {
 /** Writes and compares in a register of its own, as a refresh does. */
 async function tryOut({ scratch, removeScratch, clock }: StoreParts): Promise<Check> {
   const { ok, warn, fail } = about("store");
-  const cure =
-    "docs/runbook.md, store down; for Redis also the commands its login needs: docs/ticket-cache.md";
+  const cure = "docs/runbook.md, store down; for Redis also the commands its login needs: docs/redis.md";
   try {
     await scratch.open();
     const { version } = await connected(scratch, clock);
@@ -87,12 +87,16 @@ async function tryOut({ scratch, removeScratch, clock }: StoreParts): Promise<Ch
     const detail = `read, written and compared, ${eachMs.toFixed(1)} ms each`;
     return eachMs > SLOW_MS ? warn(detail, "put it nearer, or give it a faster disk") : ok(detail);
   } catch (error) {
-    return fail(`it does not answer (${codeOf(error)})`, cure);
+    const code = codeOf(error);
+    return fail(`it does not answer (${code})`, redisCure(code) ?? cure);
   } finally {
     await removeScratch().catch(() => undefined);
     await scratch.close();
   }
 }
+
+/** What may be over in a moment; other trouble stays. */
+const PASSING: ReadonlySet<string> = new Set(["DISCONNECTED", "NO_NODE", "TIMEOUT"]);
 
 /** Redis is connected in the background. */
 async function connected(store: TicketStore, clock: Clock): Promise<{ version: string }> {
@@ -101,29 +105,8 @@ async function connected(store: TicketStore, clock: Clock): Promise<{ version: s
     try {
       return await store.read();
     } catch (error) {
-      if (clock.monotonic() > until) throw error;
+      if (clock.monotonic() > until || !PASSING.has(codeOf(error))) throw error;
       await clock.sleep(100);
     }
   }
-}
-
-async function checkRedis(ask: () => Promise<string>): Promise<Check[]> {
-  const { ok, skip, warn, fail } = about("Redis");
-  const text = await ask().catch(() => undefined);
-  if (text === undefined)
-    return [skip("its login may not ask INFO: version, role and memory policy are not known")];
-  const fields = new Map(
-    [...text.matchAll(/^(\w+):(.*?)\r?$/gm)].map(([, name, value]) => [name, value ?? ""]),
-  );
-  const version = fields.get("valkey_version") ?? fields.get("redis_version") ?? "unknown";
-  const [role, policy] = [fields.get("role"), fields.get("maxmemory_policy")];
-  return [
-    Number.parseInt(version, 10) >= 6
-      ? ok(`version ${version}`)
-      : warn(`version ${version}`, "use 6 or newer"),
-    role === "master" ? ok("is the primary") : fail(`role ${role}`, "STORE_URL must lead to the primary"),
-    policy === "noeviction" || fields.get("maxmemory") === "0"
-      ? ok(`memory policy ${policy}`)
-      : warn(`memory policy ${policy}: it may throw the pair away`, "set maxmemory-policy noeviction"),
-  ];
 }

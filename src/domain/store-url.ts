@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import { Secret } from "../lib/secret.ts";
 
 /** Where the tickets are kept, from STORE_URL. */
@@ -23,6 +24,36 @@ export interface Login {
 }
 
 const FORMS = "must be memory:, file:DIR, redis://HOST, rediss://HOST, redis+sentinel:// or redis+cluster://";
+
+/** What a server demands to know; read again for each connection, since a password may be rotated. */
+export type Logins = Pick<RedisLocation, "login" | "sentinelLogin">;
+
+/**
+ * What the register of an app is called: tickets of two environments never mix, and behind one gateway two are told apart by
+ * the path alone.
+ */
+export function registerName(appId: string, baseUrl: string): string {
+  const { host, pathname } = new URL(baseUrl);
+  return `${appId}@${host}${pathname.replace(/\/+$/, "")}`;
+}
+
+/** The logins in a STORE_URL. */
+export function loginsOf(url: string): Logins {
+  const location = parseStoreUrl(url);
+  const redis = typeof location !== "string" && location.kind === "redis" ? location : undefined;
+  return { login: redis?.login, sentinelLogin: redis?.sentinelLogin };
+}
+
+/** Whether two STORE_URLs lead to the same place, whatever their logins. */
+export function isSamePlace(one: string, other: string): boolean {
+  const [a, b] = [one, other].map((url) => {
+    const location = parseStoreUrl(url);
+    return typeof location === "string"
+      ? location
+      : { ...location, login: undefined, sentinelLogin: undefined };
+  });
+  return isDeepStrictEqual(a, b);
+}
 
 /** The rule STORE_URL breaks, without quoting it (it may hold a password); undefined if it can be used. */
 export function storeUrlProblem(url: string): string | undefined {
@@ -62,6 +93,7 @@ function parseRedis(parts: RegExpExecArray): RedisLocation | string {
   const at = authority.lastIndexOf("@");
   const login = at < 0 ? undefined : parseLogin(authority.slice(0, at));
   if (login === "bad") return "user and password must be percent-encoded";
+  if (login === "ambiguous") return "before @ comes USER:PASSWORD, or :PASSWORD for a password alone";
 
   const hosts = authority
     .slice(at + 1)
@@ -104,8 +136,10 @@ function parseRedis(parts: RegExpExecArray): RedisLocation | string {
   };
 }
 
-function parseLogin(text: string): Login | undefined | "bad" {
+function parseLogin(text: string): Login | undefined | "bad" | "ambiguous" {
   const [user = "", password] = text.split(/:(.*)/s);
+  // Some clients take `redis://x@host` for a user without password, others for a password.
+  if (user !== "" && !password) return "ambiguous";
   try {
     const username = decodeURIComponent(user) || undefined;
     return password ? { username, password: new Secret(decodeURIComponent(password)) } : undefined;

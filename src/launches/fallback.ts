@@ -7,13 +7,15 @@ import type { LaunchStore } from "./store.ts";
 export function withFallback(
   shared: LaunchStore,
   own: LaunchStore,
-  events: { launchStoreFailed(event: { error: unknown }): void },
+  events: { launchStoreAsked(asked: { ok: boolean; error?: unknown }): void },
 ): LaunchStore {
   async function either<T>(attempt: (store: LaunchStore) => Promise<T>): Promise<T> {
     try {
-      return await attempt(shared);
+      const result = await attempt(shared);
+      events.launchStoreAsked({ ok: true });
+      return result;
     } catch (error) {
-      events.launchStoreFailed({ error });
+      events.launchStoreAsked({ ok: false, error });
       return attempt(own);
     }
   }

@@ -12,7 +12,7 @@ export interface LaunchStoreOptions {
   shared: { send: Send } | undefined;
   sealer: Sealer;
   clock: Clock;
-  events: { launchStoreFailed(event: { error: unknown }): void };
+  events: { launchStoreAsked(asked: { ok: boolean; error?: unknown }): void };
 }
 
 /** The store of launches: shared where there is a Redis and while it answers, else of this process. */

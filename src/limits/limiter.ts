@@ -18,13 +18,17 @@ export interface LimiterOptions {
   rates: readonly Rate[];
   /** Undefined counts in this process alone, and so does trouble with the shared counts: a limit is no reason to fail. */
   shared: SharedCounts | undefined;
+  events: {
+    /** One count in the shared store; a failed one was made in this process. */
+    limitStoreAsked(asked: { ok: boolean; error?: unknown }): void;
+  };
 }
 
 /** Counts one use of `key` (which must not be personal) against the rates. Resolves to how long to wait, milliseconds; 0 to go on. */
 export type Limiter = (key: string) => Promise<number> | 0;
 
-export function createLimiter({ prefix, rates, shared }: LimiterOptions): Limiter {
-  const limiters = rates.map((rate) => limiterOf(rate, prefix, shared));
+export function createLimiter(options: LimiterOptions): Limiter {
+  const limiters = options.rates.map((rate) => limiterOf(rate, options));
   if (limiters.length === 0) return () => 0;
   return async (key) => {
     const waits = await Promise.all(limiters.map((limiter) => consume(limiter, key)));
@@ -32,11 +36,7 @@ export function createLimiter({ prefix, rates, shared }: LimiterOptions): Limite
   };
 }
 
-function limiterOf(
-  { count, perMs }: Rate,
-  prefix: string,
-  shared: SharedCounts | undefined,
-): RateLimiterAbstract {
+function limiterOf({ count, perMs }: Rate, { prefix, shared, events }: LimiterOptions): RateLimiterAbstract {
   const options = {
     points: count,
     duration: perMs / 1000,
@@ -47,8 +47,22 @@ function limiterOf(
   const own = new RateLimiterMemory(options);
   if (!shared) return own;
   const storeClient = {
-    eval: (script: string, call: { keys: [string]; arguments: string[] }) =>
-      shared.send(call.keys[0], ["EVAL", script, "1", ...call.keys, ...call.arguments]),
+    async eval(script: string, call: { keys: [string]; arguments: string[] }) {
+      try {
+        const counted = await shared.send(call.keys[0], [
+          "EVAL",
+          script,
+          "1",
+          ...call.keys,
+          ...call.arguments,
+        ]);
+        events.limitStoreAsked({ ok: true });
+        return counted;
+      } catch (error) {
+        events.limitStoreAsked({ ok: false, error });
+        throw error;
+      }
+    },
   };
   return new RateLimiterRedis({ ...options, storeClient, useRedisPackage: true, insuranceLimiter: own });
 }

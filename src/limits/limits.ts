@@ -4,7 +4,7 @@ import { ErrorReason, ServiceError } from "../errors.ts";
 import type { Caller, IncomingCall } from "../handlers/call.ts";
 import { networkOf, type Peer } from "../lib/peer.ts";
 import type { Secret } from "../lib/secret.ts";
-import { createLimiter, type SharedCounts } from "./limiter.ts";
+import { createLimiter, type LimiterOptions, type SharedCounts } from "./limiter.ts";
 
 export interface LimitsOptions {
   perCaller: readonly Rate[];
@@ -16,6 +16,7 @@ export interface LimitsOptions {
   shared: SharedCounts | undefined;
   /** Hides addresses and people in the keys. */
   secret: Secret;
+  events: LimiterOptions["events"];
 }
 
 /** The service's own limits, which the vendor asks for (protocol.md 10.1). Each throws ServiceError RATE_LIMITED. */
@@ -28,9 +29,10 @@ export interface Limits {
   launch(person: string): Promise<void>;
 }
 
-export function createLimits({ perCaller, perIp, perPerson, prefix, shared, secret }: LimitsOptions): Limits {
+export function createLimits(options: LimitsOptions): Limits {
+  const { perCaller, perIp, perPerson, prefix, shared, secret, events } = options;
   const limiter = (what: string, rates: readonly Rate[]) =>
-    createLimiter({ prefix: `${prefix}:${what}`, rates, shared });
+    createLimiter({ prefix: `${prefix}:${what}`, rates, shared, events });
   const callers = limiter("caller", perCaller);
   const addresses = limiter("address", perIp);
   const people = limiter("person", perPerson);

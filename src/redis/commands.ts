@@ -1,4 +1,5 @@
-import { parseStoreUrl } from "../domain/store-url.ts";
+import { type Logins, parseStoreUrl } from "../domain/store-url.ts";
+import { StoreError } from "../errors.ts";
 import { type Clock, withDeadline } from "../lib/clock.ts";
 import type { Part } from "../lib/lifecycle.ts";
 import { createRedisLink } from "./link.ts";
@@ -13,22 +14,28 @@ export interface RedisCommands extends Required<Part> {
 const TIMEOUT_MS = 300;
 const PAUSE_MS = 2_000;
 
-/** Undefined unless `storeUrl` names a Redis. */
-export function createRedisCommands(storeUrl: string, clock: Clock): RedisCommands | undefined {
+/** Undefined unless `storeUrl` names a Redis. `logins`: those of the moment, where they may change. */
+export function createRedisCommands(
+  storeUrl: string,
+  clock: Clock,
+  logins?: () => Logins,
+): RedisCommands | undefined {
   const location = parseStoreUrl(storeUrl);
   if (typeof location === "string" || location.kind !== "redis") return undefined;
-  const link = createRedisLink({ location, clock });
+  const link = createRedisLink({ location, logins: logins ?? (() => location), clock });
   let silentUntil = Number.NEGATIVE_INFINITY;
+  let failed: unknown;
 
   return {
     async send(key, command) {
-      if (clock.monotonic() < silentUntil) throw new Error("Redis did not answer a moment ago");
+      if (clock.monotonic() < silentUntil) throw failed;
       try {
         return await withDeadline(clock, TIMEOUT_MS, (signal) => link.send(key, command, signal));
       } catch (error) {
         silentUntil = clock.monotonic() + PAUSE_MS;
-        if (error instanceof Error && error.message.startsWith("READONLY")) link.renew();
-        throw error;
+        failed = error instanceof StoreError ? error : new StoreError(command[0] ?? "", "TIMEOUT", error);
+        if (error instanceof StoreError && error.code === "READONLY") link.renew();
+        throw failed;
       }
     },
     async start() {

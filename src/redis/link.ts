@@ -1,11 +1,15 @@
-import type { RedisLocation } from "../domain/store-url.ts";
-import type { Clock } from "../lib/clock.ts";
+import type { Logins, RedisLocation } from "../domain/store-url.ts";
+import { StoreError } from "../errors.ts";
+import { type Clock, orAborted } from "../lib/clock.ts";
 
 /** A way to the server that holds a key, whatever stands between. Finds it again by itself, for ever. */
 export interface RedisLink {
   /** Begins to connect, and returns at once. */
   open(): void;
-  /** Sends one command to the primary that holds `key`. Not sent any more once the signal has aborted. */
+  /**
+   * Sends one command to the primary that holds `key`, once a first attempt to connect has ended. Not sent any more once the
+   * signal has aborted. Rejects with StoreError for everything else.
+   */
   send(key: string, command: string[], signal: AbortSignal): Promise<unknown>;
   /** Drops the connection and makes a new one: the server is no longer the primary, or answers nothing. */
   renew(): void;
@@ -15,6 +19,8 @@ export interface RedisLink {
 
 export interface LinkOptions {
   location: RedisLocation;
+  /** Asked for each connection. */
+  logins: () => Logins;
   clock: Clock;
   /** What to listen to, and whom to call for every message and after every reconnect, when some may have been missed. */
   hints?: { channel: string; hint: () => void };
@@ -23,6 +29,7 @@ export interface LinkOptions {
 /** Loads the client when the link is opened: it is a quarter of all the files of a start, and most have no Redis. */
 export function createRedisLink(options: LinkOptions): RedisLink {
   let link: RedisLink | undefined;
+  let loading: Promise<void> | undefined;
   let closed = false;
 
   async function load(): Promise<void> {
@@ -33,9 +40,12 @@ export function createRedisLink(options: LinkOptions): RedisLink {
   }
 
   return {
-    open: () => void load(),
+    open() {
+      loading ??= load();
+    },
     async send(key, command, signal) {
-      if (!link) throw new Error("there is no connection to Redis yet");
+      if (!link && loading) await orAborted(loading, signal);
+      if (!link) throw new StoreError(command[0] ?? "", "CLOSED");
       return link.send(key, command, signal);
     },
     renew: () => link?.renew(),

@@ -1,10 +1,11 @@
-import { OperatorError, UpstreamError } from "../errors.ts";
+import { OperatorError, StoreError, UpstreamError } from "../errors.ts";
 
 /** An error for the log: ours by its text, a stranger's by class and code only, since its message may hold anything. */
 export function brief(error: unknown): Readonly<Record<string, string>> {
   if (error === undefined) return {};
   if (!(error instanceof Error)) return { error: "unknown" };
   if (error instanceof UpstreamError || error instanceof OperatorError) return { error: error.message };
+  if (error instanceof StoreError) return { error: error.message, code: error.code };
   const { code } = error as NodeJS.ErrnoException;
   return { error: error.name, ...(typeof code === "string" && { code }) };
 }

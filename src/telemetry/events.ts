@@ -26,7 +26,7 @@ export interface EventsOptions {
  */
 export function createEvents(options: EventsOptions) {
   const { logger, metrics } = options;
-  let keysFailed = false;
+  const [keys, launchStore, limitStore] = [createFlank(), createFlank(), createFlank()];
   return {
     serviceStarted(fields: { http?: string; grpc?: string; admin: string; livemode: boolean; role: string }) {
       const { http, grpc, admin, livemode, role } = fields;
@@ -92,8 +92,7 @@ export function createEvents(options: EventsOptions) {
 
     keysFetched({ ok, error }: { ok: boolean; error?: unknown }) {
       metrics.keyFetches.inc({ outcome: ok ? "ok" : "error" });
-      if (ok !== keysFailed) return;
-      keysFailed = !ok;
+      if (!keys.changes(ok)) return;
       if (ok) logger.info({ event: "jwks_recovered" }, "the keys of the identity provider are here again");
       else
         logger.error(
@@ -109,12 +108,42 @@ export function createEvents(options: EventsOptions) {
       else logger.info(line, "the vendor answers again");
     },
 
-    launchStoreFailed({ error }: { error: unknown }) {
-      metrics.launchStoreFailures.inc();
-      logger.warn(
-        { event: "launch_store_failed", ...brief(error) },
-        "repeats are known to this process only",
-      );
+    /** One operation of the shared store of repeats. */
+    launchStoreAsked({ ok, error }: { ok: boolean; error?: unknown }) {
+      if (!ok) metrics.launchStoreFailures.inc();
+      if (!launchStore.changes(ok)) return;
+      if (ok) logger.info({ event: "launch_store_recovered" }, "repeats are shared again");
+      else
+        logger.warn(
+          { event: "launch_store_failed", ...brief(error) },
+          "repeats are known to this process only",
+        );
+    },
+
+    /** One count of a limit in the shared store. */
+    limitStoreAsked({ ok, error }: { ok: boolean; error?: unknown }) {
+      if (!ok) metrics.limitStoreFailures.inc();
+      if (!limitStore.changes(ok)) return;
+      if (ok) logger.info({ event: "limit_store_recovered" }, "limits are counted together again");
+      else
+        logger.warn({ event: "limit_store_failed", ...brief(error) }, "limits are counted by each process");
+    },
+
+    /** Settings that were read again, have changed, and hold from the next start on. */
+    configWaits({ settings }: { settings: readonly string[] }) {
+      logger.warn({ event: "config_waits", settings }, "changed settings wait for a restart");
+    },
+  };
+}
+
+/** Tells when something that works ceases to, and when it works again: each is worth one line, however often it is used. */
+function createFlank() {
+  let works = true;
+  return {
+    changes(ok: boolean): boolean {
+      const changed = ok !== works;
+      works = ok;
+      return changed;
     },
   };
 }

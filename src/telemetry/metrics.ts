@@ -128,6 +128,11 @@ export function createMetrics({ appId, build, process: watchProcess }: MetricsOp
       help: "Operations of the shared store of repeats that failed; this process went on by itself.",
       registers,
     }),
+    limitStoreFailures: new Counter({
+      name: "faceid_limit_store_failures_total",
+      help: "Counts of limits that failed in the shared store; this process counted by itself.",
+      registers,
+    }),
     configRejected: new Counter({
       name: "faceid_config_rejected_total",
       help: "Changed files that could not be used; what was before stayed in force.",

@@ -1,6 +1,8 @@
-import type { RedisLocation } from "../domain/store-url.ts";
+import type { Logins, RedisLocation } from "../domain/store-url.ts";
+import { StoreError } from "../errors.ts";
 import { type Clock, withDeadline } from "../lib/clock.ts";
 import { createRedisLink } from "../redis/link.ts";
+import { isRefused } from "../redis/trouble.ts";
 import { createHints } from "./hints.ts";
 import { COMPARE_AND_SET, EMPTY, READ, type Script } from "./redis-scripts.ts";
 import type { TicketStore } from "./store.ts";
@@ -10,9 +12,13 @@ const LIFE_MS = 24 * 60 * 60_000;
 
 /** After so many calls in a row without an answer the connection is made anew. */
 const MOST_UNANSWERED = 3;
+/** After so many lines in a row that were cut at `ROLE`, there is none here. */
+const MOST_CUT = 3;
 
 export interface RedisStoreOptions {
   location: RedisLocation;
+  /** Those of the moment, where they may change. */
+  logins?: (() => Logins) | undefined;
   /** Names the register; also the channel of its hints. One hash slot. */
   key: string;
   clock: Clock;
@@ -23,29 +29,60 @@ export interface RedisStoreOptions {
  * A register in Redis or Valkey (ticket-cache.md 2.13): one hash, one script to read it with the server's time, one to
  * compare and set. Every call ends by `storeTimeoutMs`; one that was sent by then has an unknown outcome.
  */
-export function createRedisStore({ location, key, clock, timings }: RedisStoreOptions): TicketStore {
+export function createRedisStore({ location, logins, key, clock, timings }: RedisStoreOptions): TicketStore {
   const hints = createHints();
   const closing = new AbortController();
   let unanswered = 0;
-  const link = createRedisLink({ location, clock, hints: { channel: key, hint: () => hints.fire() } });
+  const link = createRedisLink({
+    location,
+    logins: logins ?? (() => location),
+    clock,
+    hints: { channel: key, hint: () => hints.fire() },
+  });
+  /** Whether there is `EVALSHA`, and `ROLE`: proxies may do without. Undefined while it is not known. */
+  let [hasEvalSha, hasRole]: [boolean, boolean | undefined] = [true, undefined];
+  let cut = 0;
 
   async function run(script: Script, args: string[], signal: AbortSignal): Promise<unknown> {
+    const rest = ["1", key, ...args];
     try {
-      return await link.send(key, ["EVALSHA", script.sha, "1", key, ...args], signal);
+      if (hasEvalSha) return await link.send(key, ["EVALSHA", script.sha, ...rest], signal);
     } catch (error) {
-      const message = error instanceof Error ? error.message : "";
-      if (message.startsWith("READONLY")) link.renew();
-      if (!message.startsWith("NOSCRIPT")) throw error;
-      return link.send(key, ["EVAL", script.text, "1", key, ...args], signal);
+      if (!(error instanceof StoreError)) throw error;
+      if (error.code === "READONLY") link.renew();
+      if (isRefused(error)) hasEvalSha = false;
+      else if (error.code !== "NOSCRIPT") throw error;
     }
+    return link.send(key, ["EVAL", script.text, ...rest], signal);
   }
 
-  /** A server that was demoted goes on answering, with what it had. Costs no round trip: both leave together. */
-  async function mustBePrimary(signal: AbortSignal): Promise<void> {
-    const [role] = (await link.send(key, ["ROLE"], signal)) as [string];
-    if (role === "master") return;
+  /**
+   * A server that was demoted goes on answering, with what it had. Where `ROLE` cannot be asked, only a write finds that out,
+   * which it does before any token call. Some proxies hang up on commands that they do not know.
+   */
+  async function askRole(signal: AbortSignal): Promise<void> {
+    let role: string;
+    try {
+      [role] = (await link.send(key, ["ROLE"], signal)) as [string];
+      [hasRole, cut] = [true, 0];
+    } catch (error) {
+      const hungUp = error instanceof StoreError && error.code === "DISCONNECTED";
+      cut = hungUp ? cut + 1 : cut;
+      if (!isRefused(error) && cut < MOST_CUT) throw error;
+      hasRole = false;
+      return;
+    }
+    // KeyDB's word for a primary that copies from another is `active-replica`.
+    if (role !== "slave" && role !== "sentinel") return;
     link.renew();
-    throw new Error("the ticket store's server is no longer the primary");
+    throw new StoreError("ROLE", "NOT_PRIMARY");
+  }
+
+  async function readAll(signal: AbortSignal): Promise<unknown> {
+    if (hasRole === undefined) await askRole(signal);
+    // Costs no round trip: both leave together.
+    const [reply] = await Promise.all([run(READ, [], signal), hasRole ? askRole(signal) : undefined]);
+    return reply;
   }
 
   async function limited<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
@@ -62,15 +99,14 @@ export function createRedisStore({ location, key, clock, timings }: RedisStoreOp
         unanswered = 0;
         link.renew();
       }
-      throw error;
+      throw late ? new StoreError("store", "TIMEOUT", error) : error;
     }
   }
 
   return {
     read: () =>
       limited(async (signal) => {
-        const [reply] = await Promise.all([run(READ, [], signal), mustBePrimary(signal)]);
-        const [seconds, microseconds, version, value] = reply as [
+        const [seconds, microseconds, version, value] = (await readAll(signal)) as [
           string,
           string,
           string | null,

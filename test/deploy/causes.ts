@@ -260,6 +260,7 @@ export async function badFile(): Promise<Causes> {
   let content = "good";
   const ending = new AbortController();
   const watching = reloadOnChange({
+    started: plain.config,
     read(readFile) {
       if (readFile("tokens") !== "good") throw new ConfigError(["HTTP_AUTH_TOKENS: not one"]);
       return plain.config;

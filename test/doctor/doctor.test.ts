@@ -222,7 +222,13 @@ describe("each fault is named, with its cure", () => {
   test("a Redis that is not there", async () => {
     await startService();
     const { found, exitCode } = await examined([], { STORE_URL: `redis://127.0.0.1:${await unusedPort()}` });
-    expect(found("store")).toMatchObject([{ status: "fail", cure: expect.stringContaining("store down") }]);
+    expect(found("store")).toMatchObject([
+      {
+        status: "fail",
+        detail: expect.stringContaining("ECONNREFUSED"),
+        cure: expect.stringContaining("nothing listens there"),
+      },
+    ]);
     expect(found("stored pair")[0]?.status).toBe("fail");
     expect(exitCode).toBe(2);
   });

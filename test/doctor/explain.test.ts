@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { runDoctor } from "../../src/doctor/main.ts";
 import { startHarness } from "../harness.ts";
+import { missingRedis, startRedis, stopRedis } from "../redis.ts";
 import { committed } from "./committed.ts";
 
 const NONCE = "kHoSxvLZGxSoFsjxlbzEoUzh5PAnTU7T";
@@ -76,6 +77,26 @@ test("with the SIGN ticket in the store, as the service signs it", async () => {
   expect(text).toContain("the same as the given signature");
   expect(harness.sandbox.issuedValues().filter((value) => text.includes(value))).toEqual([]);
 });
+
+test.skipIf(missingRedis("redis-server"))(
+  "with the SIGN ticket in Redis, whose client is loaded first",
+  async () => {
+    const redis = await startRedis();
+    await using harness = await startHarness({ env: { STORE_URL: redis.url } });
+    await committed(harness);
+    const { appId, secret } = harness.sandbox;
+    const env = { FACEID_APP_ID: appId, FACEID_SECRET: secret, FACEID_BASE_URL: harness.wire.url };
+    const args = ["--order-no", "order1", "--nonce", "a".repeat(32)];
+    const { text, exitCode } = await runDoctor(["explain", "query", ...args], {
+      ...env,
+      STORE_URL: redis.url,
+    });
+    expect(text).toContain("sign");
+    expect(exitCode).toBe(0);
+  },
+);
+
+afterAll(stopRedis);
 
 test.each([
   ["explain"],

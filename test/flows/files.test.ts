@@ -54,12 +54,14 @@ beforeAll(async () => {
   };
   const read = (readFile: (path: string) => string) => readConfig(env, readFile);
   const readFile = (path: string) => readFileSync(path, "utf8");
-  service = createService(read(readFile), {
+  const started = read(readFile);
+  service = createService(started, {
     logSink: { write: (line) => void logs.push(JSON.parse(line) as Record<string, unknown>) },
   });
   await service.start();
   await eventually(() => service.readiness().ready);
   void reloadOnChange({
+    started,
     read,
     readFile,
     apply: (config) => service.reload(config),
@@ -68,6 +70,7 @@ beforeAll(async () => {
     events: {
       configReloaded: () => void logs.push({ event: "config_reloaded" }),
       configRejected: () => void logs.push({ event: "config_rejected" }),
+      configWaits: ({ settings }) => void logs.push({ event: "config_waits", settings }),
     },
   });
 });

@@ -115,7 +115,7 @@ test("a shared store that is away costs the sharing between replicas, and no lau
   const store = withFallback(
     { shared: true, claim: away, release: away, keep: away, outcome: away },
     createMemoryLaunchStore(systemClock),
-    { launchStoreFailed: ({ error }) => failures.push(error) },
+    { launchStoreAsked: ({ ok, error }) => void (ok || failures.push(error)) },
   );
   const { begun, replica } = fleet(store);
   const answer = replica()(named("r"), call());

@@ -7,7 +7,7 @@ const LEAVES = ["lib", "domain", "gen", "errors", "redis"];
 /** Rooms that may import less than the leaves. */
 const ONLY: Readonly<Record<string, readonly string[]>> = {
   lib: [],
-  redis: ["lib", "domain"],
+  redis: ["lib", "domain", "errors"],
   errors: ["gen", "lib"],
   sandbox: ["lib"],
   // It plays the vendor for backends that it does not know, ours among them.

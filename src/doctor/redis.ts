@@ -1,0 +1,146 @@
+import { isRefused, troubleOf } from "../redis/trouble.ts";
+import { about, type Check, codeOf } from "./check.ts";
+
+export interface RedisParts {
+  /** Sends one command about a key in the slot of the scratch register; rejects with StoreError. */
+  ask: (command: string[]) => Promise<unknown>;
+  /** A key in that slot. */
+  key: string;
+}
+
+/** What to do about trouble with Redis, by the word that log and doctor name it with. */
+const CURES: Readonly<Record<string, string>> = {
+  WRONGPASS: "check user and password in STORE_URL: docs/runbook.md, Redis password",
+  NOAUTH: "it demands a password: give one in STORE_URL, docs/runbook.md, Redis password",
+  NO_PASSWORD_SET: "it has no password: take the one in STORE_URL away, or give Redis its own",
+  NOPERM: "give the login its commands and keys: docs/redis.md, login",
+  UNKNOWN_COMMAND: "it, or a proxy before it, does not know the command: docs/redis.md",
+  NOT_ALLOWED: "it, or a proxy before it, has the command switched off: docs/redis.md",
+  OOM: "its memory is full: raise maxmemory; the policy must be noeviction",
+  MISCONF: "it cannot save to its disk and refuses writes: free the disk, or see stop-writes-on-bgsave-error",
+  NOREPLICAS: "it has fewer replicas than min-replicas-to-write: bring them back",
+  READONLY: "this is a replica: STORE_URL must lead to the primary",
+  NOT_PRIMARY: "this is a replica: STORE_URL must lead to the primary",
+  MASTERDOWN: "this is a replica without its primary: STORE_URL must lead to the primary",
+  LOADING: "it is reading its data from disk: wait",
+  BUSY: "a script of another client runs on and on: SCRIPT KILL",
+  CLUSTERDOWN: "the cluster does not serve all slots: redis-cli --cluster check",
+  MOVED: "it is a node of a cluster: write redis+cluster:// in STORE_URL",
+  CROSSSLOT: "it is a node of a cluster: write redis+cluster:// in STORE_URL",
+  DB_INDEX: "it has no database of this number: write another, or none, after the host",
+  MAXCLIENTS: "it has as many connections as it may: raise maxclients",
+  DENIED: "it is in protected mode: bind it and set a password",
+  TIMEOUT:
+    "it does not answer in time: network, load, slow commands (SLOWLOG); or rediss:// asks a port without TLS",
+  CONNECT_TIMEOUT:
+    "nothing answers at its address: security group, firewall, routing; or rediss:// asks a port without TLS",
+  SocketTimeoutError: "it went silent: network, load",
+  DISCONNECTED:
+    "it hangs up: a TLS port asked in clear text (write rediss://), or a proxy that does not know a command",
+  NO_NODE: "none of the hosts in STORE_URL answers as a node of the cluster",
+  ECONNREFUSED: "nothing listens there: host and port in STORE_URL, and whether it runs",
+  ENOTFOUND: "no such host: the name in STORE_URL, and DNS",
+  EAI_AGAIN: "DNS does not answer",
+  ECONNRESET: "it hangs up: a TLS port asked in clear text (write rediss://), or a firewall",
+  EHOSTUNREACH: "no way to this host: routing, firewall",
+  ETIMEDOUT: "nothing answers at its address: security group, firewall, routing",
+};
+
+const CERTIFICATE =
+  "its certificate is not trusted: NODE_EXTRA_CA_CERTS adds an authority; the name in STORE_URL must be the certificate's";
+const CLEAR = "it speaks no TLS there: write redis:// in STORE_URL, or its TLS port";
+
+/** The cure for a word; undefined for one that has none of its own. */
+export function redisCure(code: string): string | undefined {
+  if (/CERT|SIGNATURE|ALTNAME/.test(code)) return CERTIFICATE;
+  if (/SSL|EPROTO/.test(code)) return CLEAR;
+  return CURES[code];
+}
+
+/** What each command is for, as the service sends it: by itself, or within a script. */
+const COMMANDS: readonly {
+  name: string;
+  of: (key: string) => string[];
+  purpose: string;
+  optional?: string;
+}[] = [
+  { name: "ping", of: () => ["PING"], purpose: "to notice a dead connection" },
+  { name: "eval", of: (key) => ["EVAL", "return 1", "1", key], purpose: "to compare and set in one step" },
+  {
+    name: "evalsha",
+    of: (key) => ["EVALSHA", "0".repeat(40), "1", key],
+    purpose: "to send scripts by their digest",
+    optional: "whole scripts are sent instead",
+  },
+  {
+    name: "role",
+    of: () => ["ROLE"],
+    purpose: "to notice a server that was demoted",
+    optional: "the next write notices it",
+  },
+  ...within("time", "to date what is stored", ["TIME"]),
+  ...within("hset", "to store the pair", ["HSET", "", "doctor", "1"]),
+  ...within("hget", "to store the pair", ["HGET", "", "doctor"]),
+  ...within("hmget", "to read the pair", ["HMGET", "", "doctor"]),
+  ...within("pexpire", "to forget registers that are not used", ["PEXPIRE", "", "60000"]),
+  ...within("publish", "to tell other processes of a new pair", ["PUBLISH", "", "doctor"]),
+  ...within("del", "to share repeats", ["DEL", ""]),
+  { name: "set", of: (key) => ["SET", key, "1", "PX", "60000"], purpose: "to share repeats" },
+  { name: "get", of: (key) => ["GET", key], purpose: "to share repeats" },
+  ...within("incrby", "to count for limits", ["INCRBY", "", "1"]),
+  ...within("pttl", "to count for limits", ["PTTL", ""]),
+];
+
+/** A command that is only called by scripts: proxies need not know it, logins must allow it. "" stands for the key. */
+function within(name: string, purpose: string, command: readonly string[]) {
+  const call = command
+    .map((part, i) => (i === 0 ? `'${part}'` : part === "" ? "KEYS[1]" : `'${part}'`))
+    .join(", ");
+  return [{ name, of: (key: string) => ["EVAL", `redis.call(${call}) return 1`, "1", key], purpose }];
+}
+
+/** Whether the login may send what the service sends, and what Redis says of itself. */
+export async function checkRedis({ ask, key }: RedisParts): Promise<Check[]> {
+  return [...(await checkCommands({ ask, key })), ...(await checkServer(ask))];
+}
+
+async function checkCommands({ ask, key }: RedisParts): Promise<Check[]> {
+  const { ok, warn, fail } = about("Redis commands");
+  const missing: Check[] = [];
+  for (const { name, of, purpose, optional } of COMMANDS) {
+    const error: unknown = await ask(of(key)).then(
+      () => undefined,
+      (refused: unknown) => refused,
+    );
+    if (!isRefused(error)) continue;
+    const detail = `${name} (${troubleOf(error)}), which is needed ${purpose}`;
+    const cure = redisCure(troubleOf(error)) ?? "";
+    missing.push(optional === undefined ? fail(detail, cure) : warn(`${detail}; ${optional}`, cure));
+  }
+  await ask(["DEL", key]).catch(() => undefined);
+  return missing.length > 0 ? missing : [ok(`all ${COMMANDS.length} may be sent`)];
+}
+
+async function checkServer(ask: RedisParts["ask"]): Promise<Check[]> {
+  const { ok, skip, warn, fail } = about("Redis");
+  let text: string;
+  try {
+    text = String(await ask(["INFO"]));
+  } catch (error) {
+    return [skip(`INFO is refused (${codeOf(error)}): version, role and memory policy are not known`)];
+  }
+  const fields = new Map(
+    [...text.matchAll(/^(\w+):(.*?)\r?$/gm)].map(([, name, value]) => [name, value ?? ""]),
+  );
+  const version = fields.get("valkey_version") ?? fields.get("redis_version") ?? "unknown";
+  const [role, policy] = [fields.get("role"), fields.get("maxmemory_policy")];
+  return [
+    Number.parseInt(version, 10) >= 4
+      ? ok(`version ${version}`)
+      : warn(`version ${version}`, "what was tried stands in docs/redis.md"),
+    role === "slave" ? fail(`role ${role}`, "STORE_URL must lead to the primary") : ok("is the primary"),
+    policy === "noeviction" || fields.get("maxmemory") === "0"
+      ? ok(`memory policy ${policy}`)
+      : warn(`memory policy ${policy}: it may throw the pair away`, "set maxmemory-policy noeviction"),
+  ];
+}

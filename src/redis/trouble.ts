@@ -1,0 +1,41 @@
+import { StoreError } from "../errors.ts";
+
+/** Errors that Redis, its forks and its proxies begin with `ERR`, by what they say. Patterns of texts that carry no argument of ours. */
+const MEANINGS: readonly (readonly [RegExp, string])[] = [
+  [
+    /^ERR unknown (sub)?command|^ERR .*unsupported command|^ERR .*command.* not supported/i,
+    "UNKNOWN_COMMAND",
+  ],
+  [/^ERR .*(disabled|not allowed|forbidden)/i, "NOT_ALLOWED"],
+  [/^ERR invalid password/i, "WRONGPASS"],
+  [/^ERR .*AUTH.*without any password|^ERR Client sent AUTH/i, "NO_PASSWORD_SET"],
+  [/^ERR max(imum)? number of clients/i, "MAXCLIENTS"],
+  [/^ERR (invalid DB index|DB index is out of range)/i, "DB_INDEX"],
+];
+
+/** What the client's own errors say, whose classes are not exported under names of their own. */
+const CLIENT_WORDS: Readonly<Record<string, string>> = {
+  "Connection timeout": "CONNECT_TIMEOUT",
+  "Socket closed unexpectedly": "DISCONNECTED",
+  "Disconnects client": "DISCONNECTED",
+  "The client is closed": "DISCONNECTED",
+  "The client is offline": "DISCONNECTED",
+  "All the root nodes are unavailable": "NO_NODE",
+};
+
+/** An error of the connection or of a command in one word that is safe to log. */
+export function troubleOf(error: unknown): string {
+  if (!(error instanceof Error)) return "UNKNOWN";
+  const { code } = error as NodeJS.ErrnoException;
+  if (typeof code === "string") return code;
+  const known = MEANINGS.find(([pattern]) => pattern.test(error.message)) ?? [];
+  const [word] = /^[A-Z]{2,24}(?= |$)/.exec(error.message) ?? [];
+  return known[1] ?? word ?? CLIENT_WORDS[error.message] ?? error.constructor.name;
+}
+
+/** Whether the word says that there is no connection, and nothing of why. */
+export const isSilent = (code: string): boolean => code === "DISCONNECTED" || code === "NO_NODE";
+
+/** Whether a server or a proxy answered that it has no such command, or not for this login. */
+export const isRefused = (error: unknown): boolean =>
+  error instanceof StoreError && ["UNKNOWN_COMMAND", "NOT_ALLOWED", "NOPERM"].includes(error.code);

@@ -1,0 +1,60 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, describe, expect, test } from "vitest";
+import { startHarness } from "../harness.ts";
+import { missingRedis, startCluster, startRedis, startSentinel, stopRedis } from "../redis.ts";
+
+/** The rules of each login in the documentation, in its order. */
+const documented = readFileSync(join(import.meta.dirname, "../../docs/redis.md"), "utf8");
+const [server = [], cluster = [], sentinels = []] = [
+  ...documented.matchAll(/^ACL SETUSER faceid on >PASSWORD (.*)$/gm),
+].map(([, rules = ""]) => rules.split(" "));
+
+const person = { name: "张三", id_no: "11010519491231002X" };
+afterAll(stopRedis);
+
+async function drive(STORE_URL: string, keys: () => Promise<string[]>): Promise<void> {
+  await using harness = await startHarness({
+    env: { STORE_URL, LIMIT_PER_PERSON: "2/m", LIMIT_PER_CALLER: "90/m" },
+  });
+  const launch = (request_id: string) =>
+    harness.form("/get_face_params", { ...person, user_id: request_id, request_id });
+  const first = await launch("a");
+  expect(first.body.code).toBe("0");
+  expect((await launch("a")).body.result.order_no).toBe(first.body.result.order_no);
+  await launch("b");
+  expect((await launch("c")).status).toBe(429);
+  const rooms = (await keys()).map((key) => key.replace(/^.*\}:(\w+).*$/, "$1"));
+  expect(new Set(rooms)).toEqual(new Set(["tickets", "launch", "limit"]));
+  expect(harness.logs.filter(({ event }) => /store_(failed|down)/.test(String(event)))).toEqual([]);
+}
+
+describe.skipIf(missingRedis("redis-server", "redis-sentinel"))(
+  "the login of docs/redis.md is enough",
+  () => {
+    test("for one server, also in a database of its own", async () => {
+      const redis = await startRedis();
+      await redis.cli("ACL", "SETUSER", "faceid", "on", ">secret", ...server, "+select");
+      const keys = async () => (await redis.cli("-n", "5", "KEYS", "*")).split("\n");
+      await drive(`redis://faceid:secret@127.0.0.1:${redis.port}/5`, keys);
+    });
+
+    test("for a master behind Sentinels", async () => {
+      const redis = await startRedis();
+      await redis.cli("ACL", "SETUSER", "faceid", "on", ">secret", ...server);
+      const sentinel = await startSentinel(redis.port, "tickets", 1);
+      await sentinel.cli("ACL", "SETUSER", "faceid", "on", ">other", ...sentinels);
+      const url = `redis+sentinel://faceid:secret@127.0.0.1:${sentinel.port}/tickets?sentinel_username=faceid&sentinel_password=other`;
+      await drive(url, async () => (await redis.cli("KEYS", "*")).split("\n"));
+    });
+
+    test("for a cluster", async () => {
+      const nodes = await startCluster(3);
+      for (const node of nodes) await node.cli("ACL", "SETUSER", "faceid", "on", ">secret", ...cluster);
+      const hosts = nodes.map(({ port }) => `127.0.0.1:${port}`).join(",");
+      const keys = async () =>
+        (await Promise.all(nodes.map((node) => node.cli("KEYS", "*")))).join("\n").split("\n");
+      await drive(`redis+cluster://faceid:secret@${hosts}`, async () => (await keys()).filter(Boolean));
+    });
+  },
+);
