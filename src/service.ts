@@ -30,7 +30,7 @@ import { createCoordinator } from "./tickets/coordinator.ts";
 import { openStore } from "./tickets/open-store.ts";
 import { createSealer } from "./tickets/sealer.ts";
 import { createUpstreamClient } from "./upstream/client.ts";
-import { createDispatcher } from "./upstream/dispatcher.ts";
+import { createDispatchers } from "./upstream/dispatcher.ts";
 import { guarded } from "./upstream/guard.ts";
 import { createTransport } from "./upstream/transport.ts";
 
@@ -79,12 +79,12 @@ export function createService(config: Config, overrides: Overrides = {}): Servic
   const [secrets, access] = [() => current.secrets, () => current.access];
 
   // The vendor.
-  const dispatcher = createDispatcher({ connections: CONNECTIONS, proxy: config.proxy });
+  const dispatchers = createDispatchers({ connections: CONNECTIONS, proxy: config.proxy });
   const client = createUpstreamClient({
     appId,
     edition: config.edition,
     tokenParam: config.tokenParam,
-    transport: createTransport({ baseUrl: config.baseUrl, dispatcher }),
+    transport: createTransport({ baseUrl: config.baseUrl, dispatchers }),
     observe: createUpstreamObserver({ tracer, clock, events }),
     tokenTimeoutMs: timings.tokenTimeoutMs,
     signTimeoutMs: timings.signTimeoutMs,
@@ -162,7 +162,7 @@ export function createService(config: Config, overrides: Overrides = {}): Servic
   const lifecycle = createLifecycle([
     telemetry,
     admin,
-    { stop: () => dispatcher.close() },
+    { stop: () => dispatchers.close() },
     ...(shared ? [shared] : []),
     { start: () => store.open(), stop: () => store.close() },
     coordinator,

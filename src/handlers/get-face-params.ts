@@ -56,7 +56,7 @@ export function createGetFaceParams(options: GetFaceParamsOptions): Launch {
   ) {
     return withUsablePair(tickets, signal, async (pair) => {
       // An order number serves one upload, so a second attempt gets a second one (protocol.md 4.4).
-      const orderNo = given || orders.mint(caller.subject, clock.now());
+      const orderNo = given || orders.mint(caller.subject, clock.now(), person.photo !== undefined);
       note({ order_no: orderNo });
       const nonce = createNonce();
       const sign = signer.upload({ userId, nonce }, pair.signTicket);

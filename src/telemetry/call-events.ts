@@ -102,6 +102,7 @@ export function callEvents(options: EventsOptions) {
         biz_seq_no: facts.biz_seq_no ?? error?.metadata["biz_seq_no"],
         verdict,
         verdict_reason: reason,
+        unreadable: facts.unreadable,
         media_error: facts.media_error,
         launch_within_ms: launchWithinMs,
         previous: facts.previous,
