@@ -51,7 +51,11 @@ export function createState(options: StateOptions): State {
     lifetimes,
     shape,
     deadTokenCode: RULES.token_dead.code,
-    credentials: createCredentials(clock, { ticket: () => text(64), token: shape.accessToken }, lifetimes),
+    credentials: createCredentials(
+      clock,
+      { ticket: () => text(64), token: () => shape.accessToken() },
+      lifetimes,
+    ),
     orders: createOrders(clock, shape, lifetimes),
     breaches: createBreachLog(clock, strict),
     seen: {

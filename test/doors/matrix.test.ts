@@ -45,7 +45,12 @@ describe("every reason", () => {
     const fail = () => Promise.reject(thrown);
     const methods: Methods = { getFaceParams: fail, getResult: fail };
     const ignore = () => undefined;
-    const events = { requestRefused: ignore, wouldBeRefused: ignore, routeUnknown: ignore };
+    const events = {
+      requestRefused: ignore,
+      answerFailed: ignore,
+      wouldBeRefused: ignore,
+      routeUnknown: ignore,
+    };
     const tls = authority.issue("doors");
     listener = createListener({
       address: { host: "127.0.0.1", port: 0 },
