@@ -16,6 +16,8 @@ export interface Config {
   edition: "basic" | "enhanced" | "plus";
   tokenParam: "app_id" | "appId";
   licence: string;
+  /** How names are sent to the vendor: as the person's card has them, or as they were typed. */
+  names: "card" | "typed";
   /** False in the sandbox, and nowhere else. */
   livemode: boolean;
   http: Address;
@@ -97,6 +99,7 @@ export function readConfig(env: Environment, readFile: (path: string) => string)
     edition: read.choice("FACEID_EDITION", ["enhanced", "basic", "plus"]),
     tokenParam: read.choice("FACEID_TOKEN_PARAM", ["app_id", "appId"]),
     licence: read.text("FACEID_LICENCE") ?? "",
+    names: read.choice("FACEID_NAMES", ["card", "typed"]),
     livemode: true,
     http: read.address("HTTP_ADDR", { host: "127.0.0.1", port: 8080 }),
     grpc: read.address("GRPC_ADDR", { host: "127.0.0.1", port: 50_051 }),

@@ -72,7 +72,7 @@ export function openTelemetry(config: Config, options: Partial<TelemetryOptions>
 /** The whole service. Reads from top to bottom as its architecture: with `doors.ts` the only place where rooms meet. */
 export function createService(config: Config, overrides: Overrides = {}): Service {
   const { clock = systemClock, logSink, telemetry = openTelemetry(config, { clock, logSink }) } = overrides;
-  const { appId, livemode, licence, timings, limits, role, storeUrl, baseUrl } = config;
+  const { appId, livemode, licence, names, timings, limits, role, storeUrl, baseUrl } = config;
   const [secret] = config.secrets as readonly [Secret, ...Secret[]];
   const { events, metrics, tracer } = telemetry;
   let current = config;
@@ -132,6 +132,7 @@ export function createService(config: Config, overrides: Overrides = {}): Servic
     appId,
     licence,
     livemode,
+    names,
     orders: createOrders(secrets),
     signer: createSigner({ appId }),
     createNonce,

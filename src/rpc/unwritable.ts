@@ -22,7 +22,7 @@ export const UNWRITABLE = new ServiceError(ErrorReason.INTERNAL, "an answer coul
  * Answers of handlers that Connect cannot write. It would send its own text, which quotes the answer, and tell nobody; so
  * the caller gets INTERNAL in our words, and the failure is told as an event.
  */
-export function watchUnwritable({ answerFailed }: AnswerEvents) {
+export function watchUnwritable(events: AnswerEvents) {
   const key = createContextKey<{ context: HandlerContext | undefined; answered: boolean }>({
     context: undefined,
     answered: false,
@@ -30,7 +30,7 @@ export function watchUnwritable({ answerFailed }: AnswerEvents) {
 
   function failed({ protocolName, requestHeader, method }: HandlerContext, error: unknown): ConnectError {
     const requestId = requestHeader.get("x-request-id") ?? "";
-    answerFailed({ door: protocolName, requestId, path: method.name, error });
+    events.answerFailed({ door: protocolName, requestId, path: method.name, error });
     return connectError(UNWRITABLE, requestHeader.get("accept-language") ?? undefined);
   }
 

@@ -27,14 +27,15 @@ export const file_faceverification_v1_face_verification_service: GenFile = /*@__
  */
 export type GetFaceParamsRequest = Message<"faceverification.v1.GetFaceParamsRequest"> & {
   /**
-   * The person's name as on the ID card: 2 to 64 characters, no control characters; trimmed and NFC-normalised.
+   * The person's name as on the ID card: 2 to 64 characters, no control characters. What input methods and pasting make of it
+   * is undone before it is sent, such as another dot than U+00B7 between Han characters (docs/names.md).
    *
    * @generated from field: string name = 1;
    */
   name: string;
 
   /**
-   * The ID number, 5 to 32 letters and digits. One of 18 characters must hold a real date and the right check digit of
+   * The ID number, 5 to 32 letters and digits, sent in capitals. One of 18 characters must hold a real date and the right check digit of
    * GB 11643-1999; other shapes are left to the vendor to decide.
    *
    * @generated from field: string id_no = 2;
