@@ -1,5 +1,6 @@
 import { type AccessConfig, openDoors, readAccess } from "./config/access.ts";
 import { keyRing, type SealKey } from "./domain/key-ring.ts";
+import { isLive, parseHosts } from "./domain/livemode.ts";
 import { parseRates, type Rate } from "./domain/rate.ts";
 import { storeUrlProblem } from "./domain/store-url.ts";
 import { deriveTimings, type TicketTimings, timingProblems } from "./domain/timings.ts";
@@ -18,7 +19,7 @@ export interface Config {
   licence: string;
   /** How names are sent to the vendor: as the person's card has them, or as they were typed. */
   names: "card" | "typed";
-  /** False in the sandbox, and nowhere else. */
+  /** Whether the configured host is the vendor's. */
   livemode: boolean;
   http: Address;
   grpc: Address;
@@ -92,15 +93,19 @@ export function readConfig(env: Environment, readFile: (path: string) => string)
     problems.push(`ROLE: ${role} needs a store that another process shares; STORE_URL is memory:`);
   }
 
+  const baseUrl = read.baseUrl("FACEID_BASE_URL", "https://kyc1.qcloud.com");
+  const hostsRule = "must be host names separated by commas";
+  const liveHosts = read.parsed<readonly string[]>("FACEID_LIVE_HOSTS", [], hostsRule, parseHosts);
+
   const config: Config = {
     appId,
     secrets,
-    baseUrl: read.baseUrl("FACEID_BASE_URL", "https://kyc1.qcloud.com"),
+    baseUrl,
     edition: read.choice("FACEID_EDITION", ["enhanced", "basic", "plus"]),
     tokenParam: read.choice("FACEID_TOKEN_PARAM", ["app_id", "appId"]),
     licence: read.text("FACEID_LICENCE") ?? "",
     names: read.choice("FACEID_NAMES", ["card", "typed"]),
-    livemode: true,
+    livemode: isLive(baseUrl, liveHosts),
     http: read.address("HTTP_ADDR", { host: "127.0.0.1", port: 8080 }),
     grpc: read.address("GRPC_ADDR", { host: "127.0.0.1", port: 50_051 }),
     admin: read.address("ADMIN_ADDR", { host: "127.0.0.1", port: 9090 }),

@@ -2,6 +2,7 @@ import { hostname } from "node:os";
 import type { DestinationStream } from "pino";
 import { FaceVerificationService } from "../gen/faceverification/v1/face_verification_service_pb.ts";
 import type { Config } from "./config.ts";
+import { isTestApp } from "./domain/livemode.ts";
 import { createOrders } from "./domain/order.ts";
 import { createPseudonym } from "./domain/pseudonym.ts";
 import { SERVICE_VERSION } from "./domain/version.ts";
@@ -174,6 +175,7 @@ export function createService(config: Config, overrides: Overrides = {}): Servic
     async start() {
       await lifecycle.start();
       events.serviceStarted({ ...service.addresses(), livemode, role });
+      if (livemode && isTestApp(appId)) events.testAppOnLiveHost();
     },
     drain() {
       draining = true;

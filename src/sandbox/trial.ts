@@ -45,6 +45,7 @@ export async function startTrial(args: readonly string[], env: Environment): Pro
       FACEID_SECRET: sandbox.secret,
       FACEID_SECRET_FILE: undefined,
       FACEID_BASE_URL: sandbox.url,
+      FACEID_LIVE_HOSTS: undefined,
       STORE_URL: env["STORE_URL"] || "memory:",
     },
     connect(service, { http, admin }) {
