@@ -1,8 +1,7 @@
 import { withoutRadicals } from "./radicals.ts";
 
-/** What cannot be seen and comes with what is pasted: zero-width, direction and invisible operator characters. */
-const INVISIBLE = "\\u00AD\\u061C\\u180E\\u200B-\\u200F\\u202A-\\u202E\\u2060-\\u2064\\u2066-\\u2069\\uFEFF";
-const ENDS = new RegExp(`^[\\s${INVISIBLE}]+|[\\s${INVISIBLE}]+$`, "g");
+/** White space, and what cannot be seen and comes with what is pasted: zero-width, direction and invisible operator characters. */
+const BLANK = /[\s\u00AD\u061C\u180E\u200B-\u200F\u202A-\u202E\u2060-\u2064\u2066-\u2069\uFEFF]/;
 
 /** Full-width letters and digits, and ligatures of Latin letters, as input methods and PDF files have them. */
 const PRESENTATION = /[\uFF10-\uFF19\uFF21-\uFF3A\uFF41-\uFF5A\uFB00-\uFB06]+/g;
@@ -13,8 +12,13 @@ const DOTS = ".\u00B7\u2022\u2024\u2027\u2219\u22C5\u2E31\u2E33\u30FB\uFE52\uFF0
 const SEPARATOR = new RegExp(`(?<=\\p{Script=Han})\\p{Zs}*[${DOTS}]\\p{Zs}*(?=\\p{Script=Han})`, "gu");
 const SPACE_IN_HAN = /(?<=\p{Script=Han})\p{Zs}+(?=\p{Script=Han})/gu;
 
-/** A text without blanks and invisible characters at its ends. */
-export const trimmed = (text: string): string => text.replaceAll(ENDS, "");
+/** A text without blanks and invisible characters at its ends. By hand: an expression would go over a long run again and again. */
+export function trimmed(text: string): string {
+  let [start, end] = [0, text.length];
+  while (start < end && BLANK.test(text.charAt(start))) start++;
+  while (start < end && BLANK.test(text.charAt(end - 1))) end--;
+  return text.slice(start, end);
+}
 
 /** Full-width letters and digits, and ligatures, as plain ones. */
 export const plainLetters = (text: string): string =>

@@ -64,12 +64,14 @@ export function createNonceSpacing({ store, pseudonym, clock }: NonceSpacingOpti
       issued = signal.aborted || mayHaveIssued(error);
       throw error;
     } finally {
-      // The caller need not wait for it, and the store does not reject while it has a process to fall back on.
-      if (!issued) void store.release(key, token);
-      else if (clock.monotonic() - askedAt > USUAL_MS) void store.claim(key, token, SPACING_MS);
+      // The caller need not wait for it, and without it the vendor says when it is too soon.
+      if (!issued) store.release(key, token).catch(ignore);
+      else if (clock.monotonic() - askedAt > USUAL_MS) store.claim(key, token, SPACING_MS).catch(ignore);
     }
   };
 }
+
+const ignore = () => undefined;
 
 /** The vendor's word for a second NONCE ticket of one user within two seconds (protocol.md 8.2). */
 const isTooFrequent = (error: unknown) => error instanceof UpstreamError && error.code === "400504";

@@ -91,6 +91,17 @@ test("a name on a card is its own, and others become one at once", () => {
   fc.assert(fc.property(han, (typed) => nameOnCard(typed) === typed));
 });
 
+test("a name as long as a request may be is spelt in the time that it takes to read it", () => {
+  const long = 500_000;
+  const names = [" ", "\u3000", "\u200B", "张 ", "买.", "\u2F25", "ﬁ", "\uFE00", "a\u0301"].flatMap(
+    (part) => [`a${part.repeat(long)}a`, `张${part.repeat(long)}三`, part.repeat(long)],
+  );
+  const began = performance.now();
+  for (const name of names) nameOnCard(name);
+  // Going over each run from each of its places would take minutes for each name.
+  expect(performance.now() - began).toBeLessThan(20_000);
+});
+
 test("names are sent as they were typed where that is asked for", () => {
   const name = " 买买提.艾力\u3000";
   expect(normaliseIdentity({ name, idNo: "h01234567" }, "typed")).toEqual({ name, idNo: "H01234567" });
