@@ -91,13 +91,21 @@ async function answer(
     );
     if (!caller.left) write();
   } catch (error) {
-    // Nobody else ends this call any more.
     events.answerFailed({ door: wire.door, requestId: incoming.requestId, path: method.name, error });
-    if (reply.raw.headersSent) reply.raw.destroy();
-    else refuse(UNWRITABLE);
+    giveUp(reply.raw, () => refuse(UNWRITABLE));
   } finally {
     caller.release();
   }
+}
+
+/** Ends a call that nobody else ends any more: with an error while that can be written, else by cutting it off. */
+function giveUp(response: FastifyReply["raw"], refuse: () => void): void {
+  try {
+    if (!response.headersSent) return refuse();
+  } catch {
+    // Then not even headers can be written.
+  }
+  response.destroy();
 }
 
 interface Exchange {
