@@ -1,7 +1,8 @@
--- Another user for every request: launches of one person that overlap share one. The last line is read by wrk.ts.
+-- Another user for every request, in every run: launches of one person that overlap share one, and those within two seconds
+-- wait for each other. The last line is read by wrk.ts.
 local threads = 0
 local n = 0
-local kind, order
+local kind, order, run
 
 function setup(thread)
   threads = threads + 1
@@ -10,6 +11,7 @@ end
 
 function init(args)
   kind, order = args[1], args[2]
+  run = string.format("%x", os.time())
   if kind:find("^json") then
     wrk.headers["content-type"] = "application/json"
   else
@@ -21,7 +23,7 @@ local rpc = "/faceverification.v1.FaceVerificationService/"
 
 function request()
   n = n + 1
-  local user = string.format("u%dx%d", id, n)
+  local user = string.format("u%sx%dx%d", run, id, n)
   if kind == "form GetFaceParams" then
     return wrk.format("POST", "/get_face_params", nil, "name=%E5%BC%A0%E4%B8%89&id_no=11010519491231002X&user_id=" .. user)
   elseif kind == "json GetFaceParams" then

@@ -1,5 +1,6 @@
 import { type AccessConfig, clearText, openDoors, readAccess } from "./config/access.ts";
 import { keyRing, type SealKey } from "./domain/key-ring.ts";
+import { isLive, parseHosts } from "./domain/livemode.ts";
 import { parseRates, type Rate } from "./domain/rate.ts";
 import { storeUrlProblem } from "./domain/store-url.ts";
 import { deriveTimings, type TicketTimings, timingProblems } from "./domain/timings.ts";
@@ -16,7 +17,9 @@ export interface Config {
   edition: "basic" | "enhanced" | "plus";
   tokenParam: "app_id" | "appId";
   licence: string;
-  /** False in the sandbox, and nowhere else. */
+  /** How names are sent to the vendor: as the person's card has them, or as they were typed. */
+  names: "card" | "typed";
+  /** Whether the configured host is the vendor's. */
   livemode: boolean;
   http: Address;
   grpc: Address;
@@ -92,14 +95,19 @@ export function readConfig(env: Environment, readFile: (path: string) => string)
     problems.push(`ROLE: ${role} needs a store that another process shares; STORE_URL is memory:`);
   }
 
+  const baseUrl = read.baseUrl("FACEID_BASE_URL", "https://kyc1.qcloud.com");
+  const hostsRule = "must be host names separated by commas";
+  const liveHosts = read.parsed<readonly string[]>("FACEID_LIVE_HOSTS", [], hostsRule, parseHosts);
+
   const config: Config = {
     appId,
     secrets,
-    baseUrl: read.baseUrl("FACEID_BASE_URL", "https://kyc1.qcloud.com"),
+    baseUrl,
     edition: read.choice("FACEID_EDITION", ["enhanced", "basic", "plus"]),
     tokenParam: read.choice("FACEID_TOKEN_PARAM", ["app_id", "appId"]),
     licence: read.text("FACEID_LICENCE") ?? "",
-    livemode: true,
+    names: read.choice("FACEID_NAMES", ["card", "typed"]),
+    livemode: isLive(baseUrl, liveHosts),
     http: read.address("HTTP_ADDR", { host: "127.0.0.1", port: 8080 }),
     grpc: read.address("GRPC_ADDR", { host: "127.0.0.1", port: 50_051 }),
     admin: read.address("ADMIN_ADDR", { host: "127.0.0.1", port: 9090 }),

@@ -80,7 +80,7 @@ export function createDoors(options: DoorsOptions): Record<"admin" | "http" | "g
         createFormRoutes({ methods, bodyLimit: FORM_BODY_LIMIT, strict: access().formStrict, events }),
         connectPlugin([createRoutes(methods, "public")], drainMs, {
           events,
-          usual: answerUsual(methods, "public"),
+          usual: answerUsual(methods, "public", events),
         }),
         createDocument("/openapi.json", openApi),
       ],
@@ -95,7 +95,7 @@ export function createDoors(options: DoorsOptions): Record<"admin" | "http" | "g
         connectPlugin(
           [createRoutes(methods, "internal"), createReflection([FaceVerificationService, Health]), health],
           drainMs,
-          { events, usual: answerUsual(methods, "internal") },
+          { events, usual: answerUsual(methods, "internal", events) },
         ),
       ],
       closing: grpcClosing,

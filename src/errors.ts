@@ -58,7 +58,8 @@ export type UpstreamEndpoint = "access_token" | "sign_ticket" | "nonce_ticket" |
 
 /**
  * What is known about a call to the vendor that brought no success:
- * - `not_sent`: it failed before the request was written (DNS, refused, TLS, connect timeout): the vendor did nothing;
+ * - `not_sent`: it failed before the request was written (DNS, refused, TLS, connect timeout, a kept connection that turns out to be
+ *   closed): the vendor did nothing;
  * - `code`: a readable answer with a code other than "0";
  * - `throttled`: HTTP 429;
  * - `timeout`, `broken`, `status`, `malformed`, `too_large`: anything may have happened at the vendor;
@@ -75,21 +76,34 @@ export type UpstreamFailure =
   | "too_large"
   | "aborted";
 
+/**
+ * How far a request came whose connection broke before anything of an answer was there:
+ * - `unwritten`: not a byte of it was written, as on a kept connection that turns out to be closed;
+ * - `unanswered`: anything may have happened at the vendor.
+ */
+export type BrokenOff = "unwritten" | "unanswered";
+
+/** What may be known of a call to the vendor beside how it failed. */
+export interface UpstreamDetail {
+  code?: string | undefined;
+  bizSeqNo?: string | undefined;
+  brokenOff?: BrokenOff | undefined;
+  cause?: unknown;
+}
+
 /** A call to the vendor that brought no success. Holds no URL, no body and no message of the vendor. */
 export class UpstreamError extends Error {
   override readonly name = "UpstreamError";
   readonly endpoint: UpstreamEndpoint;
   readonly failure: UpstreamFailure;
-  /** The vendor's code, with failure `code`. */
+  /** The vendor's code: with failure `code`, and with `status` and `throttled` where the answer's JSON has one. */
   readonly code: string | undefined;
   /** The vendor's serial number, where the answer had one. */
   readonly bizSeqNo: string | undefined;
+  /** With failure `broken` or `not_sent`, when there was a connection and nothing of an answer had come. */
+  readonly brokenOff: BrokenOff | undefined;
 
-  constructor(
-    endpoint: UpstreamEndpoint,
-    failure: UpstreamFailure,
-    detail: { code?: string | undefined; bizSeqNo?: string | undefined; cause?: unknown } = {},
-  ) {
+  constructor(endpoint: UpstreamEndpoint, failure: UpstreamFailure, detail: UpstreamDetail = {}) {
     super(`${endpoint}: ${failure}${detail.code === undefined ? "" : ` ${detail.code}`}`, {
       cause: detail.cause,
     });
@@ -97,6 +111,7 @@ export class UpstreamError extends Error {
     this.failure = failure;
     this.code = detail.code;
     this.bizSeqNo = detail.bizSeqNo;
+    this.brokenOff = detail.brokenOff;
   }
 }
 

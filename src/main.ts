@@ -14,7 +14,7 @@ async function main(): Promise<void> {
     mode === "sandbox" ? await (await import("./sandbox/trial.ts")).startTrial(args, process.env) : undefined;
   if (trial?.upstreamOnly) return endOnSignals(() => trial.stop());
   const env = { ...process.env, ...trial?.environment };
-  const read = (reader: typeof readFile) => ({ ...readConfig(env, reader), livemode: trial === undefined });
+  const read = (reader: typeof readFile) => readConfig(env, reader);
   let config: Config;
   try {
     config = read(readFile);

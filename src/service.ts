@@ -2,6 +2,7 @@ import { hostname } from "node:os";
 import type { DestinationStream } from "pino";
 import { FaceVerificationService } from "../gen/faceverification/v1/face_verification_service_pb.ts";
 import type { Config } from "./config.ts";
+import { isTestApp } from "./domain/livemode.ts";
 import { createOrders } from "./domain/order.ts";
 import { createPseudonym } from "./domain/pseudonym.ts";
 import { loginsOf, registerName } from "./domain/store-url.ts";
@@ -31,7 +32,7 @@ import { createCoordinator } from "./tickets/coordinator.ts";
 import { openStore } from "./tickets/open-store.ts";
 import { createSealer } from "./tickets/sealer.ts";
 import { createUpstreamClient } from "./upstream/client.ts";
-import { createDispatcher } from "./upstream/dispatcher.ts";
+import { createDispatchers } from "./upstream/dispatcher.ts";
 import { guarded } from "./upstream/guard.ts";
 import { createTransport } from "./upstream/transport.ts";
 
@@ -73,19 +74,19 @@ export function openTelemetry(config: Config, options: Partial<TelemetryOptions>
 /** The whole service. Reads from top to bottom as its architecture: with `doors.ts` the only place where rooms meet. */
 export function createService(config: Config, overrides: Overrides = {}): Service {
   const { clock = systemClock, logSink, telemetry = openTelemetry(config, { clock, logSink }) } = overrides;
-  const { appId, livemode, licence, timings, limits, role, storeUrl, baseUrl } = config;
+  const { appId, livemode, licence, names, timings, limits, role, storeUrl, baseUrl } = config;
   const [secret] = config.secrets as readonly [Secret, ...Secret[]];
   const { events, metrics, tracer } = telemetry;
   let current = config;
   const [secrets, access] = [() => current.secrets, () => current.access];
 
   // The vendor.
-  const dispatcher = createDispatcher({ connections: CONNECTIONS, proxy: config.proxy });
+  const dispatchers = createDispatchers({ connections: CONNECTIONS, proxy: config.proxy });
   const client = createUpstreamClient({
     appId,
     edition: config.edition,
     tokenParam: config.tokenParam,
-    transport: createTransport({ baseUrl: config.baseUrl, dispatcher }),
+    transport: createTransport({ baseUrl: config.baseUrl, dispatchers }),
     observe: createUpstreamObserver({ tracer, clock, events }),
     tokenTimeoutMs: timings.tokenTimeoutMs,
     signTimeoutMs: timings.signTimeoutMs,
@@ -134,6 +135,7 @@ export function createService(config: Config, overrides: Overrides = {}): Servic
     appId,
     licence,
     livemode,
+    names,
     orders: createOrders(secrets),
     signer: createSigner({ appId }),
     createNonce,
@@ -165,7 +167,7 @@ export function createService(config: Config, overrides: Overrides = {}): Servic
   const lifecycle = createLifecycle([
     telemetry,
     admin,
-    { stop: () => dispatcher.close() },
+    { stop: () => dispatchers.close() },
     ...(shared ? [shared] : []),
     { start: () => store.open(), stop: () => store.close() },
     coordinator,
@@ -176,6 +178,7 @@ export function createService(config: Config, overrides: Overrides = {}): Servic
     async start() {
       await lifecycle.start();
       events.serviceStarted({ ...service.addresses(), livemode, role });
+      if (livemode && isTestApp(appId)) events.testAppOnLiveHost();
     },
     drain() {
       draining = true;

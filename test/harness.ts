@@ -66,23 +66,20 @@ export async function startHarness({
   const wire = await startRecorder(sandbox.url);
   prepare?.(sandbox);
   const logs: Record<string, unknown>[] = [];
-  const config: Config = {
-    ...readConfig(
-      {
-        FACEID_APP_ID: sandbox.appId,
-        FACEID_SECRET: sandbox.secret,
-        FACEID_BASE_URL: wire.url,
-        FACEID_LICENCE: "test-licence",
-        STORE_URL: "memory:",
-        HTTP_ADDR: "127.0.0.1:0",
-        GRPC_ADDR: "127.0.0.1:0",
-        ADMIN_ADDR: "127.0.0.1:0",
-        ...env,
-      },
-      readFile,
-    ),
-    livemode: false,
-  };
+  const config: Config = readConfig(
+    {
+      FACEID_APP_ID: sandbox.appId,
+      FACEID_SECRET: sandbox.secret,
+      FACEID_BASE_URL: wire.url,
+      FACEID_LICENCE: "test-licence",
+      STORE_URL: "memory:",
+      HTTP_ADDR: "127.0.0.1:0",
+      GRPC_ADDR: "127.0.0.1:0",
+      ADMIN_ADDR: "127.0.0.1:0",
+      ...env,
+    },
+    readFile,
+  );
   const logSink = {
     write(line: string) {
       logs.push(JSON.parse(line) as Record<string, unknown>);

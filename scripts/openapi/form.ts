@@ -1,4 +1,5 @@
-import { create, type DescMessage } from "@bufbuild/protobuf";
+import { create, type DescField, type DescMessage } from "@bufbuild/protobuf";
+import { FeatureSet_FieldPresence } from "@bufbuild/protobuf/wkt";
 import {
   GetFaceParamsResponseSchema,
   GetResultResponseSchema,
@@ -85,6 +86,21 @@ function asAnswered(name: string, schema: Schema, message: DescMessage): Schema 
     const names = field.enum.values.map((value) => value.name.slice(prefix.length));
     return { type: "string", enum: names, description: schema["description"] };
   }
-  const unknown = schema["type"] === "number" || schema["format"] === "date-time";
-  return unknown ? { ...schema, type: [schema["type"], "null"] } : schema;
+  if (field?.fieldKind === "message" && schema["type"] === undefined) {
+    const names = field.message.fields.map((each) => each.name);
+    const members = Object.entries(propertiesOf(names, field.message));
+    return {
+      type: ["object", "null"],
+      required: names,
+      properties: Object.fromEntries(
+        members.map(([member, of]) => [member, asAnswered(member, of, field.message)]),
+      ),
+      additionalProperties: false,
+      description: schema["description"],
+    };
+  }
+  return field && mayBeAbsent(field) ? { ...schema, type: [schema["type"], "null"] } : schema;
 }
+
+/** Whether a message can be without it: `optional`, or a message. */
+const mayBeAbsent = (field: DescField) => field.presence === FeatureSet_FieldPresence.EXPLICIT;

@@ -6,6 +6,7 @@ const SIGNATURES: readonly RuleName[] = [
   "sign_format",
   "signature_wrong",
   "ticket_kind_wrong",
+  "launch_signed_with_sign_ticket",
   "sign_ticket_dead",
   "nonce_ticket_dead",
   "nonce_ticket_of_other_user",

@@ -16,7 +16,7 @@ import { transition } from "../tickets/state.ts";
 import { IGNORED, type TicketEvents } from "../tickets/ticket-events.ts";
 import { createUpstreamClient } from "../upstream/client.ts";
 import type { TokenParam } from "../upstream/dialect.ts";
-import { createDispatcher } from "../upstream/dispatcher.ts";
+import { createDispatchers } from "../upstream/dispatcher.ts";
 import { unobserved } from "../upstream/observe.ts";
 import { createTransport } from "../upstream/transport.ts";
 import type { Patient } from "./examine.ts";
@@ -33,13 +33,13 @@ export function admit(config: Config, clock: Clock) {
   const { appId, baseUrl, secrets, sealKeys, storeUrl, timings, edition, tokenParam } = config;
   const location = parseStoreUrl(storeUrl);
   if (typeof location === "string") throw new Error(`STORE_URL ${location}`);
-  const dispatcher = createDispatcher({ connections: 4, proxy: config.proxy });
+  const dispatchers = createDispatchers({ connections: 4, proxy: config.proxy });
   const clientWith = (param: TokenParam) =>
     createUpstreamClient({
       appId,
       edition,
       tokenParam: param,
-      transport: createTransport({ baseUrl, dispatcher }),
+      transport: createTransport({ baseUrl, dispatchers }),
       observe: unobserved,
       tokenTimeoutMs: timings.tokenTimeoutMs,
       signTimeoutMs: timings.signTimeoutMs,
@@ -88,12 +88,12 @@ export function admit(config: Config, clock: Clock) {
       redis?.open();
     },
     close: async () => {
-      await Promise.all([store.close(), redis?.close(), dispatcher.close()]);
+      await Promise.all([store.close(), redis?.close(), dispatchers.close()]);
     },
     patient: {
       config,
       clock,
-      dispatcher,
+      dispatcher: dispatchers.pooled,
       store: {
         location,
         scratch: openStore(storeUrl, { clock, appId: scratchId, baseUrl, timings }),

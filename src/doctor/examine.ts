@@ -1,5 +1,6 @@
 import type { Dispatcher } from "undici";
 import type { Config } from "../config.ts";
+import { isTestApp } from "../domain/livemode.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { DoctorArguments } from "./arguments.ts";
 import { checkCertificates } from "./certificates.ts";
@@ -32,6 +33,7 @@ export async function examine(patient: Patient, options: DoctorArguments): Promi
   const doors = role === "refresh" ? {} : { HTTP_ADDR: http, GRPC_ADDR: grpc };
   return [
     about("configuration").ok(`read: edition ${config.edition}, role ${role}`),
+    ...checkMode(config),
     ...(await checkHost({ baseUrl, proxied: proxy !== undefined }, dispatcher, clock)),
     ...(await checkStore(patient.store)),
     ...(await checkCredentials(patient, options)),
@@ -39,6 +41,13 @@ export async function examine(patient: Patient, options: DoctorArguments): Promi
     await checkJwks(access.jwt?.jwksUrl),
     ...(await checkListeners({ ...doors, ADMIN_ADDR: admin }, admin)),
   ];
+}
+
+/** Whether app id and host agree on whether verdicts are about real people. */
+function checkMode({ appId, livemode, baseUrl }: Config): Check[] {
+  if (!livemode || !isTestApp(appId)) return [];
+  const detail = `it looks like one for tests (TIDA…), and ${new URL(baseUrl).host} is the vendor's`;
+  return [about("app id").warn(detail, "for production, set FACEID_APP_ID to the one that begins with IDA")];
 }
 
 async function checkCredentials(

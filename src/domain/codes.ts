@@ -23,6 +23,11 @@ export interface ClassMeaning {
   /** Whether the same call may succeed a little later. */
   retryable: boolean;
   fault: "nobody" | "person" | "caller" | "operator" | "service" | "vendor";
+  /**
+   * The class that a result query with this code is of when no photo of the caller's was compared with: the vendor then
+   * speaks of the capture, or of the photo in the authoritative source.
+   */
+  withoutPhoto?: "capture" | "noSourcePhoto";
 }
 
 const { PASSED, FAILED, INCONCLUSIVE, NOT_COMPLETED } = Verdict;
@@ -71,6 +76,8 @@ export const CLASSES = {
   },
   noRecord: { ...verdict(NOT_COMPLETED, VerdictReason.NO_RECORD, NextStep.RETRY), fault: "nobody" },
   photo: { ...failure(ErrorReason.PHOTO_REJECTED), fault: "caller" },
+  captureOrPhoto: { ...failure(ErrorReason.PHOTO_REJECTED), withoutPhoto: "capture", fault: "caller" },
+  sourceOrPhoto: { ...failure(ErrorReason.PHOTO_REJECTED), withoutPhoto: "noSourcePhoto", fault: "caller" },
   refused: { ...failure(UPSTREAM_REFUSED, true), fault: "service" },
   service: { ...failure(ErrorReason.INTERNAL), fault: "service" },
   rate: { ...failure(ErrorReason.RATE_LIMITED, true), fault: "caller" },
@@ -85,6 +92,7 @@ type Row = [codes: string, codeClass: CodeClass, zh: string, en: string];
 
 const ROWS: readonly Row[] = [
   ["0", "ok", "核身通过", "verified: the same person"],
+  ["15", "refused", "access token 已过期", "the access token has expired"],
   ["400101", "refused", "签名校验未通过", "the signature was refused"],
   ["400102", "refused", "登录态失效", "the login state has expired"],
   ["400103 400104", "refused", "access token 或 ticket 无效", "the access token or ticket was refused"],
@@ -109,15 +117,21 @@ const ROWS: readonly Row[] = [
   ["66660023 66660036 -5025 -5020", "attack", "活体防攻击未通过", "the liveness check saw an attack"],
   ["66660024", "noSuchIdNumber", "权威库中没有该身份证号", "the authoritative source has no such ID number"],
   ["66660025 -1404", "capture", "活体检测未通过", "the liveness check was not passed"],
-  ["66660026", "photo", "高清照片大小不合法", "the size of the clear photo is not acceptable"],
+  ["66660026", "captureOrPhoto", "高清照片大小不合法", "the size of the clear photo is not acceptable"],
   ["66660030", "misconfigured", "不支持该服务类型", "the app id is not entitled to this service"],
   ["66660033", "capture", "出现多张人脸", "more than two faces"],
   ["66660035 -1102", "capture", "未检测到人脸或照片无法解析", "no face, or the capture cannot be decoded"],
-  ["66660037", "photo", "比对照片中有多张人脸", "several faces in the comparison photo"],
+  ["66660037", "captureOrPhoto", "比对照片中有多张人脸", "several faces in the comparison photo"],
   ["66660038 -1101 -4014", "capture", "未检测到人脸", "no face"],
-  ["66660039 66660040 -4017 -4018", "photo", "比对照片无法解析", "the comparison photo cannot be parsed"],
+  [
+    "66660039 66660040 -4017 -4018",
+    "sourceOrPhoto",
+    "比对照片无法解析",
+    "the comparison photo cannot be parsed",
+  ],
   ["66660041", "capture", "人脸有遮挡", "the face is occluded"],
   ["66660042", "capture", "人脸模糊", "the face is blurred"],
+  ["66660043 66660045 66660046", "capture", "采集的视频或人脸不合格", "the capture was not good enough"],
   ["66660048 66660078", "capture", "没有合格的正脸", "no proper frontal face"],
   [
     "-5001 -5005 -5008 -5009 -5010 -5011 -5018 -5027",

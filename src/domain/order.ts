@@ -10,14 +10,17 @@ import type { Secret } from "../lib/secret.ts";
  *
  *     mint time, seconds since the Unix epoch   6
  *     random part                              10   (59 bits)
- *     mint tag:  HMAC over the two              8   (47 bits)
+ *     mint tag:  HMAC over the two              8   (47 bits), of another kind for an upload with a photo
  *     owner tag: HMAC over the two and owner    8   (47 bits)
  *
  * so every replica can tell without a lookup whether a number was made here, for whom, and when.
  */
 export interface Orders {
-  /** A new order number for `owner`: an end user's subject, or "" for callers without one. `now` is wall-clock ms. */
-  mint(owner: string, now: number): string;
+  /**
+   * A new order number for `owner`: an end user's subject, or "" for callers without one. `now` is wall-clock ms; `withPhoto`
+   * says that a photo of the caller's is sent to compare with.
+   */
+  mint(owner: string, now: number, withPhoto?: boolean): string;
   /** Undefined if the number was not made here. */
   certify(orderNo: string): OrderCertificate | undefined;
   /** A stable user id for an ID number: 30 letters and digits, not reversible without the secret. */
@@ -27,6 +30,8 @@ export interface Orders {
 export interface OrderCertificate {
   /** Wall-clock milliseconds, to the second. */
   mintedAt: number;
+  /** Whether it was made for an upload with a photo of the caller's. */
+  withPhoto: boolean;
   /** Whether the number was made for this owner. */
   belongsTo(owner: string): boolean;
 }
@@ -37,6 +42,8 @@ export const RECORD_RETENTION_MS = 3 * 24 * 60 * 60 * 1000;
 const TIME = 6;
 const HEAD = 16;
 const TAG = 8;
+
+const mintKind = (withPhoto: boolean) => (withPhoto ? "mint photo" : "mint");
 
 /** Orders certified under keys derived from the app secrets; the first one mints, each one is recognised; they may be replaced. */
 export function createOrders(secrets: () => readonly Secret[]): Orders {
@@ -50,19 +57,23 @@ export function createOrders(secrets: () => readonly Secret[]): Orders {
   };
 
   return {
-    mint(owner, now) {
+    mint(owner, now, withPhoto = false) {
       const { order } = current();
       const head = toBase62(Math.floor(now / 1000), TIME) + randomBase62(HEAD - TIME);
-      return head + tag(order, "mint", head) + tag(order, "owner", head, owner);
+      return head + tag(order, mintKind(withPhoto), head) + tag(order, "owner", head, owner);
     },
     certify(orderNo) {
       if (!/^[0-9A-Za-z]{32}$/.test(orderNo)) return undefined;
       const head = orderNo.slice(0, HEAD);
       const mintTag = orderNo.slice(HEAD, HEAD + TAG);
       const ownerTag = orderNo.slice(HEAD + TAG);
-      const key = keys().find(({ order }) => same(tag(order, "mint", head), mintTag));
+      const made = (withPhoto: boolean) =>
+        keys().find(({ order }) => same(tag(order, mintKind(withPhoto), head), mintTag));
+      const bare = made(false);
+      const key = bare ?? made(true);
       if (!key) return undefined;
       return {
+        withPhoto: !bare,
         mintedAt: fromBase62(head.slice(0, TIME)) * 1000,
         belongsTo: (owner) => same(tag(key.order, "owner", head, owner), ownerTag),
       };

@@ -9,6 +9,10 @@ const RULES: Readonly<Record<string, Text>> = {
   "name string.min_len": { zh: "至少 2 个字符", en: "must be at least 2 characters" },
   "name string.max_len": { zh: "最多 64 个字符", en: "must be at most 64 characters" },
   "name.control": { zh: "不能包含控制字符", en: "must not hold control characters" },
+  "name.replacement": {
+    zh: "含有替换字符 U+FFFD：原文不是 UTF-8",
+    en: "holds U+FFFD: what was sent is not UTF-8",
+  },
   "id_no string.pattern": { zh: "须为 5 到 32 位字母或数字", en: "must be 5 to 32 letters and digits" },
   "id_no.characters": {
     zh: "为 18 位时，须为 17 位数字加一位数字或 X",

@@ -7,18 +7,20 @@ import {
   type GetResultRequest,
   GetResultRequestSchema,
   type GetResultResponse,
+  type RiskInfo,
 } from "../../gen/faceverification/v1/face_verification_service_pb.ts";
 import { Verdict, VerdictReason } from "../../gen/faceverification/v1/verdict_pb.ts";
 import { codeEntry } from "../domain/codes.ts";
 import type { Language } from "../domain/texts.ts";
 
 type Form = ReadonlyMap<string, string>;
+type Plain = string | number | boolean | null;
 
 /** The body of an answer without error; `code` is the vendor's, and "0" on `/get_result` for PASSED only. */
 export interface FormAnswer {
   code: string;
   msg: string;
-  result: Readonly<Record<string, string | number | boolean | null>>;
+  result: Readonly<Record<string, Plain | Readonly<Record<string, Plain>>>>;
 }
 
 /** The form fields of each route. */
@@ -74,9 +76,19 @@ export function resultAnswer(response: GetResultResponse, language: Language): F
       similarity: response.similarity ?? null,
       occurred_at: time(response.occurredAt),
       livemode: response.livemode,
+      risk_info: response.riskInfo ? risks(response.riskInfo) : null,
+      ori_code: response.oriCode ?? null,
+      sdk_version: response.sdkVersion ?? null,
     },
   };
 }
+
+const risks = (info: RiskInfo) => ({
+  device_info_level: info.deviceInfoLevel ?? null,
+  device_info_tag: info.deviceInfoTag ?? null,
+  risk_info_level: info.riskInfoLevel ?? null,
+  risk_info_tag: info.riskInfoTag ?? null,
+});
 
 /** As in the JSON of the RPC door. */
 const time = (timestamp: Timestamp | undefined) => (timestamp ? toJson(TimestampSchema, timestamp) : null);

@@ -30,6 +30,8 @@ export interface FormOptions {
   events: {
     /** A request that never reached a handler. */
     requestRefused(refused: { door: string; requestId: string; path: string; error: ServiceError }): void;
+    /** An answer that could not be written. */
+    answerFailed(failed: { door: string; requestId: string; path: string; error: unknown }): void;
     /** A request that would not have, were `strict` enforced. */
     wouldBeRefused(refused: { door: string; rule: string; requestId: string }): void;
   };
@@ -71,12 +73,10 @@ export function createFormRoutes({ methods, bodyLimit, strict, events }: FormOpt
     );
     app.setErrorHandler<FastifyError>((error, request, reply) => {
       const refused = asRefusal(error);
-      events.requestRefused({
-        door: "form",
-        requestId: request.id,
-        path: request.routeOptions.url ?? "",
-        error: refused,
-      });
+      const known = { door: "form", requestId: request.id, path: request.routeOptions.url ?? "" };
+      // Before the pipeline nothing of ours fails, and in it nothing comes out; then there was an answer.
+      if (refused.reason === ErrorReason.INTERNAL) events.answerFailed({ ...known, error });
+      else events.requestRefused({ ...known, error: refused });
       return answerError(refused, request, reply);
     });
     route(app, inspect, {
@@ -108,17 +108,16 @@ function route<Input extends DescMessage, Output extends DescMessage>(
   app.post(path, async (request, reply) => {
     const body = formBody(request);
     const form = parseForm(body);
-    const call = incomingCall(request, reply, path, body);
-    try {
-      const response = await method(read(form), {
-        ...call,
-        violations: () => inspect(form, fields, request),
-      });
-      return write(response, language(request));
-    } catch (error) {
+    const call = {
+      ...incomingCall(request, reply, path, body),
+      violations: () => inspect(form, fields, request),
+    };
+    const answer = await method(read(form), call).then(
+      (response) => () => write(response, language(request)),
       // The pipeline rejects with nothing else, and has observed it.
-      return answerError(error as ServiceError, request, reply);
-    }
+      (error: ServiceError) => () => answerError(error, request, reply),
+    );
+    return answer();
   });
   app.route({
     method: ["GET", "PUT", "PATCH", "DELETE"],

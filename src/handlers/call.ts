@@ -62,6 +62,8 @@ export interface Facts {
   biz_seq_no?: string;
   verdict?: string;
   verdict_reason?: string;
+  /** Fields of the vendor's answer that held what they cannot hold, by its names. */
+  unreadable?: readonly string[];
   /** Why there are no files, in our own words. */
   media_error?: string;
   /** Generations before and after a refresh that an operator forced. */

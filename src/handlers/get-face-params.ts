@@ -8,16 +8,16 @@ import {
 } from "../../gen/faceverification/v1/face_verification_service_pb.ts";
 import type { Orders } from "../domain/order.ts";
 import { PROTOCOL_VERSION } from "../domain/version.ts";
-import { UpstreamError } from "../errors.ts";
-import { type Clock, onAbort } from "../lib/clock.ts";
+import { onAbort } from "../lib/clock.ts";
 import { Pii } from "../lib/pii.ts";
 import type { Signer } from "../signing/signer.ts";
 import type { TicketReader } from "../tickets/reader.ts";
 import type { Upload, UpstreamClient } from "../upstream/client.ts";
 import type { Call } from "./call.ts";
+import { createNonceSpacing, type NonceSpacingOptions } from "./nonce-spacing.ts";
 import { withUsablePair } from "./refusal.ts";
 
-export interface GetFaceParamsOptions {
+export interface GetFaceParamsOptions extends NonceSpacingOptions {
   appId: string;
   /** The SDK licence handed to the app; "" for none. */
   licence: string;
@@ -29,7 +29,6 @@ export interface GetFaceParamsOptions {
   upstream: Pick<UpstreamClient, "upload" | "fetchNonceTicket">;
   /** Counts a launch of the person with this pseudonym; throws ServiceError when there were too many. */
   admit: (person: string) => Promise<void>;
-  clock: Clock;
 }
 
 /** Prepares one launch; `person` is the pseudonym of whose ID number it is. */
@@ -41,12 +40,11 @@ export type Launch = (
 
 /** How long a faceId lives, milliseconds (protocol.md 4.3). */
 const FACE_ID_LIFE_MS = 5 * 60 * 1000;
-/** One NONCE ticket in two seconds for each user (protocol.md 8.2, 400504), and a little for the way. */
-const NONCE_SPACING_MS = 2_050;
 
 /** GetFaceParams: one identity upload and one NONCE ticket, asked for at the same time, and the launch signature. */
 export function createGetFaceParams(options: GetFaceParamsOptions): Launch {
   const { appId, licence, livemode, orders, signer, createNonce, tickets, upstream, admit, clock } = options;
+  const spaced = createNonceSpacing(options);
 
   function uploadIdentity(
     { orderNo: given, ...person }: Person,
@@ -56,7 +54,7 @@ export function createGetFaceParams(options: GetFaceParamsOptions): Launch {
   ) {
     return withUsablePair(tickets, signal, async (pair) => {
       // An order number serves one upload, so a second attempt gets a second one (protocol.md 4.4).
-      const orderNo = given || orders.mint(caller.subject, clock.now());
+      const orderNo = given || orders.mint(caller.subject, clock.now(), person.photo !== undefined);
       note({ order_no: orderNo });
       const nonce = createNonce();
       const sign = signer.upload({ userId, nonce }, pair.signTicket);
@@ -76,24 +74,13 @@ export function createGetFaceParams(options: GetFaceParamsOptions): Launch {
     });
   }
 
-  /** A double tap is made to wait out the vendor's two seconds, once. */
-  async function spacedNonceTicket(userId: string, signal: AbortSignal) {
-    try {
-      return await fetchNonceTicket(userId, signal);
-    } catch (error) {
-      if (!(error instanceof UpstreamError) || error.code !== "400504") throw error;
-      await clock.sleep(NONCE_SPACING_MS, signal);
-      return fetchNonceTicket(userId, signal);
-    }
-  }
-
   return async (request, person, call) => {
     await admit(person);
     const userId = request.userId || person;
     const [{ orderNo, ...face }, ticket] = await bothOrNeither(
       call.signal,
       (signal) => uploadIdentity(personOf(request), userId, call, signal),
-      (signal) => spacedNonceTicket(userId, signal),
+      (signal) => spaced(userId, signal, () => fetchNonceTicket(userId, signal)),
     );
     const nonce = createNonce();
     const startInMs = Math.min(face.expiresAt, ticket.expiresAt) - clock.monotonic();

@@ -14,6 +14,7 @@ import { type Clock, limitTime } from "../lib/clock.ts";
 import type { Signer } from "../signing/signer.ts";
 import type { TicketReader } from "../tickets/reader.ts";
 import type { QueryResult, UpstreamClient } from "../upstream/client.ts";
+import type { RiskInfo } from "../upstream/query-result.ts";
 import type { Call, Caller, Handler } from "./call.ts";
 import { collectMedia, type Files } from "./media.ts";
 import { withUsablePair } from "./refusal.ts";
@@ -35,14 +36,20 @@ const MEDIA_MS = 6_500;
 export function createGetResult(options: GetResultOptions): Handler<GetResultRequest, GetResultResponse> {
   const { livemode, orders, signer, createNonce, tickets, upstream, clock } = options;
 
-  function ask(orderNo: string, media: boolean, signal: AbortSignal): Promise<QueryResult> {
-    return withUsablePair(tickets, signal, async (pair) => {
+  async function ask(
+    orderNo: string,
+    media: boolean,
+    { signal, note }: Pick<Call, "signal" | "note">,
+  ): Promise<QueryResult> {
+    const result = await withUsablePair(tickets, signal, async (pair) => {
       const nonce = createNonce();
       const sign = signer.query({ orderNo, nonce }, pair.signTicket);
       const result = await upstream.query({ orderNo, nonce, sign, media }, signal);
       if (isRefusal(result.code)) throw new UpstreamError("query", "code", result);
       return result;
     });
+    if (result.unreadable.length > 0) note({ unreadable: result.unreadable });
+    return result;
   }
 
   /** Without them the verdict stands, so trouble with the files is noted and not passed on. */
@@ -51,7 +58,7 @@ export function createGetResult(options: GetResultOptions): Handler<GetResultReq
     const limit = limitTime(MEDIA_MS, call.signal);
     const { signal } = limit;
     try {
-      return await collectMedia(() => ask(orderNo, true, signal), { passed, clock, signal });
+      return await collectMedia(() => ask(orderNo, true, { ...call, signal }), { passed, clock, signal });
     } catch (error) {
       call.signal.throwIfAborted();
       call.note({ media_error: error instanceof UpstreamError ? error.message : "unexpected error" });
@@ -70,10 +77,14 @@ export function createGetResult(options: GetResultOptions): Handler<GetResultReq
       throw new ServiceError(ErrorReason.PERMISSION_DENIED, "photo and video are not for this caller");
     }
     call.note({ order_no: orderNo });
-    const result = await ask(orderNo, false, call.signal);
-    const judgement = judge(result.code, certificate && clock.now() - certificate.mintedAt);
+    const result = await ask(orderNo, false, call);
+    const judgement = judge(
+      result.code,
+      certificate && clock.now() - certificate.mintedAt,
+      certificate?.withPhoto,
+    );
     if ("error" in judgement) throw new UpstreamError("query", "code", result);
-    const { code, bizSeqNo = "", liveRate, similarity, occurredAt } = result;
+    const { code, bizSeqNo = "", liveRate, similarity, occurredAt, riskInfo, oriCode, sdkVersion } = result;
     call.note({
       upstream_code: code,
       biz_seq_no: bizSeqNo,
@@ -91,10 +102,17 @@ export function createGetResult(options: GetResultOptions): Handler<GetResultReq
       ...(liveRate !== undefined && { liveRate }),
       ...(similarity !== undefined && { similarity }),
       ...(occurredAt !== undefined && { occurredAt: timestampFromMs(occurredAt) }),
+      // As they come: neither has a say in the verdict.
+      ...(riskInfo && { riskInfo: defined(riskInfo) }),
+      ...(oriCode !== undefined && { oriCode }),
+      ...(sdkVersion !== undefined && { sdkVersion }),
       ...(media && { media: { photo: media.photo.reveal(), video: media.video.reveal() } }),
     });
   };
 }
+
+const defined = (risk: RiskInfo) =>
+  Object.fromEntries(Object.entries(risk).filter(([, value]) => value !== undefined));
 
 function nameIn(names: Readonly<Record<string, number>>, value: number): string {
   return Object.keys(names).find((name) => names[name] === value) ?? "UNSPECIFIED";

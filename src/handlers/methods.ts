@@ -2,7 +2,7 @@ import {
   FaceVerificationService,
   type GetFaceParamsRequest,
 } from "../../gen/faceverification/v1/face_verification_service_pb.ts";
-import { identityViolations, normaliseIdentity } from "../domain/identity.ts";
+import { identityViolations, type Names, normaliseIdentity, personNumber } from "../domain/identity.ts";
 import type { FieldViolation } from "../errors.ts";
 import { Pii } from "../lib/pii.ts";
 import type { Caller } from "./call.ts";
@@ -17,7 +17,7 @@ export type Methods = ReturnType<typeof createMethods>;
 /** Wraps each handler once. A new RPC begins with an entry here. */
 export function createMethods(
   pipeline: Pipeline,
-  options: GetFaceParamsOptions & GetResultOptions & ShareLaunchesOptions,
+  options: GetFaceParamsOptions & GetResultOptions & ShareLaunchesOptions & { names?: Names },
 ) {
   const launch = shareLaunches(createGetFaceParams(options), options);
   const { getFaceParams, getResult } = FaceVerificationService.method;
@@ -26,13 +26,13 @@ export function createMethods(
       name: getFaceParams.name,
       input: getFaceParams.input,
       output: getFaceParams.output,
-      normalise: (request) => ({ ...request, ...normaliseIdentity(request) }),
+      normalise: (request) => ({ ...request, ...normaliseIdentity(request, options.names) }),
       violations: (request, caller) => [
         ...identityViolations(request),
         ...ownOrderViolations(request, caller),
       ],
       handler(request, call) {
-        const person = options.orders.userIdOf(new Pii(request.idNo));
+        const person = options.orders.userIdOf(new Pii(personNumber(request.idNo)));
         // Also for those who only share a launch: the audit trail tells of every attempt.
         call.note({ person });
         return launch(request, person, call);

@@ -2,9 +2,11 @@ import type { ConnectRouter } from "@connectrpc/connect";
 import { fastifyConnectPlugin } from "@connectrpc/connect-fastify";
 import type { FastifyInstance, preHandlerAsyncHookHandler } from "fastify";
 import { type UnreadableOptions, watchUnreadable } from "./unreadable.ts";
+import { type AnswerEvents, watchUnwritable } from "./unwritable.ts";
 import { JSON_OPTIONS, READ_MAX_BYTES } from "./wire.ts";
 
-export interface PluginOptions extends UnreadableOptions {
+export interface PluginOptions {
+  events: UnreadableOptions["events"] & AnswerEvents;
   /** Answers calls before Connect sees them. */
   usual?: preHandlerAsyncHookHandler;
 }
@@ -18,6 +20,8 @@ export function connectPlugin(
   shutdownTimeoutMs: number,
   { events, usual }: PluginOptions,
 ): (app: FastifyInstance) => Promise<void> {
+  const unreadable = watchUnreadable({ events });
+  const unwritable = watchUnwritable(events);
   return async (app) => {
     if (usual) app.addHook("preHandler", usual);
     await app.register(fastifyConnectPlugin, {
@@ -26,7 +30,11 @@ export function connectPlugin(
       },
       readMaxBytes: READ_MAX_BYTES,
       shutdownTimeoutMs,
-      ...watchUnreadable({ events }),
+      requestGate(context) {
+        unreadable.requestGate(context);
+        unwritable.requestGate(context);
+      },
+      interceptors: [...unreadable.interceptors, ...unwritable.interceptors],
       jsonOptions: JSON_OPTIONS,
     });
   };

@@ -11,6 +11,7 @@ import type { Wrapped } from "../handlers/pipeline.ts";
 import { type CallSource, incomingCall } from "./call.ts";
 import { type Caller, callerOf } from "./caller.ts";
 import { connectError } from "./errors.ts";
+import { type AnswerEvents, UNWRITABLE } from "./unwritable.ts";
 import { READ_MAX_BYTES, type Wire, wireOf } from "./wire.ts";
 
 /** An RPC and what answers it. */
@@ -27,6 +28,7 @@ interface Unary {
 export function answerUsual(
   { getFaceParams, getResult }: Methods,
   listener: IncomingCall["listener"],
+  events: AnswerEvents,
 ): preHandlerAsyncHookHandler {
   const { method } = FaceVerificationService;
   const byPath = new Map<string, Unary>([
@@ -47,7 +49,7 @@ export function answerUsual(
     const message = body.rest ? undefined : readMessage(wire, asked, body.bytes);
     if (message) {
       void reply.hijack();
-      await answer(wire, asked, message, { request, reply, listener, caller });
+      await answer(wire, asked, message, { request, reply, listener, caller, events });
     } else {
       caller.release();
       // Connect reads it again from here.
@@ -66,7 +68,7 @@ async function answer(
   wire: Wire,
   { method, call }: Unary,
   message: MessageShape<DescMessage>,
-  { request, reply, listener, caller }: Exchange,
+  { request, reply, listener, caller, events }: Exchange,
 ): Promise<void> {
   const { headers } = request.raw;
   const source: CallSource = {
@@ -80,15 +82,30 @@ async function answer(
   };
   const incoming = incomingCall(source, listener);
   const answering = () => ({ response: reply.raw, headers: reply.getHeaders() });
+  const refuse = (error: ServiceError) => wire.refuse(answering(), connectError(error, incoming.language));
   try {
-    const response = await call(message, incoming);
-    if (!caller.left) wire.answer(answering(), method.output, response);
+    const write = await call(message, incoming).then(
+      (response) => () => wire.answer(answering(), method.output, response),
+      // The pipeline rejects with nothing else.
+      (error: ServiceError) => () => refuse(error),
+    );
+    if (!caller.left) write();
   } catch (error) {
-    // The pipeline rejects with nothing else.
-    if (!caller.left) wire.refuse(answering(), connectError(error as ServiceError, incoming.language));
+    events.answerFailed({ door: wire.door, requestId: incoming.requestId, path: method.name, error });
+    giveUp(reply.raw, () => refuse(UNWRITABLE));
   } finally {
     caller.release();
   }
+}
+
+/** Ends a call that nobody else ends any more: with an error while that can be written, else by cutting it off. */
+function giveUp(response: FastifyReply["raw"], refuse: () => void): void {
+  try {
+    if (!response.headersSent) return refuse();
+  } catch {
+    // Then not even headers can be written.
+  }
+  response.destroy();
 }
 
 interface Exchange {
@@ -96,6 +113,7 @@ interface Exchange {
   reply: FastifyReply;
   listener: IncomingCall["listener"];
   caller: Caller;
+  events: AnswerEvents;
 }
 
 /** What was read of a body; `rest` when there is more than was to be read. */

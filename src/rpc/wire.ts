@@ -82,6 +82,9 @@ const trailersOf = remembered((error: ConnectError) =>
   Object.fromEntries(setTrailerStatus(new Headers(), error)),
 );
 
+/** Refuses what is not UTF-8, for a name with replacement characters in it is another name. */
+const utf8 = new TextDecoder("utf-8", { fatal: true });
+
 /** Connect with JSON, by POST (https://connectrpc.com/docs/protocol#unary-rpcs). */
 const json: Wire = {
   door: "connect",
@@ -89,7 +92,7 @@ const json: Wire = {
     type === contentTypeUnaryJson && (encoding === undefined || encoding === "identity"),
   timeout: ({ "connect-timeout-ms": timeout }) =>
     parseConnectTimeout(single(timeout), Number.MAX_SAFE_INTEGER),
-  read: (desc, body) => fromJsonString(desc, body.toString("utf8"), { ignoreUnknownFields: true }),
+  read: (desc, body) => fromJsonString(desc, utf8.decode(body), { ignoreUnknownFields: true }),
   answer: (to, desc, message) => writeJson(to, 200, toJsonString(desc, message, JSON_OPTIONS)),
   refuse: (to, error) => writeJson(to, codeToHttpStatus(error.code), bytesOf(error)),
 };

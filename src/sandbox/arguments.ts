@@ -3,6 +3,7 @@ import { createEnvironmentReader, type Environment } from "../lib/environment.ts
 import { EDITIONS, type Edition } from "./orders.ts";
 import { seededRandom } from "./random.ts";
 import type { SandboxOptions } from "./sandbox.ts";
+import { ANSWERS, type Answers } from "./shape.ts";
 
 /** What the command line asks for. */
 export interface SandboxArguments {
@@ -30,6 +31,7 @@ export const USAGE = `npm run sandbox -- [options]
   --latency 30ms       how long every call takes
   --overlap 60s        how long a token outlives its successor
   --edition a,b        editions the app id is entitled to: basic, enhanced, plus (default: all)
+  --answers captured   how answers are written: captured from the vendor's host, or printed on old pages
   --lenient            record what the vendor only forbids in writing, and answer all the same
   --help               this text`;
 
@@ -44,6 +46,7 @@ const OPTIONS = {
   latency: { type: "string" },
   overlap: { type: "string" },
   edition: { type: "string" },
+  answers: { type: "string" },
   lenient: { type: "boolean" },
   help: { type: "boolean" },
 } as const;
@@ -67,6 +70,7 @@ export function readArguments(args: readonly string[], env: Environment): Sandbo
   const latencyMs = /^0(ms|s)?$/.test(values.latency ?? "0") ? 0 : read.durationMs("--latency", 0);
   const overlapMs = read.durationMs("--overlap", 60_000);
   const backend = read.baseUrl("--backend", "") || undefined;
+  const answers = (values.answers ?? "captured") as Answers;
   const editions = (edition?.split(",") ?? EDITIONS) as Edition[];
 
   const rules: [broken: boolean, problem: string][] = [
@@ -75,6 +79,7 @@ export function readArguments(args: readonly string[], env: Environment): Sandbo
     [secret !== undefined && !/^[!-~]{64}$/.test(secret), "--secret: must have 64 characters"],
     [seed !== undefined && !/^-?\d{1,10}$/.test(seed), "--seed: must be a whole number"],
     [!editions.every((each) => EDITIONS.includes(each)), `--edition: must be of ${EDITIONS.join(", ")}`],
+    [!ANSWERS.includes(answers), `--answers: must be one of ${ANSWERS.join(", ")}`],
     [backend !== undefined && !upstreamOnly, "--backend: needs --upstream-only"],
   ];
   problems.push(...rules.filter(([broken]) => broken).map(([, problem]) => problem));
@@ -87,6 +92,7 @@ export function readArguments(args: readonly string[], env: Environment): Sandbo
       latencyMs,
       overlapMs,
       editions,
+      answers,
       strict: !values.lenient,
       ...(host !== undefined && { host }),
       ...(appId !== undefined && { appId }),

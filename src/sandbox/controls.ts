@@ -39,8 +39,9 @@ export function addControls(app: FastifyInstance, { sandbox, faults }: ServerPar
     sandbox.rotate();
     return { token_generation: sandbox.stats.tokenGeneration };
   });
-  app.post("/sandbox/revoke", () => {
-    sandbox.revoke();
+  app.post("/sandbox/revoke", (request) => {
+    const { code } = body(request);
+    sandbox.revoke(typeof code === "string" ? code : undefined);
     return {};
   });
   app.post("/sandbox/secret", (request) => {

@@ -1,4 +1,3 @@
-import type { RandomText } from "./random.ts";
 import type { TurnableClock } from "./turnable-clock.ts";
 
 /** How long things live, milliseconds (protocol.md 1 to 4 and 6.1). */
@@ -62,7 +61,12 @@ export interface Credentials {
 /** Dead credentials are remembered this long, to say of a signature why it is wrong. */
 const KEEP_DEAD_MS = 600_000;
 
-export function createCredentials(clock: TurnableClock, text: RandomText, lifetimes: Lifetimes): Credentials {
+/** `make`: new values. */
+export function createCredentials(
+  clock: TurnableClock,
+  make: { token: () => string; ticket: () => string },
+  lifetimes: Lifetimes,
+): Credentials {
   let tokens: AccessToken[] = [];
   let signTickets: Ticket[] = [];
   const nonceTickets = new Map<string, Ticket[]>();
@@ -77,7 +81,7 @@ export function createCredentials(clock: TurnableClock, text: RandomText, lifeti
 
   function issueTicket(token: AccessToken, lifeMs: number): Ticket {
     const issuedAt = clock.now();
-    return { value: text(64), token, issuedAt, expiresAt: issuedAt + lifeMs, used: false };
+    return { value: make.ticket(), token, issuedAt, expiresAt: issuedAt + lifeMs, used: false };
   }
 
   return {
@@ -86,7 +90,7 @@ export function createCredentials(clock: TurnableClock, text: RandomText, lifeti
       const issuedAt = clock.now();
       generation += 1;
       const token = {
-        value: text(64),
+        value: make.token(),
         generation,
         issuedAt,
         expiresAt: issuedAt + lifetimes.tokenLifeMs,

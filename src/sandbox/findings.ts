@@ -32,13 +32,15 @@ export function appFindings(fields: Fields, state: State): Finding[] {
 
 const MOST_BODY_BYTES = 2_000_000;
 
-/** The body's text fields, and what is wrong with the body as a whole (protocol.md 4.2, 6.1). */
+/** The body's text fields, numbers written out among them as a lenient vendor would read them, and what is wrong with the body as a whole (protocol.md 4.2, 6.1). */
 export function readBody(request: SandboxRequest, known: readonly string[]): [Fields, Finding[]] {
   const { body, contentType } = request;
   const object = readJsonObject(body);
   const json = object ?? {};
   const isText = ([, value]: [string, unknown]) => typeof value === "string";
-  const fields = Object.fromEntries(Object.entries(json).filter(isText)) as Fields;
+  const isRead = ([, value]: [string, unknown]) => typeof value === "string" || typeof value === "number";
+  const read = Object.entries(json).filter(isRead);
+  const fields: Fields = Object.fromEntries(read.map(([name, value]) => [name, String(value)]));
   return [
     fields,
     [

@@ -59,13 +59,12 @@ export function answerUpload(edition: Edition, request: SandboxRequest, state: S
 
   const { faceId } = state.orders.create({ orderNo, userId, edition, scenario });
   const transactionTime = formatChinaTime(state.clock.now());
-  const bizSeqNo = state.text(32);
+  const bizSeqNo = state.shape.serial();
   return {
     code: "0",
     msg: messageOf("0"),
     bizSeqNo,
-    // `success` is false on success, as on the vendor's pages: it means nothing (protocol.md 4.3).
-    result: { bizSeqNo, transactionTime, orderNo, faceId, success: false },
+    result: { bizSeqNo, transactionTime, orderNo, faceId, ...state.shape.uploaded },
     transactionTime,
   };
 }

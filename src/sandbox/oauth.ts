@@ -1,9 +1,11 @@
 import type { Finding } from "./breaches.ts";
 import { formatChinaTime } from "./china-time.ts";
-import type { Ticket } from "./credentials.ts";
+import type { AccessToken, Ticket } from "./credentials.ts";
 import { appFindings, type Fields, isWord, queryFindings } from "./findings.ts";
 import { messageOf, type Reply, refuse } from "./reply.ts";
 import { firstValues, type SandboxRequest } from "./request.ts";
+import { RULES } from "./rules.ts";
+import type { Shape } from "./shape.ts";
 import type { State } from "./state.ts";
 import { sameText } from "./verify.ts";
 
@@ -13,6 +15,7 @@ const APP = ["app_id", "appId", "version"];
 export function answerAccessToken(request: SandboxRequest, state: State): Reply {
   const query = firstValues(request.query);
   const refusal = state.breaches.judge(request, [
+    ["token_call_empty", Object.keys(query).length === 0],
     ...queryFindings(request, [...APP, "secret", "grant_type"]),
     ...appFindings(query, state),
     ["grant_type_wrong", query["grant_type"] !== "client_credential"],
@@ -26,8 +29,8 @@ export function answerAccessToken(request: SandboxRequest, state: State): Reply 
     transactionTime: formatChinaTime(token.issuedAt),
     access_token: token.value,
     expire_time: formatChinaTime(token.expiresAt),
-    // A number here and a text on tickets: the vendor's pages show both (protocol.md 11, point 4).
     expire_in: seconds(state.lifetimes.tokenLifeMs),
+    ...state.shape.receipt(),
   };
 }
 
@@ -44,8 +47,8 @@ export function answerSignTicket(request: SandboxRequest, state: State): Reply {
     ...ticketFindings(query, state),
   ]);
   const token = state.credentials.findToken(query["access_token"] ?? "");
-  if (refusal || !token) return refuse(state, refusal ?? "400103");
-  return ticketReply(state.credentials.issueSignTicket(token), state.lifetimes.ticketLifeMs);
+  if (refusal || !token) return refuse(state, refusalFor(refusal, token, state));
+  return ticketReply(state.credentials.issueSignTicket(token), state.lifetimes.ticketLifeMs, state.shape);
 }
 
 /** GET /api/oauth2/api_ticket with `type=NONCE` (protocol.md 3). */
@@ -61,8 +64,8 @@ export function answerNonceTicket(request: SandboxRequest, state: State): Reply 
     ["nonce_too_frequent", latest !== undefined && clock.now() < latest.issuedAt + lifetimes.nonceIntervalMs],
   ]);
   const token = credentials.findToken(query["access_token"] ?? "");
-  if (refusal || !token) return refuse(state, refusal ?? "400103");
-  return ticketReply(credentials.issueNonceTicket(token, userId), lifetimes.nonceLifeMs);
+  if (refusal || !token) return refuse(state, refusalFor(refusal, token, state));
+  return ticketReply(credentials.issueNonceTicket(token, userId), lifetimes.nonceLifeMs, state.shape);
 }
 
 function ticketFindings(query: Fields, state: State): Finding[] {
@@ -75,12 +78,20 @@ function ticketFindings(query: Fields, state: State): Finding[] {
   ];
 }
 
-function ticketReply({ value, issuedAt, expiresAt }: Ticket, lifeMs: number): Reply {
+/** A dead token is refused with the code of the day; everything else by its rule. */
+function refusalFor(refusal = "400103", token: AccessToken | undefined, state: State): string {
+  const died = refusal === RULES.token_dead.code && token !== undefined && !state.credentials.isAlive(token);
+  return died ? state.deadTokenCode : refusal;
+}
+
+function ticketReply({ value, issuedAt, expiresAt }: Ticket, lifeMs: number, shape: Shape): Reply {
+  const expireIn = shape.ticketExpireIn(seconds(lifeMs));
   return {
     code: "0",
     msg: messageOf("0"),
     transactionTime: formatChinaTime(issuedAt),
-    tickets: [{ value, expire_in: String(seconds(lifeMs)), expire_time: formatChinaTime(expiresAt) }],
+    tickets: [{ value, expire_in: expireIn, expire_time: formatChinaTime(expiresAt) }],
+    ...shape.receipt(),
   };
 }
 

@@ -1,6 +1,6 @@
 import type { Lifetimes } from "./credentials.ts";
-import type { RandomText } from "./random.ts";
 import type { Scenario } from "./scenarios.ts";
+import type { Shape } from "./shape.ts";
 import type { TurnableClock } from "./turnable-clock.ts";
 
 export const EDITIONS = ["basic", "enhanced", "plus"] as const;
@@ -32,7 +32,7 @@ export interface Orders {
   ): { order: Order; scenario: Scenario; completedAt: number; serial: string } | undefined;
 }
 
-export function createOrders(clock: TurnableClock, text: RandomText, lifetimes: Lifetimes): Orders {
+export function createOrders(clock: TurnableClock, shape: Shape, lifetimes: Lifetimes): Orders {
   const byNumber = new Map<string, Order>();
   const byFaceId = new Map<string, Order>();
   const { faceIdLifeMs, recordLifeMs } = lifetimes;
@@ -52,7 +52,7 @@ export function createOrders(clock: TurnableClock, text: RandomText, lifetimes: 
     create(upload) {
       purge();
       const faceIdExpiresAt = clock.now() + faceIdLifeMs;
-      const order: Order = { ...upload, faceId: `tx${text(30)}`, faceIdExpiresAt };
+      const order: Order = { ...upload, faceId: shape.faceId(), faceIdExpiresAt };
       byNumber.set(order.orderNo, order);
       byFaceId.set(order.faceId, order);
       return order;
@@ -60,7 +60,7 @@ export function createOrders(clock: TurnableClock, text: RandomText, lifetimes: 
     byNumber: (orderNo) => byNumber.get(orderNo),
     byFaceId: (faceId) => byFaceId.get(faceId),
     complete(order, scenario) {
-      order.outcome = { scenario, completedAt: clock.now(), serial: text(32) };
+      order.outcome = { scenario, completedAt: clock.now(), serial: shape.serial() };
     },
     recordOf(orderNo) {
       const order = byNumber.get(orderNo);

@@ -1,18 +1,27 @@
-import { randomBase62 } from "../lib/base62.ts";
+import { randomBytes } from "node:crypto";
 
-/** Makes `length` characters of [0-9A-Za-z]: tokens, tickets, faceIds and serial numbers. */
-export type RandomText = (length: number) => string;
+const WORD = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+const ALPHABETS = { word: WORD, token: `${WORD}-`, hex: "0123456789abcdef", digits: "0123456789" } as const;
 
-const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+/** Makes `length` characters of an alphabet, `word` by default: tokens, tickets, faceIds and serial numbers. */
+export type RandomText = (length: number, alphabet?: keyof typeof ALPHABETS) => string;
 
 /** Text from `random` (values in [0, 1)), or from the CSPRNG where none is given. */
 export function createRandomText(random?: () => number): RandomText {
-  if (!random) return randomBase62;
-  return (length) => {
+  return (length, alphabet = "word") => {
+    const letters = ALPHABETS[alphabet];
+    const numbers = random ?? secureRandom(length);
     let text = "";
-    while (text.length < length) text += ALPHABET[Math.floor(random() * ALPHABET.length)];
+    while (text.length < length) text += letters[Math.floor(numbers() * letters.length)];
     return text;
   };
+}
+
+/** `count` numbers in [0, 1) of the CSPRNG. */
+function secureRandom(count: number): () => number {
+  const bytes = randomBytes(4 * count);
+  let at = 0;
+  return () => bytes.readUInt32LE(4 * at++) / 2 ** 32;
 }
 
 /** A repeatable source of numbers in [0, 1) for `SandboxOptions.random`; the same 32-bit seed gives the same numbers (mulberry32). */

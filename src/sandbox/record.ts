@@ -50,6 +50,7 @@ export function answerQuery(request: SandboxRequest, state: State): Reply {
     bizSeqNo: serial,
     result: {
       orderNo,
+      ...state.shape.queried(code),
       ...(liveRate && { liveRate }),
       ...(similarity && { similarity }),
       occurredTime,
@@ -58,7 +59,7 @@ export function answerQuery(request: SandboxRequest, state: State): Reply {
       ...(video && hasMedia && "13".includes(getFile || "-") && { video: VIDEO_BASE64 }),
       bizSeqNo: serial,
       ...(queryVersion === "1.0" && { sdkVersion: "1.12.12", trtcFlag: "Y" }),
-      ...(order.edition !== "basic" && { riskInfo: { deviceInfoLevel: "1", riskInfoLevel: "1" } }),
+      ...(order.edition !== "basic" && { riskInfo: state.shape.riskInfo }),
     },
     transactionTime: formatChinaTime(state.clock.now()),
   };

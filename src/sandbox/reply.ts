@@ -35,7 +35,7 @@ export function refuse(state: State, code: string): Reply {
   return {
     code,
     msg: messageOf(code),
-    bizSeqNo: state.text(32),
+    bizSeqNo: state.shape.serial(),
     transactionTime: formatChinaTime(state.clock.now()),
   };
 }

@@ -22,6 +22,7 @@ export const RULES = {
   app_id_unknown: { code: "66660001", always: true, text: "app id missing or unknown", source: "8.2" },
   version_wrong: { code: "400502", text: "version is not 1.0.0", source: "1, 8.2" },
   grant_type_wrong: { code: "400104", text: "grant_type is not client_credential", source: "1" },
+  token_call_empty: { code: "400101", always: true, text: "a token call without parameters", source: "own" },
   secret_wrong: { code: "400104", always: true, text: "the secret is wrong", source: "8.2" },
   overlapping_refresh: { code: null, text: "a token call while another was in flight", source: "1" },
   overlapping_sign_ticket: {
@@ -100,6 +101,11 @@ export const RULES = {
     always: true,
     text: "the NONCE ticket was burnt by an earlier launch",
     source: "3",
+  },
+  launch_signed_with_sign_ticket: {
+    code: "400101",
+    text: "the launch is signed with the SIGN ticket",
+    source: "5.1, 11",
   },
   nonce_ticket_dead: {
     code: "400101",

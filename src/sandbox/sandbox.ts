@@ -9,9 +9,11 @@ import { createJournal } from "./journal.ts";
 import { EDITIONS, type Edition } from "./orders.ts";
 import { type Picture, takePicture } from "./picture.ts";
 import { createRandomText } from "./random.ts";
+import { RULES } from "./rules.ts";
 import { scenarioNamed } from "./scenarios.ts";
 import { completeOrder, type SdkReply } from "./sdk.ts";
 import { createServer } from "./server.ts";
+import type { Answers } from "./shape.ts";
 import { createState } from "./state.ts";
 import { createCounters, type Stats } from "./stats.ts";
 import { createTurnableClock, type TurnableClock } from "./turnable-clock.ts";
@@ -52,6 +54,8 @@ export interface SandboxOptions {
   latencyMs?: number;
   /** Numbers in [0, 1) for tokens and serials, such as `seededRandom(7)`; default the CSPRNG. */
   random?: () => number;
+  /** How answers are written; default as captured from the vendor's host. */
+  answers?: Answers;
   /** Default true: refuse also what the vendor only forbids in writing. Breaches are recorded either way. */
   strict?: boolean;
 }
@@ -80,8 +84,8 @@ export interface Sandbox {
   advance(ms: number): void;
   /** A foreign rotator: a new token that nobody here is told, so that the current one dies after the overlap. */
   rotate(): void;
-  /** Every token and ticket dies at once. */
-  revoke(): void;
+  /** Every token and ticket dies at once; dead tokens are refused with `code` from now on, 400103 by default. */
+  revoke(code?: string): void;
   /** A new secret; every token and ticket of the old one dies at once (protocol.md 1). */
   changeSecret(secret: string): void;
   /** Gives an order an outcome without a launch; default what its ID number chose. Throws for an unknown order or outcome. */
@@ -106,6 +110,7 @@ export function createSandbox(options: SandboxOptions = {}): Sandbox {
     tokenParam: options.tokenParam,
     clock,
     text,
+    answers: options.answers ?? "captured",
     strict: options.strict ?? true,
     lifetimes: {
       overlapMs: options.overlapMs ?? 60_000,
@@ -166,7 +171,11 @@ export function createSandbox(options: SandboxOptions = {}): Sandbox {
     rotate() {
       state.credentials.issueToken({ foreign: true });
     },
-    revoke: () => state.credentials.revokeAll(),
+    revoke(code = RULES.token_dead.code) {
+      if (!/^-?\d{1,10}$/.test(code)) throw new RangeError("code must be a whole number, as text");
+      state.deadTokenCode = code;
+      state.credentials.revokeAll();
+    },
     changeSecret(next) {
       if (next.length !== 64) throw new RangeError("secret must have 64 characters");
       state.secret = next;

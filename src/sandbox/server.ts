@@ -99,8 +99,10 @@ export function createServer(parts: ServerParts): FastifyInstance {
   addConsole(app, parts);
   app.setNotFoundHandler((request, reply) => {
     const endpoint = VENDOR_PATHS[request.url.split("?", 1)[0] ?? ""];
-    if (endpoint) state.breaches.add("method_wrong", endpoint, readRequest(endpoint, request).caller);
-    return reply.code(404).send({ code: "404", msg: "no such path" });
+    if (!endpoint) return reply.code(404).send({ code: "404", msg: "no such path" });
+    state.breaches.add("method_wrong", endpoint, readRequest(endpoint, request).caller);
+    const allowed = endpoint === "upload" || endpoint === "query" ? "POST" : "GET";
+    return reply.code(405).header("allow", allowed).send({ code: "405", msg: "method not allowed" });
   });
   return app;
 }

@@ -34,7 +34,7 @@ export function launchFindings(
     const dead: Finding = ["nonce_ticket_dead", !credentials.isAlive(ticket)];
     return [ticket, [["nonce_ticket_used", ticket.used], dead]];
   }
-  if (credentials.signTickets().some(fits)) return [undefined, [["ticket_kind_wrong", true]]];
+  if (credentials.signTickets().some(fits)) return [undefined, [["launch_signed_with_sign_ticket", true]]];
   const isOthers = [...credentials.nonceUsers()].some((user) => credentials.nonceTickets(user).some(fits));
   return [undefined, [[isOthers ? "nonce_ticket_of_other_user" : "signature_wrong", true]]];
 }

@@ -3,6 +3,8 @@ import { type Credentials, createCredentials, type Lifetimes } from "./credentia
 import { createOrders, type Edition, type Orders } from "./orders.ts";
 import type { RandomText } from "./random.ts";
 import { createRecent, type Recent } from "./recent.ts";
+import { RULES } from "./rules.ts";
+import { type Answers, createShape, type Shape } from "./shape.ts";
 import type { TurnableClock } from "./turnable-clock.ts";
 
 /** What the vendor knows of one WBappid; all that the handlers read and change. */
@@ -14,7 +16,10 @@ export interface State {
   readonly tokenParam: "app_id" | "appId" | undefined;
   readonly clock: TurnableClock;
   readonly lifetimes: Lifetimes;
-  readonly text: RandomText;
+  /** How answers are written. */
+  readonly shape: Shape;
+  /** What a token or ticket call with a dead token is refused with. */
+  deadTokenCode: string;
   readonly credentials: Credentials;
   readonly orders: Orders;
   readonly breaches: BreachLog;
@@ -29,12 +34,14 @@ export interface StateOptions {
   tokenParam: State["tokenParam"];
   clock: TurnableClock;
   text: RandomText;
+  answers: Answers;
   lifetimes: Lifetimes;
   strict: boolean;
 }
 
 export function createState(options: StateOptions): State {
   const { appId, secret, editions, tokenParam, clock, text, lifetimes, strict } = options;
+  const shape = createShape(options.answers, text);
   return {
     appId,
     secret,
@@ -42,9 +49,14 @@ export function createState(options: StateOptions): State {
     tokenParam,
     clock,
     lifetimes,
-    text,
-    credentials: createCredentials(clock, text, lifetimes),
-    orders: createOrders(clock, text, lifetimes),
+    shape,
+    deadTokenCode: RULES.token_dead.code,
+    credentials: createCredentials(
+      clock,
+      { ticket: () => text(64), token: () => shape.accessToken() },
+      lifetimes,
+    ),
+    orders: createOrders(clock, shape, lifetimes),
     breaches: createBreachLog(clock, strict),
     seen: {
       // A nonce cannot be replayed once the ticket that signed it has died.

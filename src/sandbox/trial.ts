@@ -47,6 +47,7 @@ export async function startTrial(args: readonly string[], env: Environment): Pro
       FACEID_BASE_URL: sandbox.url,
       // Also where the sandbox listens beyond this machine: both are one process.
       ALLOW_INSECURE: [env["ALLOW_INSECURE"], "FACEID_BASE_URL"].filter(Boolean).join(),
+      FACEID_LIVE_HOSTS: undefined,
       STORE_URL: env["STORE_URL"] || "memory:",
     },
     connect(service, { http, admin }) {

@@ -20,6 +20,15 @@ export interface RequestRefused {
   error: ServiceError;
 }
 
+/** An answer that could not be written: the call itself has been told of as finished. */
+export interface AnswerFailed {
+  door: string;
+  requestId: string;
+  /** The route or method, as the code spells it. */
+  path: string;
+  error: unknown;
+}
+
 const AUDITED: Readonly<Record<string, AuditLine["event"]>> = {
   GetFaceParams: "attempt",
   GetResult: "result",
@@ -102,6 +111,7 @@ export function callEvents(options: EventsOptions) {
         biz_seq_no: facts.biz_seq_no ?? error?.metadata["biz_seq_no"],
         verdict,
         verdict_reason: reason,
+        unreadable: facts.unreadable,
         media_error: facts.media_error,
         launch_within_ms: launchWithinMs,
         previous: facts.previous,
@@ -115,6 +125,12 @@ export function callEvents(options: EventsOptions) {
 
     requestRefused,
 
+    answerFailed({ door, requestId, path, error }: AnswerFailed) {
+      metrics.answersFailed.inc({ door });
+      const line = { event: "answer_failed", request_id: requestId, door, path, ...brief(error) };
+      logger.error({ ...line, ...stackOf(error) }, "an answer could not be written");
+    },
+
     /** The path is not told: it is the client's own text. */
     routeUnknown({ requestId }: { requestId: string }) {
       const error = new ServiceError(ErrorReason.ROUTE_NOT_FOUND, "there is no such route");
@@ -122,6 +138,8 @@ export function callEvents(options: EventsOptions) {
     },
   };
 }
+
+const stackOf = (error: unknown) => (error instanceof Error ? { stack: frames(error) } : {});
 
 function violated({ violations }: ServiceError) {
   return violations.length === 0 ? {} : { fields: violations.map(({ field, rule }) => `${field}:${rule}`) };

@@ -33,6 +33,13 @@ export function createEvents(options: EventsOptions) {
       logger.info({ event: "service_started", http, grpc, admin, livemode, role }, "service started");
     },
 
+    testAppOnLiveHost() {
+      logger.warn(
+        { event: "test_app_on_live_host" },
+        "the app id looks like one for tests (TIDA…), and the host is the vendor's: is that meant?",
+      );
+    },
+
     serviceStopping(fields: { signal: string }) {
       logger.info({ event: "service_stopping", signal: fields.signal }, "service stopping");
     },

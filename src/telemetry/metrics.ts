@@ -79,6 +79,12 @@ export function createMetrics({ appId, build, process: watchProcess }: MetricsOp
       labelNames: ["door", "outcome"],
       registers,
     }),
+    answersFailed: new Counter({
+      name: "faceid_answers_failed_total",
+      help: "Answers that could not be written; the caller got INTERNAL in place of the answer.",
+      labelNames: ["door"],
+      registers,
+    }),
     verdicts: new Counter({
       name: "faceid_verdicts_total",
       help: "Verdicts given; one that is read twice counts twice.",

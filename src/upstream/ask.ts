@@ -1,13 +1,24 @@
+import { type BrokenOff, UpstreamError } from "../errors.ts";
 import type { ObserveExchange } from "./observe.ts";
 import type { Exchange, Transport } from "./transport.ts";
 import { type Reply, readReply } from "./wire.ts";
 
-/** Performs one exchange and resolves to what `read` makes of the answer. Rejects as transport, `readReply` and `read` do. */
+/** Performs an exchange and resolves to what `read` makes of the answer. Rejects as transport, `readReply` and `read` do. */
 export type Ask = <T>(exchange: Exchange, read: (reply: Reply) => T) => Promise<T>;
 
-/** Exchanges that are watched from their start until `read` has made sense of the answer. */
+/**
+ * What is asked once more, over a connection of its own, after the vendor has closed the one it was sent on. A query changes
+ * nothing, and of two NONCE tickets one is thrown away; an upload must certainly not have been read. Never what rotates.
+ */
+const ASKED_AGAIN: Readonly<Partial<Record<Exchange["endpoint"], readonly BrokenOff[]>>> = {
+  nonce_ticket: ["unwritten", "unanswered"],
+  query: ["unwritten", "unanswered"],
+  upload: ["unwritten"],
+};
+
+/** Exchanges that are watched, each from its start until `read` has made sense of the answer. */
 export function createAsk(transport: Transport, observe: ObserveExchange): Ask {
-  return async (exchange, read) => {
+  async function once<T>(exchange: Exchange, read: (reply: Reply) => T): Promise<T> {
     const { endpoint } = exchange;
     const ended = observe(endpoint);
     let reply: Reply | undefined;
@@ -21,5 +32,19 @@ export function createAsk(transport: Transport, observe: ObserveExchange): Ask {
     } finally {
       ended(reply, failure);
     }
+  }
+
+  return async (exchange, read) => {
+    try {
+      return await once(exchange, read);
+    } catch (error) {
+      if (!mayBeAskedAgain(exchange, error)) throw error;
+      return once({ ...exchange, fresh: true }, read);
+    }
   };
+}
+
+function mayBeAskedAgain({ endpoint }: Exchange, error: unknown): boolean {
+  if (!(error instanceof UpstreamError) || error.brokenOff === undefined) return false;
+  return ASKED_AGAIN[endpoint]?.includes(error.brokenOff) ?? false;
 }

@@ -8,9 +8,14 @@ const LONGEST_REST = 256 * 1024;
 
 const ONE_QUOTE = Buffer.of(QUOTE);
 
+/** Stands for a text that is too long for anything but a file, and is none. */
+export const NO_FILE = Symbol("not a file");
+
+const asValue = (bytes: Buffer | undefined) => (bytes ? new Pii<Uint8Array>(bytes) : NO_FILE);
+
 /**
  * Takes the files out of an answer while it comes: each text longer than LONGEST_TEXT is decoded from Base64 bit by bit, and
- * the JSON has a `Pii<Uint8Array>` in its place. For 11 MB read in one go would stop the event loop. The rest is read as
+ * the JSON has a `Pii<Uint8Array>` in its place, or `NO_FILE` for one that is not Base64. For 11 MB read in one go would stop the event loop. The rest is read as
  * JSON.parse reads it.
  */
 export function createBodyWithFiles(): Body {
@@ -51,7 +56,7 @@ export function createBodyWithFiles(): Body {
     },
     json() {
       if (text || size > LONGEST_REST) throw new SyntaxError("a text without an end, or too much of them");
-      const found = new Map([...files].map(([mark, file]) => [mark, new Pii<Uint8Array>(file.bytes())]));
+      const found = new Map([...files].map(([mark, file]) => [mark, asValue(file.bytes())]));
       return JSON.parse(Buffer.concat(rest).toString("utf8"), (_name, value: unknown) =>
         typeof value === "string" ? (found.get(value) ?? value) : value,
       ) as unknown;

@@ -6,10 +6,12 @@ import { createAsk } from "./ask.ts";
 import { type Credential, credential } from "./credential.ts";
 import { type Edition, type TokenParam, UPLOAD } from "./dialect.ts";
 import type { ObserveExchange } from "./observe.ts";
+import { type QueryResult, readQueryResult } from "./query-result.ts";
 import type { Exchange, Transport } from "./transport.ts";
-import { chinaTime, file, isRecord, number, successful, text } from "./wire.ts";
+import { isRecord, text } from "./values.ts";
+import { successful } from "./wire.ts";
 
-export type { Credential };
+export type { Credential, QueryResult };
 
 /** An identity upload; `sign` and `nonce` as in protocol.md 5.1. */
 export interface Upload {
@@ -32,22 +34,9 @@ export interface Query {
   media?: boolean;
 }
 
-/** What the vendor says of an order; any code, since most are verdicts. */
-export interface QueryResult {
-  code: string;
-  bizSeqNo: string | undefined;
-  /** 0 to 100; undefined where the vendor gives no number. */
-  liveRate: number | undefined;
-  similarity: number | undefined;
-  /** Milliseconds since the Unix epoch. */
-  occurredAt: number | undefined;
-  photo: Pii<Uint8Array> | undefined;
-  video: Pii<Uint8Array> | undefined;
-}
-
 /**
  * The vendor's interfaces, one typed method each. Every method rejects with UpstreamError, or with the reason of `signal`.
- * Nothing is retried here or below.
+ * A call on behalf of a request whose connection the vendor closed may be made once more, see `createAsk`; no other is.
  */
 export interface UpstreamClient {
   /** A new access token; the previous one dies within the minute (protocol.md 1). */
@@ -159,28 +148,21 @@ export function createUpstreamClient(options: UpstreamOptions): UpstreamClient {
         endpoint,
         path: "/api/v2/base/queryfacerecord",
         query: { orderNo },
-        body: { appId, version: PROTOCOL_VERSION, nonce, orderNo, sign, ...(media && { getFile: "1" }) },
+        body: {
+          appId,
+          version: PROTOCOL_VERSION,
+          nonce,
+          orderNo,
+          sign,
+          // The version of the SDK comes with the verdict, the files in a call of their own (protocol.md 6.1).
+          ...(media ? { getFile: "1" } : { queryVersion: "1.0" }),
+        },
         signal,
         timeoutMs: callTimeoutMs,
         maxBytes: media ? MEDIA : SMALL,
         files: media,
       } as const;
-      return ask(exchange, ({ code, bizSeqNo, result }) => {
-        const echo = text(result["orderNo"]);
-        // Somebody else's verdict must never be taken for this one's; a pass has to name its order.
-        if (echo === undefined ? code === "0" : echo !== orderNo) {
-          throw new UpstreamError(endpoint, "malformed", { bizSeqNo });
-        }
-        return {
-          code,
-          bizSeqNo,
-          liveRate: number(result["liveRate"]),
-          similarity: number(result["similarity"]),
-          occurredAt: chinaTime(result["occurredTime"]),
-          photo: file(result["photo"]),
-          video: file(result["video"]),
-        };
-      });
+      return ask(exchange, (reply) => readQueryResult(reply, orderNo));
     },
   };
 }

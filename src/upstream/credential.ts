@@ -1,6 +1,7 @@
 import { UpstreamError } from "../errors.ts";
 import { Secret } from "../lib/secret.ts";
-import { number, type Reply, text } from "./wire.ts";
+import { number, text } from "./values.ts";
+import type { Reply } from "./wire.ts";
 
 /** A token or ticket, and how long the vendor says it lives, from the moment of asking. */
 export interface Credential {

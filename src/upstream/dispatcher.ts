@@ -7,19 +7,40 @@ export interface DispatcherOptions {
   proxy: { httpsProxy: string; noProxy: string } | undefined;
 }
 
+/** The ways to the vendor. */
+export interface Dispatchers {
+  /** Keep-alive connections. */
+  pooled: Dispatcher;
+  /** A connection for each request. */
+  fresh: Dispatcher;
+  close(): Promise<void>;
+}
+
 /**
- * Keep-alive connections to the vendor: plain HTTP/1.1 and no retries, since over HTTP/2 undici may repeat a request by
- * itself, and a repeated token call rotates the token again (ticket-cache.md 1, case 6).
+ * Connections to the vendor: plain HTTP/1.1 and no retries, since over HTTP/2 undici may repeat a request by itself, and a
+ * repeated token call rotates the token again (ticket-cache.md 1, case 6).
  */
-export function createDispatcher({ connections, proxy }: DispatcherOptions): Dispatcher {
+export function createDispatchers({ connections, proxy }: DispatcherOptions): Dispatchers {
   const options = {
     connections,
-    pipelining: 1,
     allowH2: false,
     connect: { timeout: 2_000 },
     // The real time limits are the callers' signals; these only keep a forgotten one from waiting for ever.
     headersTimeout: 30_000,
     bodyTimeout: 30_000,
   };
-  return proxy ? new EnvHttpProxyAgent({ ...options, ...proxy }) : new Agent(options);
+  const open = (pipelining: number) =>
+    proxy
+      ? new EnvHttpProxyAgent({ ...options, pipelining, ...proxy })
+      : new Agent({ ...options, pipelining });
+  const pooled = open(1);
+  // Undici's word for no keep-alive.
+  const fresh = open(0);
+  return {
+    pooled,
+    fresh,
+    async close() {
+      await Promise.all([pooled.close(), fresh.close()]);
+    },
+  };
 }

@@ -41,7 +41,7 @@ export function createJsonText(): JsonText {
       pieces.push(piece);
       if (size > LONGEST_TEXT) {
         file ??= createBase64File();
-        for (const part of pieces.splice(0)) file.add(part);
+        file.add(Buffer.concat(pieces.splice(0)));
       }
       return end;
     },

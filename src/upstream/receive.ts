@@ -1,4 +1,5 @@
 import type { Dispatcher } from "undici";
+import type { BrokenOff } from "../errors.ts";
 import { cutOff } from "../lib/clock.ts";
 
 export interface ReceiveLimits {
@@ -21,9 +22,21 @@ export class CutShort extends Error {
   }
 }
 
+/** What ended an exchange before its end from the other side, or on the way there; `cause` is undici's error. */
+export class Broken extends Error {
+  override readonly name = "Broken";
+  /** Undefined when the answer had begun. */
+  readonly off: BrokenOff | undefined;
+
+  constructor(cause: unknown, off: BrokenOff | undefined) {
+    super("broken", { cause });
+    this.off = off;
+  }
+}
+
 /**
  * Sends a request and hands its answer to `take` as it comes; resolves to its status code at its end. Rejects with
- * CutShort, with the signal's reason, or with undici's error. By `dispatch`, because `request` makes a stream and an abort
+ * CutShort, with the signal's reason, or with Broken. By `dispatch`, because `request` makes a stream and an abort
  * signal for each answer, which costs as much as the exchange.
  */
 export function receive(
@@ -37,6 +50,12 @@ export function receive(
     let size = 0;
     let controller: Dispatcher.DispatchController | undefined;
     let ended: Error | undefined;
+
+    /** undici names a controller right before it writes; it fails without one when an idle connection turns out to be reset. */
+    function brokenOff(): BrokenOff | undefined {
+      if (!controller) return "unwritten";
+      return statusCode === 0 ? "unanswered" : undefined;
+    }
 
     /** Ends its connection, too. */
     function end(reason: Error): void {
@@ -69,7 +88,8 @@ export function receive(
       },
       onResponseError(_controller, error) {
         release();
-        reject(error);
+        // Also what `end` aborted it with comes back here.
+        reject(ended ?? new Broken(error, brokenOff()));
       },
     });
   });

@@ -1,10 +1,16 @@
-import type { Dispatcher } from "undici";
-import { type UpstreamEndpoint, UpstreamError, type UpstreamFailure } from "../errors.ts";
+import {
+  type UpstreamDetail,
+  type UpstreamEndpoint,
+  UpstreamError,
+  type UpstreamFailure,
+} from "../errors.ts";
 import { nextTurn } from "../lib/clock.ts";
 import { Masked } from "../lib/masked.ts";
-import { createBody } from "./body.ts";
+import { type Body, createBody } from "./body.ts";
 import { createBodyWithFiles } from "./body-with-files.ts";
-import { CutShort, receive } from "./receive.ts";
+import type { Dispatchers } from "./dispatcher.ts";
+import { type Broken, CutShort, receive } from "./receive.ts";
+import { replyOf } from "./wire.ts";
 
 /** What is sent; secrets and personal data are masked up to the moment when it is written. */
 type Values = Readonly<Record<string, string | Masked<string>>>;
@@ -25,6 +31,8 @@ export interface Exchange {
   maxBytes: number;
   /** Whether the answer may hold files; long texts of its JSON are read as such, see `createBodyWithFiles`. */
   files?: boolean | undefined;
+  /** Over a connection that nothing was sent on before. */
+  fresh?: boolean | undefined;
 }
 
 /** Performs one exchange and returns the answer's JSON; rejects with UpstreamError, or with the signal's reason. */
@@ -33,8 +41,8 @@ export type Transport = (exchange: Exchange) => Promise<unknown>;
 export interface TransportOptions {
   /** The vendor's base URL, such as `https://kyc1.qcloud.com`. */
   baseUrl: string;
-  /** Where requests go: connection pool, proxy, TLS. It must not retry. */
-  dispatcher: Dispatcher;
+  /** Where requests go. They must not retry. */
+  dispatchers: Dispatchers;
 }
 
 const ASKS_FOR_JSON = { accept: "application/json" };
@@ -44,14 +52,14 @@ const SENDS_JSON = { ...ASKS_FOR_JSON, "content-type": "application/json" };
  * One exchange with the vendor, with no retry: a repeated token call would rotate the token again.
  * Errors carry neither URL (its query holds secrets) nor body.
  */
-export function createTransport({ baseUrl, dispatcher }: TransportOptions): Transport {
+export function createTransport({ baseUrl, dispatchers }: TransportOptions): Transport {
   const { origin, pathname } = new URL(baseUrl);
   const prefix = pathname.replace(/\/$/, "");
 
-  return async ({ endpoint, path, query, body, signal, timeoutMs, maxBytes, files }) => {
+  return async ({ endpoint, path, query, body, signal, timeoutMs, maxBytes, files, fresh }) => {
     signal.throwIfAborted();
-    const fail = (failure: UpstreamFailure, cause?: unknown) =>
-      new UpstreamError(endpoint, failure, { cause });
+    const fail = (failure: UpstreamFailure, detail?: UpstreamDetail) =>
+      new UpstreamError(endpoint, failure, detail);
     const request = {
       origin,
       path: prefix + path,
@@ -63,16 +71,22 @@ export function createTransport({ baseUrl, dispatcher }: TransportOptions): Tran
     const answer = files ? createBodyWithFiles() : createBody();
     let statusCode: number;
     try {
+      const dispatcher = fresh ? dispatchers.fresh : dispatchers.pooled;
       statusCode = await receive(dispatcher, request, { signal, timeoutMs, maxBytes }, (chunk) =>
         answer.add(chunk),
       );
     } catch (error) {
       if (signal.aborted) throw signal.reason;
       if (error instanceof CutShort) throw fail(error.why);
-      throw fail(wasNeverSent(error) ? "not_sent" : "broken", errorCode(error));
+      const cause = errorCode(error);
+      if (wasNeverSent(cause)) throw fail("not_sent", { cause });
+      const { off } = error as Broken;
+      throw fail(off === "unwritten" ? "not_sent" : "broken", { cause, brokenOff: off });
     }
-    if (statusCode === 429) throw fail("throttled");
-    if (statusCode !== 200) throw fail("status", `HTTP ${statusCode}`);
+    if (statusCode === 429) throw fail("throttled", codeOf(answer));
+    if (statusCode !== 200) {
+      throw fail("status", { ...(statusCode < 500 && codeOf(answer)), cause: `HTTP ${statusCode}` });
+    }
     // In step with all whose answers came in together.
     await nextTurn();
     try {
@@ -102,9 +116,18 @@ const NEVER_SENT = new Set([
 ]);
 
 /** Whether a request certainly failed before it was written: name resolution, connecting, TLS. */
-function wasNeverSent(error: unknown): boolean {
-  const code = errorCode(error) ?? "";
+function wasNeverSent(code = ""): boolean {
   return NEVER_SENT.has(code) || /^(ERR_TLS_|ERR_SSL_|CERT_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_)/.test(code);
+}
+
+/** Code and serial number of a refusal that came with a status of its own, where its body is the vendor's JSON. */
+function codeOf(answer: Body): Pick<UpstreamDetail, "code" | "bizSeqNo"> {
+  try {
+    const { code, bizSeqNo } = replyOf(answer.json()) ?? {};
+    return code === "0" ? {} : { code, bizSeqNo };
+  } catch {
+    return {};
+  }
 }
 
 function errorCode(error: unknown): string | undefined {

@@ -99,6 +99,12 @@ describe("beside a running service", () => {
     expect([exitCode, harness.sandbox.stats.calls.access_token]).toEqual([0, 1]);
   });
 
+  test("a test app id on a live host is something to look at", async () => {
+    await startService();
+    const { checks } = await examined([], { FACEID_LIVE_HOSTS: "127.0.0.1" }, patient);
+    expect(checks.filter(({ status }) => status === "warn").map(({ check }) => check)).toEqual(["app id"]);
+  });
+
   test("the table says the same to a person", async () => {
     await startService();
     const { text } = await runDoctor([], env, patient);

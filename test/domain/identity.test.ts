@@ -32,10 +32,10 @@ test("names may hold a middle dot and rare characters, and no control characters
   expect(rulesOf("11010519491231002X", "张\u200B三")).toEqual(["name.control"]);
 });
 
-test("normalising trims, composes, and writes the check character as X", () => {
+test("normalising trims, composes, and writes numbers in capitals", () => {
   expect(normaliseIdentity({ name: "  Zoe\u0308 ", idNo: " 11010519491231002x " })).toEqual({
     name: "Zoë",
     idNo: "11010519491231002X",
   });
-  expect(normaliseIdentity({ name: "张三", idNo: "abcdx" }).idNo).toBe("abcdx");
+  expect(normaliseIdentity({ name: "张三", idNo: "abcdx" }).idNo).toBe("ABCDX");
 });

@@ -18,6 +18,17 @@ test("a minted number certifies itself: who made it, when, and for whom", () => 
   expect(certificate?.belongsTo("")).toBe(false);
 });
 
+test("a number tells whether it was made for an upload with a photo", () => {
+  expect(orders.certify(orders.mint("user-1", now))?.withPhoto).toBe(false);
+  const certificate = orders.certify(orders.mint("user-1", now, true));
+  expect(certificate?.withPhoto).toBe(true);
+  expect([certificate?.mintedAt, certificate?.belongsTo("user-1"), certificate?.belongsTo("")]).toEqual([
+    now,
+    true,
+    false,
+  ]);
+});
+
 test("changing any one character of a number uncertifies it or its owner", () => {
   const orderNo = orders.mint("user-1", now);
   for (let i = 0; i < orderNo.length; i++) {

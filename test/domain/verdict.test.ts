@@ -14,13 +14,14 @@ const verdictOf = (code: string) => {
 const FAILED = "66660004 66660010 66660015 66660023 66660024 66660036 -5025 -5020".split(" ");
 const INCONCLUSIVE = (
   "400604 66660005 66660016 66660017 66660018 66660022 66660025 -1404 66660033 66660035 -1102 66660038 -1101 -4014 " +
+  "66660026 66660037 66660039 66660040 -4017 -4018 66660043 66660045 66660046 " +
   "66660041 66660042 66660048 66660078 -5001 -5005 -5008 -5009 -5010 -5011 -5018 -5027 " +
   "3001 3002 3003 3004 3005 300101"
 ).split(" ");
 const NOT_COMPLETED = ["66660011"];
 const ERRORS = (
-  "400101 400102 400103 400104 400502 400504 400506 400601 66660001 66660002 66660020 66660021 66660026 66660030 " +
-  "66660037 66660039 66660040 -4017 -4018 999997 999998 999999"
+  "15 400101 400102 400103 400104 400502 400504 400506 400601 66660001 66660002 66660020 66660021 66660030 " +
+  "999997 999998 999999"
 ).split(" ");
 
 test("the catalogue holds every code of the table, each once", () => {
@@ -48,6 +49,32 @@ describe("each code lands in exactly one place", () => {
   });
 });
 
+describe("a photo that cannot be compared with", () => {
+  test.each([
+    ["66660026", VerdictReason.CAPTURE_UNUSABLE, NextStep.RETRY],
+    ["66660037", VerdictReason.CAPTURE_UNUSABLE, NextStep.RETRY],
+    ["66660039", VerdictReason.NO_SOURCE_PHOTO, NextStep.OTHER_CHANNEL],
+    ["66660040", VerdictReason.NO_SOURCE_PHOTO, NextStep.OTHER_CHANNEL],
+    ["-4017", VerdictReason.NO_SOURCE_PHOTO, NextStep.OTHER_CHANNEL],
+    ["-4018", VerdictReason.NO_SOURCE_PHOTO, NextStep.OTHER_CHANNEL],
+  ])("%s is the caller's fault only where it was the caller's photo", (code, reason, nextStep) => {
+    expect(judge(code, undefined, true)).toEqual({ error: ErrorReason.PHOTO_REJECTED });
+    const verdict = { verdict: Verdict.INCONCLUSIVE, reason, nextStep, billed: false };
+    expect(judge(code, undefined, false)).toEqual(verdict);
+    expect(judge(code, undefined)).toEqual(verdict);
+    expect(CLASSES[codeEntry(code).codeClass].launchError).toBe(ErrorReason.PHOTO_REJECTED);
+  });
+
+  test("no other code is judged by it", () => {
+    const differing = [...CODES.keys()].filter(
+      (code) => JSON.stringify(judge(code, 0, true)) !== JSON.stringify(judge(code, 0, false)),
+    );
+    expect(differing.sort()).toEqual(
+      ["66660026", "66660037", "66660039", "66660040", "-4017", "-4018"].sort(),
+    );
+  });
+});
+
 test("an unknown code fails closed", () => {
   expect(judge("66669999", undefined)).toEqual({ error: ErrorReason.UPSTREAM_UNEXPECTED });
   expect(CLASSES[codeEntry("66669999").codeClass].retryable).toBe(false);
@@ -66,7 +93,7 @@ test("a missing record has expired when the order is older than three days", () 
 });
 
 test("the codes that a fresh pair may cure are those of class AUTH", () => {
-  expect([...CODES.keys()].filter(isRefusal)).toEqual(["400101", "400102", "400103", "400104"]);
+  expect([...CODES.keys()].filter(isRefusal)).toEqual(["15", "400101", "400102", "400103", "400104"]);
 });
 
 test("every entry has both languages", () => {

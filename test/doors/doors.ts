@@ -93,7 +93,7 @@ function formDoor(base: string, dispatcher: Agent): Door {
     const json = (await body.json()) as any;
     if (json.result) {
       const { result, code } = json;
-      const said = Object.fromEntries(Object.entries(result).filter(([, value]) => value !== null));
+      const said = withoutNulls(result);
       return { ok: path === "/get_result" ? { ...said, code } : said };
     }
     const expected = STATUS[reasonNamed(json.reason)];
@@ -221,9 +221,20 @@ function plain(message: unknown): Record<string, unknown> {
   const { nextStep: _1, billed: _2, bizSeqNo: _3, media: _4, ...rest } = message as Record<string, unknown>;
   const entries = Object.entries(rest).map(([name, value]) => [
     name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`),
-    typeof value === "string" ? value.replace(/^VERDICT_(REASON_)?/, "") : value,
+    typeof value === "string"
+      ? value.replace(/^VERDICT_(REASON_)?/, "")
+      : typeof value === "object"
+        ? plain(value)
+        : value,
   ]);
   return Object.fromEntries(entries) as Record<string, unknown>;
+}
+
+function withoutNulls(object: object): Record<string, unknown> {
+  const said = Object.entries(object).filter(([, value]) => value !== null);
+  return Object.fromEntries(
+    said.map(([name, value]) => [name, typeof value === "object" ? withoutNulls(value) : value]),
+  );
 }
 
 const pascal = (snake: string) =>

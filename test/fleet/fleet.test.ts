@@ -159,7 +159,9 @@ describe.skipIf(missingRedis("redis-server"))("three processes on one Redis", ()
     await rotatesAgain();
 
     await redis.cli("FLUSHALL");
-    await eventually(async () => (await redis.cli("DBSIZE")) === "1");
+    // Beside the record there are the launches that are going on.
+    const isRecord = (key: string) => key !== "" && !key.includes(":launch:");
+    await eventually(async () => (await redis.cli("KEYS", "*")).split("\n").some(isRecord));
     await rotatesAgain();
 
     await load.stop();

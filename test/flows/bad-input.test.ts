@@ -1,3 +1,4 @@
+import { gzipSync } from "node:zlib";
 import { fromBinary } from "@bufbuild/protobuf";
 import { anyUnpack } from "@bufbuild/protobuf/wkt";
 import * as grpc from "@grpc/grpc-js";
@@ -137,6 +138,78 @@ describe("the form door reads strictly", () => {
     const answer = await harness.form("/get_result", {}, { "accept-language": "en-GB,en;q=0.9" });
     expect(answer.body.msg).toMatch(/^[\x20-\x7e]+$/);
     expect((await harness.form("/get_result", {})).body.msg).toMatch(/\p{Script=Han}/u);
+  });
+});
+
+describe("bytes that are not UTF-8 become no other name", () => {
+  /** 张三 in GBK. */
+  const gbk = Buffer.from("d5c5c8fd", "hex");
+  const idNo = Buffer.from("11010519491231002X");
+  const asJson = (name: Buffer) =>
+    Buffer.concat([Buffer.from('{"name":"'), name, Buffer.from('","idNo":"11010519491231002X"}')]);
+  const asProto = (name: Buffer) =>
+    Buffer.concat([Buffer.of(0x0a, name.length), name, Buffer.of(0x12, idNo.length), idNo]);
+  const service = "/faceverification.v1.FaceVerificationService";
+
+  test.each([
+    ["JSON", "application/json", asJson(gbk)],
+    ["JSON that Connect reads", "application/json; charset=utf-8", asJson(gbk)],
+    ["gzip", "application/json", gzipSync(asJson(gbk))],
+    ["Connect", "application/proto", asProto(gbk)],
+    ["gRPC-Web", "application/grpc-web+proto", grpcFrame(asProto(gbk))],
+    ["gRPC-Web with JSON", "application/grpc-web+json", grpcFrame(asJson(gbk))],
+    ["replacement characters as such, by JSON", "application/json", asJson(Buffer.from("\uFFFD\uFFFD三"))],
+    ["replacement characters as such, by Connect", "application/proto", asProto(Buffer.from("\uFFFD三"))],
+  ])("%s", async (name, type, body) => {
+    const response = await fetch(`${harness.http}${service}/GetFaceParams`, {
+      method: "POST",
+      headers: { "content-type": type, ...(name === "gzip" && { "content-encoding": "gzip" }) },
+      body,
+    });
+    const text = decodeURIComponent(await response.text());
+    // INVALID_ARGUMENT, by its name or its number.
+    expect(text).toMatch(/"invalid_argument"|grpc-status: 3\b/);
+  });
+
+  test.each([
+    ["gRPC", asProto(gbk)],
+    ["replacement characters as such", asProto(Buffer.from("\uFFFD\uFFFD三"))],
+  ])("%s", async (_name, body) => {
+    const client = new grpc.Client(new URL(harness.grpc).host, grpc.credentials.createInsecure());
+    const same = (bytes: Buffer) => bytes;
+    const error = await new Promise<grpc.ServiceError | null>((resolve) =>
+      client.makeUnaryRequest(`${service}/GetFaceParams`, same, same, body, (failure) => resolve(failure)),
+    );
+    client.close();
+    expect(error?.code).toBe(grpc.status.INVALID_ARGUMENT);
+  });
+
+  test("the form, escaped, bare, and as replacement characters", async () => {
+    const rest = "&id_no=11010519491231002X";
+    const escaped = await harness.form("/get_face_params", `name=%d5%c5%c8%fd${rest}`);
+    expect(escaped.body).toMatchObject({ reason: "MALFORMED_REQUEST", fields: [{ rule: "form.utf8" }] });
+    const bare = await fetch(`${harness.http}/get_face_params`, {
+      method: "POST",
+      headers: { "content-type": "application/x-www-form-urlencoded" },
+      body: Buffer.concat([Buffer.from("name="), gbk, Buffer.from(rest)]),
+    });
+    expect(await bare.json()).toMatchObject({ reason: "MALFORMED_REQUEST", fields: [{ rule: "form.utf8" }] });
+    const replaced = await harness.form("/get_face_params", `name=%EF%BF%BD%EF%BF%BD${rest}`);
+    expect(replaced.body).toMatchObject({
+      reason: "INVALID_REQUEST",
+      fields: [{ field: "name", rule: "name.replacement" }],
+    });
+  });
+
+  test.each([
+    ["JSON", "encoding=json&message=%7B%22orderNo%22%3A%22%FF%FE%22%7D"],
+    ["protobuf", `encoding=proto&base64=1&message=${Buffer.of(0x0a, 2, 0xff, 0xfe).toString("base64url")}`],
+  ])("GET with %s", async (_name, query) => {
+    const response = await fetch(`${harness.http}${service}/GetResult?connect=v1&${query}`);
+    expect([response.status, ((await response.json()) as { code: string }).code]).toEqual([
+      400,
+      "invalid_argument",
+    ]);
   });
 });
 

@@ -20,6 +20,65 @@ const CASES = EDITIONS.flatMap(([edition, path]) =>
   (["app_id", "appId"] as const).map((tokenParam) => ({ edition, path, tokenParam })),
 );
 
+test.each(EDITIONS.map(([edition]) => edition))(
+  "%s: what the vendor says of device and SDK is handed on, in either of its ways",
+  async (edition) => {
+    for (const answers of ["captured", "printed"] as const) {
+      await using harness = await startHarness({ sandbox: { answers }, env: { FACEID_EDITION: edition } });
+      const { body } = await harness.form("/get_face_params", { name: person.name, id_no: person.idNo });
+      expect((await harness.playSdk(body.result)).status).toBe(200);
+      const orderNo = body.result.order_no as string;
+      const captured = answers === "captured";
+      const overForm = await harness.form("/get_result", { order_no: orderNo });
+      expect(overForm.body.result).toMatchObject({
+        verdict: "PASSED",
+        sdk_version: "1.12.12",
+        ori_code: captured ? "0" : null,
+        risk_info:
+          edition === "basic"
+            ? null
+            : {
+                device_info_level: "1",
+                device_info_tag: null,
+                risk_info_level: captured ? null : "1",
+                risk_info_tag: null,
+              },
+      });
+      const overGrpc = await harness.grpcClient.unary(getResult, { orderNo });
+      expect(overGrpc.sdkVersion).toBe("1.12.12");
+      expect(overGrpc.riskInfo?.deviceInfoLevel).toBe(edition === "basic" ? undefined : "1");
+      expect(overGrpc.riskInfo?.deviceInfoTag).toBeUndefined();
+      const { body: overJson } = await harness.json("GetResult", { orderNo });
+      expect(overJson.oriCode).toBe(captured ? "0" : undefined);
+      // Nothing of it is logged.
+      expect(JSON.stringify(harness.logs)).not.toMatch(/risk_?info|device_?info|1\.12\.12/i);
+    }
+  },
+);
+
+test.each([
+  ["66660039", "NO_SOURCE_PHOTO", "OTHER_CHANNEL"],
+  ["66660037", "CAPTURE_UNUSABLE", "RETRY"],
+])("%s on a query blames the caller's photo only where there was one", async (code, reason, nextStep) => {
+  await using harness = await startHarness();
+  const orderWith = async (fields: object) => {
+    const { body } = await harness.json("GetFaceParams", { ...person, ...fields });
+    const { orderNo, faceId, appId, version, nonce, userId, sign } = body;
+    await harness.playSdk({ orderNo, faceId, appId, version, nonce, userId, sign }, code);
+    return orderNo as string;
+  };
+  const bare = await harness.json("GetResult", { orderNo: await orderWith({ userId: "bare" }) });
+  expect(bare.body).toMatchObject({
+    verdict: "VERDICT_INCONCLUSIVE",
+    reason: `VERDICT_REASON_${reason}`,
+    nextStep: `NEXT_STEP_${nextStep}`,
+    code,
+  });
+  const own = { userId: "own", photo: photo.toString("base64"), photoType: PhotoType.CLEAR };
+  const withPhoto = await harness.form("/get_result", { order_no: await orderWith(own) });
+  expect([withPhoto.status, withPhoto.body.reason]).toEqual([400, "PHOTO_REJECTED"]);
+});
+
 test.each(CASES)("$edition with $tokenParam, end to end", async ({ edition, path, tokenParam }) => {
   // The app id is entitled to this edition and no other, so a call of a wrong path would be refused.
   await using harness = await startHarness({

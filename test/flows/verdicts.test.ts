@@ -77,7 +77,8 @@ describe("what is no verdict is an error on every door", () => {
 
   test.each([
     [{ kind: "status", status: 500 }, 503, "UPSTREAM_UNAVAILABLE"],
-    [{ kind: "reset" }, 503, "UPSTREAM_UNAVAILABLE"],
+    // A query whose connection is reset is asked once more.
+    [{ kind: "reset", times: 2 }, 503, "UPSTREAM_UNAVAILABLE"],
     [{ kind: "truncate" }, 503, "UPSTREAM_UNAVAILABLE"],
     [{ kind: "html" }, 502, "UPSTREAM_UNEXPECTED"],
   ])("a query that meets %j", async (fault, status, reason) => {

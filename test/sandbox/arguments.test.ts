@@ -12,7 +12,9 @@ test("nothing given is the sandbox with a service, on the usual port", () => {
 test("every option arrives", () => {
   const secret = "s".repeat(64);
   const args = `--upstream-only --backend http://127.0.0.1:3000/ --port 0 --host 0.0.0.0 --app-id IDA00001
-    --secret ${secret} --seed 7 --latency 30ms --overlap 6s --edition basic,plus --lenient`.split(/\s+/);
+    --secret ${secret} --seed 7 --latency 30ms --overlap 6s --edition basic,plus --answers printed --lenient`.split(
+    /\s+/,
+  );
   const { sandbox, ...rest } = readArguments(args, { SANDBOX_PORT: "8091" });
   expect(rest).toEqual({ upstreamOnly: true, backend: "http://127.0.0.1:3000" });
   expect(sandbox).toEqual({
@@ -24,6 +26,7 @@ test("every option arrives", () => {
     latencyMs: 30,
     overlapMs: 6000,
     editions: ["basic", "plus"],
+    answers: "printed",
     strict: false,
   });
 });
@@ -47,6 +50,7 @@ describe("what cannot be used is named", () => {
     [["--latency", "30"], "--latency"],
     [["--overlap", "x"], "--overlap"],
     [["--edition", "basic,deluxe"], "--edition"],
+    [["--answers", "guessed"], "--answers"],
     [["--upstream-only", "--backend", "nowhere"], "--backend"],
     [["--backend", "http://127.0.0.1:3000"], "--backend"],
   ])("%j", (args, name) => {

@@ -37,12 +37,27 @@ describe("the token call", () => {
       expect(merchant.rules()).toEqual(["duplicate_parameter"]);
     }));
 
-  test("method_wrong answers 404", () =>
+  test("token_call_empty answers 400101", () =>
     withSandbox({}, async (_sandbox, merchant) => {
-      expect(await merchant.post("/api/oauth2/access_token?app_id=TIDA0001", {})).toMatchObject({
-        code: "404",
-      });
-      expect(merchant.rules()).toEqual(["method_wrong"]);
+      expect(await merchant.request("/api/oauth2/access_token")).toMatchObject({ code: "400101" });
+      expect(merchant.rules()[0]).toBe("token_call_empty");
+    }));
+
+  test("method_wrong answers 405, and what the path takes", () =>
+    withSandbox({}, async (sandbox, merchant) => {
+      const answers = await Promise.all([
+        fetch(`${sandbox.url}/api/oauth2/access_token?app_id=TIDA0001`, { method: "POST", body: "{}" }),
+        fetch(`${sandbox.url}/api/server/getAdvFaceId?orderNo=o1`),
+        fetch(`${sandbox.url}/api/v2/base/queryfacerecord`),
+        fetch(`${sandbox.url}/api/server/none`),
+      ]);
+      expect(answers.map(({ status, headers }) => [status, headers.get("allow")])).toEqual([
+        [405, "GET"],
+        [405, "POST"],
+        [405, "POST"],
+        [404, null],
+      ]);
+      expect(merchant.rules()).toEqual(["method_wrong", "method_wrong", "method_wrong"]);
     }));
 });
 
@@ -121,13 +136,17 @@ describe("the upload", () => {
       expect(merchant.rules()).toEqual([]);
     }));
 
-  test("answers with the echo and a faceId, and with a success that means nothing", () =>
-    withSandbox({}, async (_sandbox, merchant) => {
-      const answer = await merchant.upload((await merchant.refresh()).ticket, { orderNo: "mine1" });
-      expect(answer).toMatchObject({ code: "0", result: { orderNo: "mine1", success: false } });
-      expect(answer.result?.["faceId"]).toMatch(/^[0-9A-Za-z]{32}$/);
-      expect(answer.transactionTime).toMatch(/^\d{14}$/);
-    }));
+  test.each(["captured", "printed"] as const)(
+    "answers with the echo and a faceId, and with a success that means nothing (%s)",
+    (answers) =>
+      withSandbox({ answers }, async (_sandbox, merchant) => {
+        const answer = await merchant.upload((await merchant.refresh()).ticket, { orderNo: "mine1" });
+        const success = answers === "captured";
+        expect(answer).toMatchObject({ code: "0", result: { orderNo: "mine1", success } });
+        expect(answer.result?.["faceId"]).toMatch(/^[0-9A-Za-z]{32}$/);
+        expect(answer.transactionTime).toMatch(/^\d{14}$/);
+      }),
+  );
 
   test("order number and nonce come once", () =>
     withSandbox({}, async (_sandbox, merchant) => {
@@ -256,7 +275,7 @@ describe("the start of the SDK", () => {
       await signed("user1", await nonceTicket("user1"));
       expect(merchant.rules()).toEqual([
         "nonce_ticket_of_other_user",
-        "ticket_kind_wrong",
+        "launch_signed_with_sign_ticket",
         "user_id_differs",
         "face_id_used",
       ]);
@@ -311,6 +330,55 @@ test("a lenient sandbox records what it lets through, and lets no wrong credenti
     expect(await merchant.fetchToken({ secret: "" })).toMatchObject({ code: "400104" });
     expect(merchant.rules()).toEqual(["version_wrong", "nonce_format", "sign_format", "secret_wrong"]);
   }));
+
+describe("what clients in the field do every day is a breach; a lenient sandbox lets it pass", () => {
+  const photo = { sourcePhotoStr: "", sourcePhotoType: "1" };
+  test.each<[RuleName, "basic" | "enhanced", Changes]>([
+    ["app_id_field_wrong", "basic", { webankAppId: undefined, appId: "TIDA0001" }],
+    ["app_id_field_wrong", "enhanced", { appId: undefined, webankAppId: "TIDA0001" }],
+    ["photo_type_without_photo", "enhanced", photo],
+    ["field_not_text", "enhanced", { ...photo, sourcePhotoType: 1 }],
+  ])("%s at the upload of the %s edition", async (rule, edition, changes) => {
+    for (const strict of [true, false]) {
+      await withSandbox({ strict }, async (_sandbox, merchant) => {
+        const { ticket } = await merchant.refresh();
+        const [path, field] = edition === "basic" ? ["getfaceid", "webankAppId"] : ["getAdvFaceId", "appId"];
+        const body = merchant.uploadBody(ticket, changes, field);
+        const answer = await merchant.post(`/api/server/${path}?orderNo=${String(body["orderNo"])}`, body);
+        expect(answer.code === "0").toBe(!strict);
+        expect(merchant.rules()).toContain(rule);
+      });
+    }
+  });
+
+  test("no ?orderNo=, a nonce twice, getFile as a number, a launch signed with the SIGN ticket", async () => {
+    for (const strict of [true, false]) {
+      await withSandbox({ strict }, async (sandbox, merchant) => {
+        const pair = await merchant.refresh();
+        const passes = async (rule: RuleName, answer: Promise<{ code?: string }>) => {
+          const { code } = await answer;
+          expect([rule, code === "0"]).toEqual([rule, !strict]);
+          expect(merchant.rules()).toContain(rule);
+        };
+        const path = "/api/server/getAdvFaceId";
+        await passes("order_no_not_in_query", merchant.post(path, merchant.uploadBody(pair.ticket)));
+        const nonce = merchant.nonce();
+        await merchant.upload(pair.ticket, { nonce });
+        await passes("nonce_reused", merchant.upload(pair.ticket, { nonce }));
+
+        const launch = await merchant.launch(pair);
+        const launchNonce = merchant.nonce();
+        const sign = expectedSign([sandbox.appId, launch.user_id, "1.0.0", launchNonce], pair.ticket);
+        const signed = merchant.play({ ...launch, nonce: launchNonce, sign });
+        await passes("launch_signed_with_sign_ticket", signed);
+        const query = merchant.query(pair.ticket, launch.order_no, { getFile: 2 });
+        await passes("field_not_text", query);
+        // It is not only let pass but read.
+        if (!strict) expect((await query).result).toHaveProperty("photo");
+      });
+    }
+  });
+});
 
 test("a breach says when, where and who, and holds no value", () =>
   withSandbox({}, async (sandbox, merchant) => {

@@ -35,7 +35,12 @@ test("a call is one line with who, what, how long, and what the vendor's share w
       duration_ms: expect.any(Number),
       upstream: {
         upload: { ms: expect.any(Number), calls: 1, code: "0", biz_seq_no: expect.any(String) },
-        nonce_ticket: { ms: expect.any(Number), calls: 1, code: "0" },
+        nonce_ticket: {
+          ms: expect.any(Number),
+          calls: 1,
+          code: "0",
+          biz_seq_no: expect.stringMatching(/^\d{32}$/),
+        },
       },
       order_no: body.result.order_no,
       launch_within_ms: expect.any(Number),

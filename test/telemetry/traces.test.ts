@@ -68,7 +68,7 @@ test("one call is one trace: the caller's span, the door, the handler, the vendo
 
 test("a refresh is a trace of its own, and a failed call says so", async () => {
   const { harness, receiver } = await startTraced();
-  harness.sandbox.faults.add({ endpoint: "query", kind: "reset" });
+  harness.sandbox.faults.add({ endpoint: "query", kind: "reset", times: 2 });
   const launch = await harness.form("/get_face_params", person);
   await harness.form("/get_result", { order_no: launch.body.result.order_no });
   await harness.stop();

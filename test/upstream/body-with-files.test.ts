@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { Pii } from "../../src/lib/pii.ts";
 import { createBody } from "../../src/upstream/body.ts";
-import { createBodyWithFiles } from "../../src/upstream/body-with-files.ts";
+import { createBodyWithFiles, NO_FILE } from "../../src/upstream/body-with-files.ts";
 import { LONGEST_TEXT } from "../../src/upstream/json-text.ts";
 
 /** The answer in chunks of `size` bytes. */
@@ -29,7 +29,9 @@ function read(create: typeof createBody, pieces: readonly Buffer[]): unknown {
 function filesIn(value: unknown): unknown {
   if (value instanceof Pii) return { bytes: Buffer.from(value.reveal() as Uint8Array).toString("hex") };
   if (typeof value === "string" && Buffer.byteLength(JSON.stringify(value)) - 2 > LONGEST_TEXT) {
-    return { bytes: Buffer.from(value, "base64").toString("hex") };
+    const bare = value.replace(/^data:[^,]*;base64,/, "").replaceAll(/[\s]/g, "");
+    if (!/^[A-Za-z0-9+/_-]*(={0,2})$/.test(bare)) return NO_FILE;
+    return { bytes: Buffer.from(bare, "base64").toString("hex") };
   }
   if (Array.isArray(value)) return value.map(filesIn);
   if (typeof value !== "object" || value === null) return value;
@@ -51,6 +53,11 @@ const SHAPES: Record<string, string> = {
   "a file without padding": answer(photo.replaceAll("=", "")),
   "a file in the alphabet for URLs": answer(photo.replaceAll("+", "-").replaceAll("/", "_")),
   "a file with padding and more behind it": answer(`${photo}${photo}`),
+  "a file as a data URL": answer(`data:image/jpeg;base64,${photo}`),
+  "a file as a data URL with parameters and escaped slashes": answer(
+    `data:image\\/png;charset=utf-8;base64,${photo.replaceAll("/", "\\/")}`,
+  ),
+  "a long URL in place of a file": answer(`https://example.com/${"a".repeat(LONGEST_TEXT)}`),
   "a file with escaped slashes": answer(photo.replaceAll("/", "\\/")),
   "a file with escaped padding": answer(html),
   "a file in lines": answer(JSON.stringify(lines).slice(1, -1)),

@@ -6,7 +6,7 @@ import { Pii } from "../../src/lib/pii.ts";
 import { Secret } from "../../src/lib/secret.ts";
 import { createUpstreamClient, type UpstreamClient } from "../../src/upstream/client.ts";
 import type { Edition, TokenParam } from "../../src/upstream/dialect.ts";
-import { createDispatcher } from "../../src/upstream/dispatcher.ts";
+import { createDispatchers } from "../../src/upstream/dispatcher.ts";
 import { unobserved } from "../../src/upstream/observe.ts";
 import { createTransport } from "../../src/upstream/transport.ts";
 
@@ -43,7 +43,7 @@ const server = createServer((request, response) => {
     answer(request, response);
   });
 }).on("connection", () => connections++);
-let dispatcher: ReturnType<typeof createDispatcher>;
+let dispatchers: ReturnType<typeof createDispatchers>;
 const signal = new AbortController().signal;
 const secret = new Secret("the secret");
 const token = new Secret("the token");
@@ -59,9 +59,9 @@ beforeEach(async () => {
   });
   if (!server.listening) await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   // Fresh connections for each test: some tests break theirs.
-  dispatcher = createDispatcher({ connections: 4, proxy: undefined });
+  dispatchers = createDispatchers({ connections: 4, proxy: undefined });
 });
-afterEach(() => dispatcher.destroy());
+afterEach(() => Promise.all([dispatchers.pooled.destroy(), dispatchers.fresh.destroy()]));
 afterAll(() => server.close());
 
 function client(
@@ -73,7 +73,7 @@ function client(
     appId: "TIDA0001",
     edition,
     tokenParam,
-    transport: createTransport({ baseUrl, dispatcher }),
+    transport: createTransport({ baseUrl, dispatchers }),
     observe: unobserved,
     tokenTimeoutMs: timeoutMs,
     signTimeoutMs: timeoutMs,
@@ -171,7 +171,7 @@ describe("what is sent (protocol.md 1 to 4, 6)", () => {
     await query(client(), true);
     const body = { appId: "TIDA0001", version: "1.0.0", nonce: "n", orderNo: "order1", sign: "s" };
     expect(seen.map((request) => [request.path, request.query, request.body])).toEqual([
-      ["/api/v2/base/queryfacerecord", { orderNo: "order1" }, body],
+      ["/api/v2/base/queryfacerecord", { orderNo: "order1" }, { ...body, queryVersion: "1.0" }],
       ["/api/v2/base/queryfacerecord", { orderNo: "order1" }, { ...body, getFile: "1" }],
     ]);
   });
@@ -216,6 +216,9 @@ describe("what is read", () => {
         photo: "AQI=",
         video: "AwQ=",
         success: false,
+        oriCode: "0",
+        sdkVersion: "1.12.12",
+        riskInfo: { deviceInfoLevel: "4", deviceInfoTag: "root", riskInfoLevel: null, riskInfoTag: "" },
       },
     });
     const { photo, video, ...result } = await query(client());
@@ -226,6 +229,91 @@ describe("what is read", () => {
       liveRate: 99,
       similarity: 88.01,
       occurredAt: Date.parse("2022-03-29T02:47:17Z"),
+      oriCode: "0",
+      sdkVersion: "1.12.12",
+      riskInfo: {
+        deviceInfoLevel: "4",
+        deviceInfoTag: "root",
+        riskInfoLevel: undefined,
+        riskInfoTag: undefined,
+      },
+      unreadable: [],
+    });
+  });
+
+  describe("what cannot be what it should be counts as absent, and is named", () => {
+    const read = async (fields: object) => {
+      answer = json({ code: "0", result: { orderNo: "order1", ...fields } });
+      return query(client());
+    };
+
+    test.each([
+      // A zero date, which no Timestamp can hold, and its neighbours.
+      ["00010101000000", undefined],
+      ["00000000000000", undefined],
+      ["00010101080000", "0001-01-01T00:00:00.000Z"],
+      ["99991231235959", "9999-12-31T15:59:59.000Z"],
+      // Dates that no calendar has.
+      ["20220231104717", undefined],
+      ["20230229000000", undefined],
+      ["20240229000000", "2024-02-28T16:00:00.000Z"],
+      ["20220329240000", undefined],
+      ["20221329104717", undefined],
+      ["2022-03-29 10:47:17", "2022-03-29T02:47:17.000Z"],
+      ["2022-03-29T10:47:17", "2022-03-29T02:47:17.000Z"],
+      [20220329104717, "2022-03-29T02:47:17.000Z"],
+      ["soon", undefined],
+      [{}, undefined],
+    ])("occurredTime %j is %s", async (occurredTime, expected) => {
+      const { occurredAt, unreadable } = await read({ occurredTime });
+      expect(occurredAt === undefined ? undefined : new Date(occurredAt).toISOString()).toBe(expected);
+      expect(unreadable).toEqual(expected === undefined ? ["occurredTime"] : []);
+    });
+
+    test.each([
+      ["-1", undefined],
+      [-1, undefined],
+      ["100.01", undefined],
+      ["9".repeat(400), undefined],
+      ["Infinity", undefined],
+      ["NaN", undefined],
+      ["分数为空", undefined],
+      ["0", 0],
+      [100, 100],
+      [" 99.5 ", 99.5],
+    ])("liveRate and similarity %j are %s", async (value, expected) => {
+      const { liveRate, similarity, unreadable } = await read({ liveRate: value, similarity: value });
+      expect([liveRate, similarity]).toEqual([expected, expected]);
+      expect(unreadable).toEqual(expected === undefined ? ["liveRate", "similarity"] : []);
+    });
+
+    test.each([
+      ["data:image/jpeg;base64,AQI=", "0102"],
+      ["AQI=", "0102"],
+      ["A\r\nQI=", "0102"],
+      ["https://example.com/photo.jpg", undefined],
+      ["null", undefined],
+      ["照片", undefined],
+      [7, undefined],
+      [{}, undefined],
+    ])("photo %j is %s", async (value, expected) => {
+      const { photo, unreadable } = await read({ photo: value });
+      expect(photo && Buffer.from(photo.reveal()).toString("hex")).toBe(expected);
+      expect(unreadable).toEqual(expected === undefined ? ["photo"] : []);
+    });
+
+    test.each([null, "", undefined])("%j is nothing to be named", async (value) => {
+      const found = await read({ occurredTime: value, liveRate: value, photo: value, riskInfo: value });
+      expect(found).toEqual({ code: "0", unreadable: [] });
+    });
+
+    test("riskInfo that is no object, and members that are too long or none", async () => {
+      expect(await read({ riskInfo: "1" })).toMatchObject({ riskInfo: undefined, unreadable: ["riskInfo"] });
+      const riskInfo = { deviceInfoLevel: 3, deviceInfoTag: "x".repeat(2_000), riskInfoLevel: [] };
+      expect(await read({ riskInfo })).toMatchObject({
+        riskInfo: { deviceInfoLevel: "3" },
+        unreadable: ["deviceInfoTag", "riskInfoLevel"],
+      });
     });
   });
 
@@ -248,7 +336,7 @@ describe("what is read", () => {
       code: 66660004,
       result: { orderNo: "order1", liveRate: "分数为空", occurredTime: "soon" },
     });
-    expect(await query(client())).toEqual({ code: "66660004" });
+    expect(await query(client())).toEqual({ code: "66660004", unreadable: ["liveRate", "occurredTime"] });
   });
 
   test.each([
@@ -277,6 +365,7 @@ describe("what is read", () => {
     { code: "0", tickets: [{ value: "", expire_in: 120 }] },
     { code: "0", tickets: [{ value: "v" }] },
     { code: "0", tickets: [{ value: "v", expire_in: "soon" }] },
+    { code: "0", tickets: [{ value: "v", expire_in: "9".repeat(400) }] },
     { code: "0", tickets: "v" },
   ])("%j is no ticket", async (body) => {
     answer = json(body);
@@ -302,6 +391,19 @@ describe("what goes wrong", () => {
     expect(seen).toHaveLength(1);
   });
 
+  test.each([
+    [400, '{"code":"66660002","bizSeqNo":"261"}', "status 66660002", "261"],
+    [401, '{"code":15}', "status 15", undefined],
+    [429, '{"code":"400506"}', "throttled 400506", undefined],
+    [400, '{"code":"0"}', "status", undefined],
+    [404, '{"code":"no number"}', "status", undefined],
+    [500, '{"code":"66660021"}', "status", undefined],
+  ])("HTTP %d with the body %s keeps the code", async (status, body, failure, bizSeqNo) => {
+    answer = (_request, response) => void response.writeHead(status).end(body);
+    expect(await failureOf(query(client()))).toBe(failure);
+    expect(await query(client()).catch((error: unknown) => error)).toMatchObject({ bizSeqNo });
+  });
+
   test("HTML with status 200", async () => {
     answer = (_request, response) => void response.end("<html>busy</html>");
     expect(await failureOf(query(client()))).toBe("malformed");
@@ -315,7 +417,8 @@ describe("what goes wrong", () => {
       response.write('{"code":', () => request.socket.destroy());
     };
     expect(await failureOf(client().fetchAccessToken(secret, signal))).toBe("broken");
-    expect(seen).toHaveLength(2);
+    expect(await failureOf(query(client()))).toBe("broken");
+    expect(seen).toHaveLength(3);
   });
 
   test("nobody listening", async () => {

@@ -18,7 +18,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file faceverification/v1/face_verification_service.proto.
  */
 export const file_faceverification_v1_face_verification_service: GenFile = /*@__PURE__*/
-  fileDesc("CjNmYWNldmVyaWZpY2F0aW9uL3YxL2ZhY2VfdmVyaWZpY2F0aW9uX3NlcnZpY2UucHJvdG8SE2ZhY2V2ZXJpZmljYXRpb24udjEioAMKFEdldEZhY2VQYXJhbXNSZXF1ZXN0EhoKBG5hbWUYASABKAlCDIABAbpIBnIEEAIYQBIsCgVpZF9ubxgCIAEoCUIdgAEBukgXchUyE15bMC05QS1aYS16XXs1LDMyfSQSLAoIb3JkZXJfbm8YAyABKAlCGrpIF3IVMhNeWzAtOUEtWmEtel17MCwzMn0kEisKB3VzZXJfaWQYBCABKAlCGrpIF3IVMhNeWzAtOUEtWmEtel17MCwzMH0kEhsKBXBob3RvGAUgASgMQgyAAQG6SAZ6BBiAoB8SPAoKcGhvdG9fdHlwZRgGIAEoDjIeLmZhY2V2ZXJpZmljYXRpb24udjEuUGhvdG9UeXBlQgi6SAWCAQIQARIoCgpyZXF1ZXN0X2lkGAcgASgJQhS6SBFyDzINXlshLX5dezAsNjR9JDpeukhbGlkKCnBob3RvLnR5cGUSInBob3RvIGFuZCBwaG90b190eXBlIGNvbWUgdG9nZXRoZXIaJ2hhcyh0aGlzLnBob3RvKSA9PSBoYXModGhpcy5waG90b190eXBlKSKUAgoVR2V0RmFjZVBhcmFtc1Jlc3BvbnNlEhAKCG9yZGVyX25vGAEgASgJEg8KB2ZhY2VfaWQYAiABKAkSDgoGYXBwX2lkGAMgASgJEg8KB3ZlcnNpb24YBCABKAkSDQoFbm9uY2UYBSABKAkSDwoHdXNlcl9pZBgGIAEoCRIRCgRzaWduGAcgASgJQgOAAQESDwoHbGljZW5jZRgIIAEoCRIwCgxzdGFydF9iZWZvcmUYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC3NlcnZlcl90aW1lGAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIQCghsaXZlbW9kZRgLIAEoCCJXChBHZXRSZXN1bHRSZXF1ZXN0EiwKCG9yZGVyX25vGAEgASgJQhq6SBdyFTITXlswLTlBLVphLXpdezEsMzJ9JBIVCg1pbmNsdWRlX21lZGlhGAIgASgIIqgDChFHZXRSZXN1bHRSZXNwb25zZRIQCghvcmRlcl9ubxgBIAEoCRItCgd2ZXJkaWN0GAIgASgOMhwuZmFjZXZlcmlmaWNhdGlvbi52MS5WZXJkaWN0EgwKBGNvZGUYAyABKAkSMgoGcmVhc29uGAQgASgOMiIuZmFjZXZlcmlmaWNhdGlvbi52MS5WZXJkaWN0UmVhc29uEjAKCW5leHRfc3RlcBgFIAEoDjIdLmZhY2V2ZXJpZmljYXRpb24udjEuTmV4dFN0ZXASDgoGYmlsbGVkGAYgASgIEhYKCWxpdmVfcmF0ZRgHIAEoAUgAiAEBEhcKCnNpbWlsYXJpdHkYCCABKAFIAYgBARIvCgtvY2N1cnJlZF9hdBgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEgoKYml6X3NlcV9ubxgKIAEoCRIpCgVtZWRpYRgLIAEoCzIaLmZhY2V2ZXJpZmljYXRpb24udjEuTWVkaWESEAoIbGl2ZW1vZGUYDCABKAhCDAoKX2xpdmVfcmF0ZUINCgtfc2ltaWxhcml0eSIvCgVNZWRpYRISCgVwaG90bxgBIAEoDEIDgAEBEhIKBXZpZGVvGAIgASgMQgOAAQEqWQoJUGhvdG9UeXBlEhoKFlBIT1RPX1RZUEVfVU5TUEVDSUZJRUQQABIaChZQSE9UT19UWVBFX1dBVEVSTUFSS0VEEAESFAoQUEhPVE9fVFlQRV9DTEVBUhACMuQBChdGYWNlVmVyaWZpY2F0aW9uU2VydmljZRJoCg1HZXRGYWNlUGFyYW1zEikuZmFjZXZlcmlmaWNhdGlvbi52MS5HZXRGYWNlUGFyYW1zUmVxdWVzdBoqLmZhY2V2ZXJpZmljYXRpb24udjEuR2V0RmFjZVBhcmFtc1Jlc3BvbnNlIgASXwoJR2V0UmVzdWx0EiUuZmFjZXZlcmlmaWNhdGlvbi52MS5HZXRSZXN1bHRSZXF1ZXN0GiYuZmFjZXZlcmlmaWNhdGlvbi52MS5HZXRSZXN1bHRSZXNwb25zZSIDkAIBYgZwcm90bzM", [file_buf_validate_validate, file_faceverification_v1_verdict, file_google_protobuf_timestamp]);
+  fileDesc("CjNmYWNldmVyaWZpY2F0aW9uL3YxL2ZhY2VfdmVyaWZpY2F0aW9uX3NlcnZpY2UucHJvdG8SE2ZhY2V2ZXJpZmljYXRpb24udjEioAMKFEdldEZhY2VQYXJhbXNSZXF1ZXN0EhoKBG5hbWUYASABKAlCDIABAbpIBnIEEAIYQBIsCgVpZF9ubxgCIAEoCUIdgAEBukgXchUyE15bMC05QS1aYS16XXs1LDMyfSQSLAoIb3JkZXJfbm8YAyABKAlCGrpIF3IVMhNeWzAtOUEtWmEtel17MCwzMn0kEisKB3VzZXJfaWQYBCABKAlCGrpIF3IVMhNeWzAtOUEtWmEtel17MCwzMH0kEhsKBXBob3RvGAUgASgMQgyAAQG6SAZ6BBiAoB8SPAoKcGhvdG9fdHlwZRgGIAEoDjIeLmZhY2V2ZXJpZmljYXRpb24udjEuUGhvdG9UeXBlQgi6SAWCAQIQARIoCgpyZXF1ZXN0X2lkGAcgASgJQhS6SBFyDzINXlshLX5dezAsNjR9JDpeukhbGlkKCnBob3RvLnR5cGUSInBob3RvIGFuZCBwaG90b190eXBlIGNvbWUgdG9nZXRoZXIaJ2hhcyh0aGlzLnBob3RvKSA9PSBoYXModGhpcy5waG90b190eXBlKSKUAgoVR2V0RmFjZVBhcmFtc1Jlc3BvbnNlEhAKCG9yZGVyX25vGAEgASgJEg8KB2ZhY2VfaWQYAiABKAkSDgoGYXBwX2lkGAMgASgJEg8KB3ZlcnNpb24YBCABKAkSDQoFbm9uY2UYBSABKAkSDwoHdXNlcl9pZBgGIAEoCRIRCgRzaWduGAcgASgJQgOAAQESDwoHbGljZW5jZRgIIAEoCRIwCgxzdGFydF9iZWZvcmUYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC3NlcnZlcl90aW1lGAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIQCghsaXZlbW9kZRgLIAEoCCJXChBHZXRSZXN1bHRSZXF1ZXN0EiwKCG9yZGVyX25vGAEgASgJQhq6SBdyFTITXlswLTlBLVphLXpdezEsMzJ9JBIVCg1pbmNsdWRlX21lZGlhGAIgASgIIqgEChFHZXRSZXN1bHRSZXNwb25zZRIQCghvcmRlcl9ubxgBIAEoCRItCgd2ZXJkaWN0GAIgASgOMhwuZmFjZXZlcmlmaWNhdGlvbi52MS5WZXJkaWN0EgwKBGNvZGUYAyABKAkSMgoGcmVhc29uGAQgASgOMiIuZmFjZXZlcmlmaWNhdGlvbi52MS5WZXJkaWN0UmVhc29uEjAKCW5leHRfc3RlcBgFIAEoDjIdLmZhY2V2ZXJpZmljYXRpb24udjEuTmV4dFN0ZXASDgoGYmlsbGVkGAYgASgIEhYKCWxpdmVfcmF0ZRgHIAEoAUgAiAEBEhcKCnNpbWlsYXJpdHkYCCABKAFIAYgBARIvCgtvY2N1cnJlZF9hdBgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEgoKYml6X3NlcV9ubxgKIAEoCRIpCgVtZWRpYRgLIAEoCzIaLmZhY2V2ZXJpZmljYXRpb24udjEuTWVkaWESEAoIbGl2ZW1vZGUYDCABKAgSMAoJcmlza19pbmZvGA0gASgLMh0uZmFjZXZlcmlmaWNhdGlvbi52MS5SaXNrSW5mbxIVCghvcmlfY29kZRgOIAEoCUgCiAEBEhgKC3Nka192ZXJzaW9uGA8gASgJSAOIAQFCDAoKX2xpdmVfcmF0ZUINCgtfc2ltaWxhcml0eUILCglfb3JpX2NvZGVCDgoMX3Nka192ZXJzaW9uItIBCghSaXNrSW5mbxIeChFkZXZpY2VfaW5mb19sZXZlbBgBIAEoCUgAiAEBEhwKD2RldmljZV9pbmZvX3RhZxgCIAEoCUgBiAEBEhwKD3Jpc2tfaW5mb19sZXZlbBgDIAEoCUgCiAEBEhoKDXJpc2tfaW5mb190YWcYBCABKAlIA4gBAUIUChJfZGV2aWNlX2luZm9fbGV2ZWxCEgoQX2RldmljZV9pbmZvX3RhZ0ISChBfcmlza19pbmZvX2xldmVsQhAKDl9yaXNrX2luZm9fdGFnIi8KBU1lZGlhEhIKBXBob3RvGAEgASgMQgOAAQESEgoFdmlkZW8YAiABKAxCA4ABASpZCglQaG90b1R5cGUSGgoWUEhPVE9fVFlQRV9VTlNQRUNJRklFRBAAEhoKFlBIT1RPX1RZUEVfV0FURVJNQVJLRUQQARIUChBQSE9UT19UWVBFX0NMRUFSEAIy5AEKF0ZhY2VWZXJpZmljYXRpb25TZXJ2aWNlEmgKDUdldEZhY2VQYXJhbXMSKS5mYWNldmVyaWZpY2F0aW9uLnYxLkdldEZhY2VQYXJhbXNSZXF1ZXN0GiouZmFjZXZlcmlmaWNhdGlvbi52MS5HZXRGYWNlUGFyYW1zUmVzcG9uc2UiABJfCglHZXRSZXN1bHQSJS5mYWNldmVyaWZpY2F0aW9uLnYxLkdldFJlc3VsdFJlcXVlc3QaJi5mYWNldmVyaWZpY2F0aW9uLnYxLkdldFJlc3VsdFJlc3BvbnNlIgOQAgFiBnByb3RvMw", [file_buf_validate_validate, file_faceverification_v1_verdict, file_google_protobuf_timestamp]);
 
 /**
  * GetFaceParamsRequest names the person to be verified.
@@ -27,14 +27,15 @@ export const file_faceverification_v1_face_verification_service: GenFile = /*@__
  */
 export type GetFaceParamsRequest = Message<"faceverification.v1.GetFaceParamsRequest"> & {
   /**
-   * The person's name as on the ID card: 2 to 64 characters, no control characters; trimmed and NFC-normalised.
+   * The person's name as on the ID card: 2 to 64 characters, no control characters. What input methods and pasting make of it
+   * is undone before it is sent, such as another dot than U+00B7 between Han characters (docs/names.md).
    *
    * @generated from field: string name = 1;
    */
   name: string;
 
   /**
-   * The ID number, 5 to 32 letters and digits. One of 18 characters must hold a real date and the right check digit of
+   * The ID number, 5 to 32 letters and digits, sent in capitals. One of 18 characters must hold a real date and the right check digit of
    * GB 11643-1999; other shapes are left to the vendor to decide.
    *
    * @generated from field: string id_no = 2;
@@ -163,7 +164,7 @@ export type GetFaceParamsResponse = Message<"faceverification.v1.GetFaceParamsRe
   serverTime?: Timestamp | undefined;
 
   /**
-   * False when this is the sandbox.
+   * Whether the launch is of the vendor itself; false for the sandbox and any other host.
    *
    * @generated from field: bool livemode = 11;
    */
@@ -290,11 +291,33 @@ export type GetResultResponse = Message<"faceverification.v1.GetResultResponse">
   media?: Media | undefined;
 
   /**
-   * False when this is the sandbox.
+   * Whether the verdict is of the vendor itself; false for the sandbox and any other host.
    *
    * @generated from field: bool livemode = 12;
    */
   livemode: boolean;
+
+  /**
+   * What the vendor says about the device, in the enhanced and Plus editions; absent where it says nothing. Handed on as it
+   * comes and never part of the verdict: a pass is a pass whatever stands here, and what follows from it is yours to decide.
+   *
+   * @generated from field: faceverification.v1.RiskInfo risk_info = 13;
+   */
+  riskInfo?: RiskInfo | undefined;
+
+  /**
+   * The vendor's `oriCode` beside `code`, which its pages do not explain; absent where there is none. Decide by `verdict`.
+   *
+   * @generated from field: optional string ori_code = 14;
+   */
+  oriCode?: string | undefined;
+
+  /**
+   * The version of the SDK that made the capture, such as `1.12.12`; absent where the vendor does not say.
+   *
+   * @generated from field: optional string sdk_version = 15;
+   */
+  sdkVersion?: string | undefined;
 };
 
 /**
@@ -303,6 +326,49 @@ export type GetResultResponse = Message<"faceverification.v1.GetResultResponse">
  */
 export const GetResultResponseSchema: GenMessage<GetResultResponse> = /*@__PURE__*/
   messageDesc(file_faceverification_v1_face_verification_service, 3);
+
+/**
+ * RiskInfo is the vendor's word on the device of an attempt (protocol.md 6.1). The vendor publishes no scale for this
+ * interface, and each member may be absent.
+ *
+ * @generated from message faceverification.v1.RiskInfo
+ */
+export type RiskInfo = Message<"faceverification.v1.RiskInfo"> & {
+  /**
+   * Level of risk of the device: `deviceInfoLevel`.
+   *
+   * @generated from field: optional string device_info_level = 1;
+   */
+  deviceInfoLevel?: string | undefined;
+
+  /**
+   * What was found about the device: `deviceInfoTag`.
+   *
+   * @generated from field: optional string device_info_tag = 2;
+   */
+  deviceInfoTag?: string | undefined;
+
+  /**
+   * Level of risk of the attempt: `riskInfoLevel`.
+   *
+   * @generated from field: optional string risk_info_level = 3;
+   */
+  riskInfoLevel?: string | undefined;
+
+  /**
+   * What was found about the attempt: `riskInfoTag`.
+   *
+   * @generated from field: optional string risk_info_tag = 4;
+   */
+  riskInfoTag?: string | undefined;
+};
+
+/**
+ * Describes the message faceverification.v1.RiskInfo.
+ * Use `create(RiskInfoSchema)` to create a new message.
+ */
+export const RiskInfoSchema: GenMessage<RiskInfo> = /*@__PURE__*/
+  messageDesc(file_faceverification_v1_face_verification_service, 4);
 
 /**
  * Media of an attempt.
@@ -330,7 +396,7 @@ export type Media = Message<"faceverification.v1.Media"> & {
  * Use `create(MediaSchema)` to create a new message.
  */
 export const MediaSchema: GenMessage<Media> = /*@__PURE__*/
-  messageDesc(file_faceverification_v1_face_verification_service, 4);
+  messageDesc(file_faceverification_v1_face_verification_service, 5);
 
 /**
  * What the vendor did to the photo that a caller provides (1007/35866).

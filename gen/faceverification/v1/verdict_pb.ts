@@ -132,7 +132,7 @@ export const VerdictReason = {
   CAPTURE_UNUSABLE: 7,
 
   /**
-   * INCONCLUSIVE: the authoritative source holds no photo of this person (66660005).
+   * INCONCLUSIVE: the authoritative source holds no photo of this person (66660005), or none that can be read (66660039).
    *
    * @generated from enum value: VERDICT_REASON_NO_SOURCE_PHOTO = 8;
    */

@@ -1,0 +1,61 @@
+import { Pii } from "../lib/pii.ts";
+import { decodeBase64 } from "./base64-file.ts";
+
+/** A text or number as text; undefined for anything else and for the empty text. */
+export function text(value: unknown): string | undefined {
+  if (typeof value === "number" && Number.isFinite(value)) return String(value);
+  return typeof value === "string" && value !== "" ? value : undefined;
+}
+
+/** A finite number, or a text that is one, such as `expire_in`; undefined for anything else. */
+export function number(value: unknown): number | undefined {
+  const digits = text(value)?.trim();
+  if (digits === undefined || !/^-?\d+(\.\d+)?$/.test(digits)) return undefined;
+  const found = Number(digits);
+  return Number.isFinite(found) ? found : undefined;
+}
+
+/** A score of 0 to 100; undefined for anything else, such as `-1` or `分数为空` (protocol.md 6.1). */
+export function score(value: unknown): number | undefined {
+  const found = number(value);
+  return found !== undefined && found >= 0 && found <= 100 ? found : undefined;
+}
+
+const CHINA_TIME = /^(\d{4})-?(\d\d)-?(\d\d)[ T]?(\d\d):?(\d\d):?(\d\d)$/;
+/** What google.protobuf.Timestamp and RFC 3339 can say: the years 1 to 9999, milliseconds since the Unix epoch. */
+const FIRST_MS = Date.parse("0001-01-01T00:00:00Z");
+const LAST_MS = Date.parse("9999-12-31T23:59:59Z");
+
+/**
+ * `yyyyMMddHHmmss`, or the same with `-`, `:` and a space, in China time, as milliseconds since the Unix epoch; undefined for
+ * anything else, a date that the calendar does not have, and a year outside 1 to 9999.
+ */
+export function chinaTime(value: unknown): number | undefined {
+  const [, year, month, day, hour, minute, second] = CHINA_TIME.exec(text(value) ?? "") ?? [];
+  const written = `${year}-${month}-${day}T${hour}:${minute}:${second}`;
+  const asUtc = Date.parse(`${written}Z`);
+  // 31 February is rolled over to March by the engine, which is not what was written.
+  if (Number.isNaN(asUtc) || !new Date(asUtc).toISOString().startsWith(written)) return undefined;
+  const time = Date.parse(`${written}+08:00`);
+  return time >= FIRST_MS && time <= LAST_MS ? time : undefined;
+}
+
+/** A file as it was taken out of the answer, or the bytes of a short Base64 text; undefined for anything else and for "". */
+export function file(value: unknown): Pii<Uint8Array> | undefined {
+  if (value instanceof Pii) return value as Pii<Uint8Array>;
+  const bytes = typeof value === "string" && value !== "" ? decodeBase64(value) : undefined;
+  return bytes && new Pii<Uint8Array>(bytes);
+}
+
+/** Longest text of the vendor's that is handed on as it is, characters. */
+const LONGEST_HANDED_ON = 1_024;
+
+/** A text that is handed on as it is; undefined for anything else, and for one that is too long to be what it should be. */
+export function shortText(value: unknown): string | undefined {
+  const found = text(value);
+  return found !== undefined && found.length <= LONGEST_HANDED_ON ? found : undefined;
+}
+
+export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

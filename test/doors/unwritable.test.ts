@@ -1,0 +1,98 @@
+import { create } from "@bufbuild/protobuf";
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import {
+  GetFaceParamsResponseSchema,
+  GetResultResponseSchema,
+} from "../../gen/faceverification/v1/face_verification_service_pb.ts";
+import { createFormRoutes } from "../../src/form/routes.ts";
+import type { Methods } from "../../src/handlers/methods.ts";
+import { systemClock } from "../../src/lib/clock.ts";
+import { connectPlugin } from "../../src/rpc/plugin.ts";
+import { createRoutes } from "../../src/rpc/routes.ts";
+import { answerUsual } from "../../src/rpc/unary.ts";
+import { createListener, type Listener } from "../../src/server/listener.ts";
+import { type Authority, createAuthority } from "../certificates.ts";
+import { openDoors } from "./doors.ts";
+
+// An answer that no encoder takes: whatever comes to be one must not leave its caller without any.
+const time = { startBefore: { seconds: 2n ** 70n, nanos: 0 } };
+const methods = {
+  getFaceParams: async () => ({ ...create(GetFaceParamsResponseSchema), ...time }),
+  getResult: async () => ({
+    ...create(GetResultResponseSchema, { code: "0" }),
+    occurredAt: time.startBefore,
+  }),
+} as unknown as Methods;
+
+let authority: Authority;
+let failed: { door: string; path: string }[];
+const others: unknown[] = [];
+
+beforeAll(() => {
+  authority = createAuthority();
+});
+beforeEach(() => {
+  failed = [];
+});
+afterAll(() => authority[Symbol.dispose]());
+
+async function withDoors(
+  usual: boolean,
+  work: (doors: ReturnType<typeof openDoors>["doors"]) => Promise<void>,
+): Promise<void> {
+  const note = (event: unknown) => void others.push(event);
+  const events = {
+    requestRefused: note,
+    wouldBeRefused: note,
+    routeUnknown: note,
+    answerFailed: (event: { door: string; path: string }) => void failed.push(event),
+  };
+  const tls = authority.issue("doors");
+  const listener: Listener = createListener({
+    address: { host: "127.0.0.1", port: 0 },
+    cleartext: "http1",
+    tls: () => tls,
+    plugins: [
+      createFormRoutes({ methods, bodyLimit: 65_536, strict: "off", events }),
+      connectPlugin([createRoutes(methods, "public")], 1_000, {
+        events,
+        ...(usual && { usual: answerUsual(methods, "public", events) }),
+      }),
+    ],
+    closing: new AbortController(),
+    events,
+    drainMs: 1_000,
+    clock: systemClock,
+  });
+  await listener.start();
+  const opened = openDoors(listener.address(), authority.ca);
+  try {
+    await work(opened.doors);
+  } finally {
+    await opened.close();
+    await listener.stop();
+  }
+}
+
+test.each([
+  ["with the door for the usual call", true],
+  ["by Connect alone", false],
+])("%s: an answer that cannot be written is INTERNAL on every door, and told", async (_name, usual) => {
+  await withDoors(usual, async (doors) => {
+    for (const [name, door] of Object.entries(doors)) {
+      const launch = await door.getFaceParams({ name: "张三", idNo: "11010519491231002X" });
+      expect([name, launch]).toEqual([
+        name,
+        expect.objectContaining({ reason: "INTERNAL", status: "right" }),
+      ]);
+      const result = await door.getResult("order1");
+      expect([name, result]).toEqual([
+        name,
+        expect.objectContaining({ reason: "INTERNAL", status: "right" }),
+      ]);
+      expect(failed).toHaveLength(2);
+      failed = [];
+    }
+    expect(others).toEqual([]);
+  });
+});
