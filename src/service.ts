@@ -31,10 +31,7 @@ import { countWaiters } from "./telemetry/waiters.ts";
 import { createCoordinator } from "./tickets/coordinator.ts";
 import { openStore } from "./tickets/open-store.ts";
 import { createSealer } from "./tickets/sealer.ts";
-import { createUpstreamClient } from "./upstream/client.ts";
-import { createDispatchers } from "./upstream/dispatcher.ts";
-import { guarded } from "./upstream/guard.ts";
-import { createTransport } from "./upstream/transport.ts";
+import { openUpstream } from "./upstream/open.ts";
 
 /** What a test may replace; everything else it wants different is configuration. */
 export interface Overrides {
@@ -56,10 +53,7 @@ export interface Service extends Required<Part> {
   reload(config: Config): void;
 }
 
-/** Connections kept to the vendor at most. */
-const CONNECTIONS = 64;
-/** Time for one call to the vendor on behalf of a request, for a whole request, and for an operator's, milliseconds. */
-const CALL_TIMEOUT_MS = 8_000;
+/** Time for a whole request, and for an operator's, milliseconds. */
 const REQUEST_TIMEOUT_MS = 15_000;
 const OPERATOR_TIMEOUT_MS = 60_000;
 /** Operators' calls at once at most. */
@@ -81,18 +75,10 @@ export function createService(config: Config, overrides: Overrides = {}): Servic
   const [secrets, access] = [() => current.secrets, () => current.access];
 
   // The vendor.
-  const dispatchers = createDispatchers({ connections: CONNECTIONS, proxy: config.proxy });
-  const client = createUpstreamClient({
-    appId,
-    edition: config.edition,
-    tokenParam: config.tokenParam,
-    transport: createTransport({ baseUrl: config.baseUrl, dispatchers }),
+  const upstream = openUpstream(config, {
     observe: createUpstreamObserver({ tracer, clock, events }),
-    tokenTimeoutMs: timings.tokenTimeoutMs,
-    signTimeoutMs: timings.signTimeoutMs,
-    callTimeoutMs: CALL_TIMEOUT_MS,
+    events,
   });
-  const upstream = guarded(client, { mostAtOnce: CONNECTIONS * 3, events });
 
   // The river of tickets: coordinator to store to reader.
   const sealer = createSealer(appId, () => current.sealKeys);
@@ -167,7 +153,7 @@ export function createService(config: Config, overrides: Overrides = {}): Servic
   const lifecycle = createLifecycle([
     telemetry,
     admin,
-    { stop: () => dispatchers.close() },
+    { stop: () => upstream.close() },
     ...(shared ? [shared] : []),
     { start: () => store.open(), stop: () => store.close() },
     coordinator,
