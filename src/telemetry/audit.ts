@@ -42,6 +42,7 @@ export function createAudit(destination: string | undefined): Audit {
     if (fd !== undefined && fd > 2) closeSync(fd);
   };
   let fd: number | undefined;
+  let torn = false;
 
   return {
     async start() {
@@ -52,7 +53,12 @@ export function createAudit(destination: string | undefined): Audit {
       fd = undefined;
     },
     write(line) {
-      if (fd !== undefined) writeFileSync(fd, `${JSON.stringify(line)}\n`);
+      if (fd === undefined) return;
+      // A disk that fills up takes the beginning of a line; the next one must not be read as its end.
+      const text = `${torn ? "\n" : ""}${JSON.stringify(line)}\n`;
+      torn = true;
+      writeFileSync(fd, text);
+      torn = false;
     },
     reopen() {
       if (destination === undefined) return;

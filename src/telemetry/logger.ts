@@ -1,4 +1,5 @@
 import pino, { type DestinationStream, type Logger } from "pino";
+import { createStandardOutput } from "./standard-output.ts";
 
 export type LogLevel = "trace" | "debug" | "info" | "warn" | "error" | "fatal" | "silent";
 
@@ -8,11 +9,9 @@ export interface LoggerOptions {
   traceId: () => string | undefined;
   /** Standard output unless given. Lines are written behind the calls' backs and in full before the process exits. */
   sink?: DestinationStream | undefined;
+  /** A line that was dropped, because too many are waiting for a disk that is full or a reader that does not read. */
+  onLost?: () => void;
 }
-
-/** Lines are written together, once there are so many bytes or milliseconds of them: each write costs as much as several lines. */
-const BATCH_BYTES = 4096;
-const BATCH_MS = 100;
 
 /**
  * Longest text of a field and most entries of a list in a line. Everything that is logged is short by its own rule; this holds
@@ -32,7 +31,7 @@ function bounded(line: Record<string, unknown>): Record<string, unknown> {
 }
 
 /** JSON lines: `time` in RFC 3339, `level` as a word. What is logged is chosen field by field in this folder. */
-export function createLogger({ level, traceId, sink }: LoggerOptions): Logger {
+export function createLogger({ level, traceId, sink, onLost }: LoggerOptions): Logger {
   return pino(
     {
       level,
@@ -43,6 +42,6 @@ export function createLogger({ level, traceId, sink }: LoggerOptions): Logger {
       // A line is a new object of this folder's making, so it may be added to instead of copied.
       mixinMergeStrategy: (line, mixed) => Object.assign(line, mixed),
     },
-    sink ?? pino.destination({ dest: 1, sync: false, minLength: BATCH_BYTES, periodicFlush: BATCH_MS }),
+    sink ?? createStandardOutput(onLost ?? (() => undefined)),
   );
 }

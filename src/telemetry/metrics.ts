@@ -144,6 +144,11 @@ export function createMetrics({ appId, build, process: watchProcess }: MetricsOp
       help: "Counts of limits that failed in the shared store; this process counted by itself.",
       registers,
     }),
+    logLinesLost: new Counter({
+      name: "faceid_log_lines_lost_total",
+      help: "Log lines that were dropped because they could not be written.",
+      registers,
+    }),
     configRejected: new Counter({
       name: "faceid_config_rejected_total",
       help: "Changed files that could not be used; what was before stayed in force.",

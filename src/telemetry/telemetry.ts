@@ -50,11 +50,16 @@ export function createTelemetry(settings: TelemetrySettings, options: TelemetryO
   const tracer = createTracer(
     traces && (async () => (await import("./otlp-spans.ts")).createOtlpSpans(traces)),
   );
-  const logger = createLogger({ level: logLevel, traceId: () => tracer.traceId(), sink: logSink });
   const metrics = createMetrics({
     appId,
     build: { version, role, livemode },
     process: options.process ?? false,
+  });
+  const logger = createLogger({
+    level: logLevel,
+    traceId: () => tracer.traceId(),
+    sink: logSink,
+    onLost: () => metrics.logLinesLost.inc(),
   });
   const audit = createAudit(auditLog);
   const events = createEvents({ logger, metrics, audit, tracer, clock, livemode, statuses });
