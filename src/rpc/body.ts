@@ -132,7 +132,8 @@ function follow(source: IncomingMessage, options: BodyOptions, to: Follower): ()
     stopTimer();
     release();
     source.pause();
-    source.off("data", onData).off("end", onEnd).off("error", onBroken).off("close", onBroken);
+    // Not the listener of errors: Node decides that there is one, and emits a turn later, when it would be missing.
+    source.off("data", onData).off("end", onEnd).off("close", onBroken);
   }
   function settle(error: ServiceError | undefined): void {
     if (settled) return;

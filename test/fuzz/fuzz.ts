@@ -65,6 +65,8 @@ export async function fuzz({ inputs, maxMs, seed, progress }: FuzzOptions): Prom
     http2: (to) => Promise.all(batch(http2Input).map((bytes) => sendRaw(grpc, bytes, to))),
   };
 
+  /** Its last word, without what it was sent. */
+  const failure = () => child.out.findLast((line) => line.includes('"service_failed"')) ?? "";
   const memory = () => memoryOf(child.admin);
   const end = performance.now() + maxMs;
   let sent = 0;
@@ -73,12 +75,12 @@ export async function fuzz({ inputs, maxMs, seed, progress }: FuzzOptions): Prom
     const kind = random.pick(ORDER);
     await send[kind](answers[kind] as Answers);
     sent += BATCH;
-    child.out.length = 0;
+    if (crashed === undefined) child.out.length = 0;
     if (!early && sent >= inputs / 10) early = await memory();
     if (sent % 10_000 < BATCH) progress?.(sent);
   }
   const findings: string[] = [];
-  if (crashed !== undefined) findings.push(`the process ended with ${crashed}:\n${child.err()}`);
+  if (crashed !== undefined) findings.push(`the process ended with ${crashed}:\n${failure()}${child.err()}`);
   for (const [kind, seen] of Object.entries(answers)) {
     for (const [answer, times] of seen)
       if (BAD.has(answer)) findings.push(`${kind}: ${answer}, ${times} times`);

@@ -65,7 +65,10 @@ export async function sendGrpc(
           let status: string | undefined;
           const read = (headers: http2.IncomingHttpHeaders) => {
             const code = headers["grpc-status"];
-            if (code !== undefined) status = `grpc ${String(code)}`;
+            const details = Buffer.from(String(headers["grpc-status-details-bin"] ?? ""), "base64");
+            // gRPC wants its INTERNAL for a frame that breaks the protocol; that is no fault of the service's.
+            const broken = details.includes("MALFORMED_REQUEST") ? ", malformed" : "";
+            if (code !== undefined) status = `grpc ${String(code)}${broken}`;
             else if (String(headers[":status"] ?? 200) !== "200") status = String(headers[":status"]);
           };
           stream.setTimeout(PATIENCE_MS, () => stream.close());
