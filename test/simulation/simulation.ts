@@ -9,6 +9,7 @@ import {
   createCoordinator,
 } from "../../src/tickets/coordinator.ts";
 import { readPair } from "../../src/tickets/pair.ts";
+import { UNSEEN } from "../../src/tickets/processes.ts";
 import type { TicketPair } from "../../src/tickets/reader.ts";
 import { EMPTY, parseState, type TicketState } from "../../src/tickets/record.ts";
 import { createSealer } from "../../src/tickets/sealer.ts";
@@ -229,6 +230,12 @@ export async function simulate(options: SimulationOptions): Promise<Outcome> {
       recordUnreadable({ why }) {
         violated(`9: ${life.name} found an unreadable record (${why})`);
       },
+      intervalDiffers({ oursMs, theirsMs }) {
+        world.trace(`${life.name} refreshes every ${oursMs} ms, others every ${theirsMs} ms`);
+      },
+      refresherDied({ holder }) {
+        world.trace(`${life.name} found ${holder} dead`);
+      },
       storeChanged({ up }) {
         world.trace(`${life.name} store ${up ? "up" : "down"}`);
       },
@@ -262,6 +269,7 @@ export async function simulate(options: SimulationOptions): Promise<Outcome> {
       timings: TIMINGS,
       replica: life.name,
       refreshes: true,
+      processes: UNSEEN,
       events: eventsOf(life),
       ...(protocol && { protocol }),
     });

@@ -5,6 +5,7 @@ import { deriveTimings } from "../../src/domain/timings.ts";
 import { systemClock } from "../../src/lib/clock.ts";
 import { Secret } from "../../src/lib/secret.ts";
 import { createCoordinator } from "../../src/tickets/coordinator.ts";
+import { UNSEEN } from "../../src/tickets/processes.ts";
 import { parseState } from "../../src/tickets/record.ts";
 import { COMPARE_AND_SET } from "../../src/tickets/redis-scripts.ts";
 import { createRedisStore } from "../../src/tickets/redis-store.ts";
@@ -79,6 +80,7 @@ function fleet() {
       timings: TIMINGS,
       replica: name,
       refreshes: true,
+      processes: UNSEEN,
       events: new Proxy({} as never, { get: (_target, event: string) => () => told.push(event) }),
     });
     await coordinator.start();

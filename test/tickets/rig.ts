@@ -7,6 +7,7 @@ import {
   type CoordinatorOptions,
   createCoordinator,
 } from "../../src/tickets/coordinator.ts";
+import { UNSEEN } from "../../src/tickets/processes.ts";
 import { createSealer } from "../../src/tickets/sealer.ts";
 import type { TicketStore } from "../../src/tickets/store.ts";
 import type { RefreshFinished, TicketEvents } from "../../src/tickets/ticket-events.ts";
@@ -78,6 +79,8 @@ export function createRig(seed = 1) {
       pairHealed: tell("pairHealed"),
       pairOrphaned: tell("pairOrphaned"),
       recordUnreadable: tell("recordUnreadable"),
+      intervalDiffers: tell("intervalDiffers"),
+      refresherDied: tell("refresherDied"),
       storeChanged: tell("storeChanged"),
       suspended: tell("suspended"),
       loopFailed: tell("loopFailed"),
@@ -92,6 +95,7 @@ export function createRig(seed = 1) {
       timings: TIMINGS,
       replica: life.name,
       refreshes: true,
+      processes: UNSEEN,
       events,
       ...options,
     });

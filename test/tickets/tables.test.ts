@@ -96,7 +96,7 @@ describe("when a refresh is needed", () => {
     ["of a later release", view(EMPTY, { flaw: "newer" }), none, undefined],
     ["corrupt", view(EMPTY, { flaw: "corrupt" }), none, "cold"],
   ])("%s", (_what, seen, facts, reason) => {
-    expect(needOf(seen as never, { ...fine, ...facts })).toBe(reason);
+    expect(needOf(seen as never, { ...fine, ...facts }, TIMINGS)).toBe(reason);
   });
 
   const lease = { holder: "a", until: NOW + 20_000, ms: 20_000 };
@@ -129,7 +129,7 @@ describe("when a refresh is needed", () => {
       0,
     ],
   ])("how long it waits: %s", (_what, state, due, ms) => {
-    expect(waitMs(view(state), "ours", due, TIMINGS.floorMs)).toBe(ms);
+    expect(waitMs(view(state), "ours", due, TIMINGS)).toBe(ms);
   });
 });
 
@@ -160,8 +160,8 @@ describe("single steps of the protocol", () => {
   });
 
   test("from the stage on the lease is short, and staging twice does not prolong it", () => {
-    expect(staged.state.lease).toEqual({ holder: "a", until: NOW + 12_000, ms: 12_000 });
-    expect(apply(staged.state, { kind: "stage", ...mine, sealed: "token" }, NOW + 5_000).state).toBe(
+    expect(staged.state.lease).toEqual({ holder: "a", until: NOW + 2_000, ms: 2_000 });
+    expect(apply(staged.state, { kind: "stage", ...mine, sealed: "token" }, NOW + 1_000).state).toBe(
       staged.state,
     );
   });
@@ -311,7 +311,7 @@ describe("timings that must not be started with", () => {
   });
 
   test.each<[string, number, number, string]>([
-    ["shorter than a lease and a poll", 24_999, MINUTE, "at least 25s"],
+    ["shorter than a lease and a poll", 19_499, MINUTE, "at least 19.5s"],
     ["no time left to repair", 28 * MINUTE + 15_001, MINUTE, "at most 1695s"],
     ["an overlap in which no call can be made", 20_000, 499, "at least 500ms"],
   ])("%s", (_what, refreshIntervalMs, tokenOverlapMs, words) => {
@@ -319,13 +319,16 @@ describe("timings that must not be started with", () => {
   });
 
   test.each<[keyof TicketTimings, number, string]>([
-    ["leaseMs", 14_000, "fine"],
-    ["leaseMs", 13_999, "must fit the lease"],
-    ["ticketLeaseMs", 8_000, "fine"],
-    ["ticketLeaseMs", 7_999, "ticket's lease"],
-    ["ticketLeaseMs", 20_001, "no longer than the whole"],
-    ["pollMs", 25_832, "fine"],
-    ["pollMs", 25_834, "replaced within TOKEN_OVERLAP"],
+    ["leaseMs", 13_000, "fine"],
+    ["leaseMs", 12_999, "must fit the lease"],
+    ["storeTimeoutMs", 1_751, "two answers of the store"],
+    ["ticketPatienceMs", 4_000, "fine"],
+    ["ticketPatienceMs", 3_999, "the time for the ticket"],
+    ["silenceMs", 1_500, "fine"],
+    ["silenceMs", 1_499, "three beats"],
+    ["silenceMs", 13_501, "that the lease"],
+    ["pollMs", 30_415, "fine"],
+    ["pollMs", 30_418, "replaced within TOKEN_OVERLAP"],
     ["tokenTimeoutMs", 12_001, "four token calls"],
     ["floorMs", 2_999, "floor"],
     ["floorMs", 30_000, "floor"],

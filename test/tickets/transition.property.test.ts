@@ -25,7 +25,7 @@ const step: fc.Arbitrary<Step> = fc.record({
   kind: fc.oneof(
     often<Operation["kind"]>(4, "acquire"),
     often<Operation["kind"]>(6, "stage", "commit", "abort"),
-    often<Operation["kind"]>(2, "orphan", "invalidate", "heal"),
+    often<Operation["kind"]>(2, "orphan", "invalidate", "heal", "renew", "bury"),
   ),
   back: fc.oneof(often(5, 0), often(1, 1, 2)),
   flag: fc.nat(7),
@@ -62,6 +62,9 @@ function operationOf({ holder, kind, back, flag }: Step, state: TicketState, now
       };
     case "orphan":
       return { kind };
+    case "renew":
+    case "bury":
+      return { kind, holder, generation };
     case "invalidate":
       return { kind, generation: Math.max(0, published - back), by: flag > 3 ? "operator" : "refusal" };
     case "heal":
