@@ -20,8 +20,10 @@ export function createLeaseWatch({ processes, register, events, timings }: Lease
     const dead = processes.isDead(lease.process);
     if (!dead) return dead === undefined ? Infinity : timings.silenceMs / 2;
     const { holder } = lease;
-    const { status } = await register.apply({ kind: "bury", holder, generation: granted });
-    if (status === "ok") events.refresherDied({ holder });
+    const buried = await register.apply({ kind: "bury", holder, generation: granted }).catch(() => undefined);
+    // A store that has just failed is not asked again at once.
+    if (!buried) return Infinity;
+    if (buried.status === "ok") events.refresherDied({ holder });
     return 0;
   };
 }

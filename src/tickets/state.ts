@@ -97,17 +97,14 @@ function renew(state: TicketState, operation: Of<"renew">, now: number, timings:
 }
 
 /** As if the lease had ended by itself; what its holder may have done shows in intent and stage. */
-function bury(
-  state: TicketState,
-  operation: Of<"bury">,
-  now: number,
-  { quiesceMs }: TicketTimings,
-): Transition {
-  if (!holds(state, operation)) return { state, status: "noop" };
-  const { lease: _lease, ...rest } = state;
+function bury(state: TicketState, operation: Of<"bury">, now: number, timings: TicketTimings): Transition {
+  const { lease, ...rest } = state;
+  if (!lease || !holds(state, operation)) return { state, status: "noop" };
   if (isStaged(state)) return { state: rest, status: "ok" };
-  // Its token call may still be on its way.
-  return { state: { ...rest, backoff: { until: now + quiesceMs, ms: quiesceMs } }, status: "ok" };
+  // Its token call may still be under way at the vendor: begun before now, and early enough to end within the lease.
+  const { tokenTimeoutMs, marginMs } = timings;
+  const ms = Math.max(0, Math.min(tokenTimeoutMs, lease.until - marginMs - now));
+  return { state: { ...rest, backoff: { until: now + ms, ms } }, status: "ok" };
 }
 
 function stage(state: TicketState, operation: Of<"stage">, now: number, timings: TicketTimings): Transition {
