@@ -61,9 +61,9 @@ const TIMINGS = deriveTimings({ refreshIntervalMs: 20 * 60_000, tokenOverlapMs: 
 /** Boundaries a refresh passes: three writes, two calls, before and after. */
 const BOUNDARIES = 10;
 /** A lease and a poll, seconds. */
-const UNSEEN_S = (TIMINGS.leaseMs + TIMINGS.pollMs * 1.2) / 1_000;
+const UNSEEN_S = Math.ceil((TIMINGS.leaseMs + TIMINGS.pollMs * 1.2) / 1_000);
 /** Two polls, seconds. */
-const UNHEALED_S = (2 * TIMINGS.pollMs * 1.2) / 1_000;
+const UNHEALED_S = Math.ceil((2 * TIMINGS.pollMs * 1.2) / 1_000);
 const SEALER = createSealer("app", () => EVERY_KEY);
 /** A token call that a change of the store, rather than a stopped process, let meet another began by then. */
 const DISTURBED_MS = TIMINGS.leaseMs + TIMINGS.tokenTimeoutMs;
@@ -123,7 +123,10 @@ export async function simulate(options: SimulationOptions): Promise<Outcome> {
     } else if (pauses > 0 && world.chance(pauses)) {
       world.trace(`${life.name} ${boundary}`);
       faults++;
-      life.pause(world.chance(0.5) ? world.between(19_000, 23_000) : world.between(3_000, 300_000));
+      // Half of them around the lease, where they do the most harm.
+      const { leaseMs } = TIMINGS;
+      const aroundLease = world.chance(0.5);
+      life.pause(aroundLease ? world.between(leaseMs - 500, leaseMs + 3_500) : world.between(1_500, 300_000));
     }
     if (powerLosses > 0 && world.chance(powerLosses)) {
       faults++;
@@ -380,8 +383,8 @@ export async function simulate(options: SimulationOptions): Promise<Outcome> {
       if (opened.ok) published = { sealed, token: readPair(opened.plain)?.accessToken.reveal() ?? "" };
     }
     const known = published && upstream.isLatest(published.token);
-    // Who has been stopped again, or is dead, cannot tell.
-    const silenced = strayer && (strayer.paused || strayer.dead);
+    // Who has been stopped again, is dead or cut off, cannot tell.
+    const silenced = strayer && (strayer.paused || strayer.dead || !store.reaches(strayer));
     unseenS = known || silenced || state.intent || state.doubt || state.stage ? 0 : unseenS + 1;
     if (unseenS === UNSEEN_S) violated("6: the token was rotated, and the shared state does not show it");
   }

@@ -272,6 +272,9 @@ describe("how a refresh that failed reports", () => {
   test.each<[Failed["failed"], Partial<Circumstances>, object]>([
     ["unknown", {}, { outcome: "unknown", backoffMs: 3_000, insistMs: 60_000 }],
     ["unknown", { spentMs: 6_000 }, { outcome: "unknown", backoffMs: 3_000 }],
+    ["unknown", { spentMs: 7_000 }, { outcome: "unknown", backoffMs: 3_000 }],
+    ["unknown", { spentMs: 7_001 }, { outcome: "unknown", backoffMs: 6_000 }],
+    ["unknown", { failures: 9, spentMs: 13_400 }, { outcome: "unknown", backoffMs: 6_000 }],
     ["unknown", { failures: 9 }, { outcome: "unknown", backoffMs: 3_000 }],
     ["unknown", { failures: 9, spentMs: 1_000 }, { outcome: "unknown", backoffMs: 2_000 }],
     ["unknown", { failures: 9, spentMs: 6_000 }, { outcome: "unknown", backoffMs: 500 }],
