@@ -64,8 +64,9 @@ test("seeds that nobody has seen before keep to the tail that the docs give", as
         beyond.push(`${scenario.name} ${outcome.seed}: ${outcome.worstOutageS} s`);
     }
   }
-  // One run in a thousand may be beyond; that three of these few dozen are, happens once in a hundred thousand times.
-  expect(beyond.length, beyond.join("\n")).toBeLessThanOrEqual(2);
+  // One process in a thousand may be beyond, so four runs in a thousand at most; that four of these 42 are, happens three
+  // times in a hundred thousand.
+  expect(beyond.length, beyond.join("\n")).toBeLessThanOrEqual(3);
 });
 
 describe("one fault, wherever it strikes, costs nobody more than a second", () => {

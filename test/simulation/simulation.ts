@@ -43,6 +43,8 @@ export interface Outcome {
   deadUses: number;
   /** Longest series of such uses in one process, seconds. */
   worstOutageS: number;
+  /** The same of each process. */
+  outagesS: number[];
   tokenCalls: number;
   /** From the first to the last; the first pair itself is not counted. */
   tokenCallsPerHour: number;
@@ -292,6 +294,7 @@ export async function simulate(options: SimulationOptions): Promise<Outcome> {
     coordinator: Pick<Coordinator, "tickets"> & { operator?: Coordinator["operator"] };
     hadPair: boolean;
     outageS: number;
+    longestS: number;
     behindS: number;
   }
   const slots: Slot[] = [];
@@ -337,6 +340,7 @@ export async function simulate(options: SimulationOptions): Promise<Outcome> {
     if (world.now > endMs - CALM_MS + 390_000) violated(`13: ${slot.life.name} fails: ${why}`);
     deadUses++;
     slot.outageS++;
+    slot.longestS = Math.max(slot.longestS, slot.outageS);
     if (slot.outageS === 1) world.trace(`${slot.life.name} fails: ${why}`);
     if (slot.outageS > worstOutageS) {
       worstOutageS = slot.outageS;
@@ -433,7 +437,7 @@ export async function simulate(options: SimulationOptions): Promise<Outcome> {
   for (let i = 0; i < replicas; i++) {
     world.at(world.between(0, 5_000), () => {
       const index = slots.length;
-      const slot: Slot = { ...boot(index), hadPair: false, outageS: 0, behindS: 0 };
+      const slot: Slot = { ...boot(index), hadPair: false, outageS: 0, longestS: 0, behindS: 0 };
       slots.push(slot);
       const every = () => {
         const settles = use(slot);
@@ -552,6 +556,7 @@ export async function simulate(options: SimulationOptions): Promise<Outcome> {
     uses,
     deadUses,
     worstOutageS,
+    outagesS: slots.map(({ longestS }) => longestS),
     tokenCalls: ownCalls,
     tokenCallsPerHour: spanHours > 0 ? (ownCalls - 1) / spanHours : 0,
     overlaps: upstream.overlaps,

@@ -1,13 +1,13 @@
 import type { Outcome } from "./simulation.ts";
 
-/** What no run of a scenario exceeds, and what 999 of 1,000 do not: the longest outage of one process, seconds. */
+/** The longest outage of a process in one run, seconds: that of 999 in 1,000 processes at the most, and of all. */
 export interface Tail {
   p999S: number;
   worstS: number;
 }
 
 /**
- * Measured over 1,000 seeds (docs/ticket-cache.md). `cutoff` and `everything` cut processes off from the store, or take the
+ * Measured over 1,000 processes and more (docs/ticket-cache.md). `cutoff` and `everything` cut processes off from the store, or take the
  * token endpoint away, for longer than a token lives on, which nothing can bridge: at worst for as long as that lasts.
  */
 export const TAILS: Readonly<Record<string, Tail>> = {
@@ -27,8 +27,8 @@ export const TAILS: Readonly<Record<string, Tail>> = {
   everything: { p999S: 900, worstS: 1_200 },
 };
 
-/** The outage that this share of the runs does not exceed, seconds. */
-export function quantile(runs: readonly Pick<Outcome, "worstOutageS">[], share: number): number {
-  const outages = runs.map(({ worstOutageS }) => worstOutageS).toSorted((a, b) => a - b);
+/** The outage that this share of the processes does not exceed, seconds. */
+export function quantile(runs: readonly Pick<Outcome, "outagesS">[], share: number): number {
+  const outages = runs.flatMap(({ outagesS }) => outagesS).toSorted((a, b) => a - b);
   return outages[Math.min(outages.length - 1, Math.ceil(outages.length * share) - 1)] ?? 0;
 }
