@@ -10,7 +10,7 @@ export interface RedisCluster {
   replica: RedisServer;
   other: RedisServer;
   primaries: readonly RedisServer[];
-  idOf(server: RedisServer): Promise<string>;
+  idOf: (server: RedisServer) => Promise<string>;
 }
 
 const RANGES = [

@@ -103,11 +103,12 @@ describe("who may begin a refresh", () => {
 });
 
 describe("what is in doubt stays in doubt", () => {
-  const first = apply(EMPTY, acquire("a"));
-  const mine = { holder: "a", generation: first.generation ?? 0 };
-  const staged = apply(first.state, { kind: "stage", ...mine, sealed: "token" }).state;
+  const mine = { holder: "a", generation: NOW };
+  const stagedState = () =>
+    apply(apply(EMPTY, acquire("a")).state, { kind: "stage", ...mine, sealed: "token" }).state;
 
   test("a staged token that a younger doubt is about is not continued", () => {
+    const staged = stagedState();
     const doubted = apply(staged, { kind: "orphan" }, NOW + 1).state;
     const next = apply(doubted, acquire("b", { continues: mine.generation }), NOW + 30_000);
     expect(next.status).toBe("ok");
@@ -115,6 +116,7 @@ describe("what is in doubt stays in doubt", () => {
   });
 
   test("a staged token that the vendor refuses leaves a doubt", () => {
+    const staged = stagedState();
     const { state } = apply(staged, { kind: "abort", ...mine, outcome: "badstage", backoffMs: 0 });
     expect(state.stage).toBeUndefined();
     expect(state.doubt).toMatchObject({ upTo: mine.generation });
@@ -144,11 +146,13 @@ describe("what is in doubt stays in doubt", () => {
   });
 
   test("healing keeps the stage of a later refresh", () => {
+    const staged = stagedState();
     const healed = apply(staged, { kind: "heal", generation: NOW - 1, sealed: "old", at: NOW - 5 }).state;
     expect(healed.stage).toEqual(staged.stage);
   });
 
   test("healing keeps a lease without its own end", () => {
+    const staged = stagedState();
     const healed = apply(staged, { kind: "heal", generation: NOW - 1, sealed: "old", at: NOW - 5 }).state;
     expect(healed.lease).toEqual(staged.lease);
   });
@@ -280,17 +284,17 @@ describe("calls and writes that must not be made", () => {
   }
 
   test("a token call that would outlast the lease", async () => {
-    const { life, token } = calls();
-    const ends = life.clock.monotonic() + TIMINGS.tokenTimeoutMs;
-    expect(await token(undefined, ends - 1, async () => ends)).toEqual({ failed: "late" });
+    const made = calls();
+    const ends = made.life.clock.monotonic() + TIMINGS.tokenTimeoutMs;
+    expect(await made.token(undefined, ends - 1, async () => ends)).toEqual({ failed: "late" });
     expect(count.token).toBe(0);
-    expect(await token(undefined, ends, async () => ends)).toHaveProperty("value");
+    expect(await made.token(undefined, ends, async () => ends)).toHaveProperty("value");
   });
 
   test("a ticket again, for a token that the vendor refuses", async () => {
-    const { rig, life, signTicket } = calls();
-    const refused = signTicket(new Secret("t"), life.clock.monotonic() + MINUTE);
-    await rig.run(MINUTE);
+    const made = calls();
+    const refused = made.signTicket(new Secret("t"), made.life.clock.monotonic() + MINUTE);
+    await made.rig.run(MINUTE);
     expect(await refused).toMatchObject({ failed: "refused" });
     expect(count.ticket).toBe(1);
   });

@@ -145,11 +145,14 @@ describe("single steps of the protocol", () => {
     continues,
     credentials: "ours",
   });
-  const first = apply(EMPTY, acquire("a"));
   const mine = { holder: "a", generation: NOW };
-  const staged = apply(first.state, { kind: "stage", ...mine, sealed: "token" });
+  // Made anew for each test, so that each shows by itself what it runs.
+  const begun = () => apply(EMPTY, acquire("a"));
+  const stagedBy = (first: ReturnType<typeof begun>) =>
+    apply(first.state, { kind: "stage", ...mine, sealed: "token" });
 
   test("a lease comes with an intent, and the same holder may ask again", () => {
+    const first = begun();
     expect(first).toMatchObject({
       status: "ok",
       generation: NOW,
@@ -160,6 +163,8 @@ describe("single steps of the protocol", () => {
   });
 
   test("from the stage on the lease is short, and staging twice does not prolong it", () => {
+    const first = begun();
+    const staged = stagedBy(first);
     expect(staged.state.lease).toEqual({ holder: "a", until: NOW + 2_000, ms: 2_000 });
     expect(apply(staged.state, { kind: "stage", ...mine, sealed: "token" }, NOW + 1_000).state).toBe(
       staged.state,
@@ -167,6 +172,8 @@ describe("single steps of the protocol", () => {
   });
 
   test("the successor continues a staged token, again and again, without doubt", () => {
+    const first = begun();
+    const staged = stagedBy(first);
     let { state } = staged;
     for (let i = 1; i <= 5; i++) {
       const next = apply(state, acquire(`s${i}`, NOW), NOW + i * 12_000);
@@ -177,6 +184,8 @@ describe("single steps of the protocol", () => {
   });
 
   test("a staged token that the successor cannot open is dropped, and leaves a doubt", () => {
+    const first = begun();
+    const staged = stagedBy(first);
     const { state } = apply(staged.state, acquire("b"), NOW + 12_000);
     expect(state.stage).toBeUndefined();
     expect(state.doubt).toMatchObject({ upTo: NOW });
@@ -192,6 +201,8 @@ describe("single steps of the protocol", () => {
   });
 
   test("a token that was to be kept and never reached the store leaves a doubt", () => {
+    const first = begun();
+    const staged = stagedBy(first);
     const kept = (state: TicketState) =>
       apply(state, { kind: "abort", ...mine, outcome: "keepstage", backoffMs: 0 }).state;
     expect(kept(first.state).doubt).toMatchObject({ upTo: NOW });
@@ -200,6 +211,7 @@ describe("single steps of the protocol", () => {
   });
 
   test("who vanished between intent and report leaves a doubt that its successor's commit ends", () => {
+    const first = begun();
     const { state } = apply(first.state, acquire("b"), NOW + 20_000);
     expect(state.doubt).toEqual({ upTo: NOW, since: NOW });
     const done = apply(
@@ -211,6 +223,7 @@ describe("single steps of the protocol", () => {
   });
 
   test("healing keeps what a later refresh has begun, waits out an earlier one, and ends the pair's own", () => {
+    const first = begun();
     const heal = (generation: number): Operation => ({
       kind: "heal",
       generation,
@@ -232,6 +245,8 @@ describe("single steps of the protocol", () => {
   });
 
   test("refusals: three rotations at once, then ever rarer, and seven in an hour at the most", () => {
+    const first = begun();
+    const staged = stagedBy(first);
     const waits: number[] = [];
     let [state, now] = [apply(staged.state, { kind: "commit", ...mine, sealed: "pair" }).state, NOW];
     for (let i = 0; i < 8; i++) {
