@@ -13,18 +13,18 @@ export interface Tail {
 export const TAILS: Readonly<Record<string, Tail>> = {
   none: { p999S: 0, worstS: 0 },
   crash: { p999S: 0, worstS: 30 },
-  pause: { p999S: 10, worstS: 30 },
+  pause: { p999S: 5, worstS: 30 },
   lostreply: { p999S: 5, worstS: 30 },
   failover: { p999S: 0, worstS: 30 },
   clockjump: { p999S: 0, worstS: 30 },
   onehost: { p999S: 5, worstS: 30 },
   powerloss: { p999S: 5, worstS: 30 },
-  cutoff: { p999S: 120, worstS: 180 },
+  cutoff: { p999S: 60, worstS: 180 },
   keys: { p999S: 0, worstS: 30 },
   hastykeys: { p999S: 0, worstS: 30 },
   secrets: { p999S: 3, worstS: 10 },
   intervals: { p999S: 5, worstS: 30 },
-  everything: { p999S: 900, worstS: 1_200 },
+  everything: { p999S: 120, worstS: 1_200 },
 };
 
 /** The outage that this share of the processes does not exceed, seconds. */

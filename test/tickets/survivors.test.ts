@@ -158,6 +158,65 @@ describe("what is in doubt stays in doubt", () => {
   });
 });
 
+describe("a lease, while it lives", () => {
+  const mine = { holder: "a", generation: NOW };
+  const begun = () => apply(EMPTY, acquire("a", { process: "p" })).state;
+  const staged = () => apply(begun(), { kind: "stage", ...mine, sealed: "token" }).state;
+
+  test("is renewed by its holder alone, for what can still follow, and never shortened", () => {
+    const renew: Operation = { kind: "renew", ...mine };
+    const leaseOf = (ms: number, now: number) => ({ holder: "a", until: now + ms, ms, process: "p" });
+    expect(apply(begun(), renew, NOW + 500).state.lease).toEqual(leaseOf(TIMINGS.leaseMs, NOW + 500));
+    expect(apply(staged(), renew, NOW + 500).state.lease).toEqual(leaseOf(TIMINGS.silenceMs, NOW + 500));
+    const state = staged();
+    expect(apply(state, renew, NOW - 1)).toEqual({ state, status: "ok" });
+    for (const other of [{ holder: "b" }, { generation: NOW - 1 }]) {
+      expect(apply(state, { ...renew, ...other }, NOW + 500)).toEqual({ state, status: "fenced" });
+    }
+    expect(apply(EMPTY, renew)).toEqual({ state: EMPTY, status: "fenced" });
+  });
+
+  test("of a dead holder ends: at once when staged, otherwise when its call can no longer be under way", () => {
+    const bury: Operation = { kind: "bury", ...mine };
+    const { lease: _lease, ...left } = staged();
+    expect(apply(staged(), bury, NOW + 500)).toEqual({ state: left, status: "ok" });
+    const waits = (after: number) => apply(begun(), bury, NOW + after).state.backoff?.ms;
+    expect(waits(500)).toBe(TIMINGS.tokenTimeoutMs);
+    expect(waits(8_000)).toBe(TIMINGS.leaseMs - TIMINGS.marginMs - 8_000);
+    expect(waits(12_000)).toBe(0);
+    expect(apply(begun(), bury, NOW + 500).state.intent).toEqual(begun().intent);
+    for (const other of [{ holder: "b" }, { generation: NOW - 1 }]) {
+      const state = begun();
+      expect(apply(state, { ...bury, ...other })).toEqual({ state, status: "noop" });
+    }
+    expect(apply(EMPTY, bury)).toEqual({ state: EMPTY, status: "noop" });
+  });
+});
+
+describe("an operator's doubt", () => {
+  const wants: Operation = { kind: "invalidate", generation: 6, by: "operator" };
+
+  test("waits for the floor after the commit and no longer, and counts once", () => {
+    const { state, status } = apply(full, wants, NOW + 5_000);
+    const hold = { until: NOW + TIMINGS.floorMs, ms: TIMINGS.floorMs - 5_000 };
+    expect([status, state.doubt]).toEqual(["ok", { upTo: 6, since: NOW + 5_000, hold, by: "operator" }]);
+    expect(apply(state, wants, NOW + 6_000)).toEqual({ state, status: "noop" });
+    expect(apply(full, { ...wants, generation: 5 }).status).toBe("noop");
+  });
+
+  test("takes the place of a refusal's wait, and a refusal not that of its own", () => {
+    const refused = { ...full, doubt: { upTo: 6, since: NOW, hold: { until: NOW + HOUR, ms: HOUR } } };
+    const { state } = apply(refused, wants, NOW + MINUTE);
+    expect(state.doubt).toEqual({
+      upTo: 6,
+      since: NOW,
+      hold: { until: NOW + MINUTE, ms: 0 },
+      by: "operator",
+    });
+    expect(apply(state, { ...wants, by: "refusal" }, NOW + MINUTE).status).toBe("noop");
+  });
+});
+
 describe("rotations because of refusals", () => {
   const refused = (forced: number[], at = NOW) =>
     invalidate({ ...full, forced }, { kind: "invalidate", generation: 6, by: "refusal" }, at, TIMINGS).state;
