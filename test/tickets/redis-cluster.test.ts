@@ -1,10 +1,26 @@
 import { afterAll, describe, expect, test } from "vitest";
+import { ServiceError } from "../../src/errors.ts";
+import { systemClock } from "../../src/lib/clock.ts";
+import type { Coordinator } from "../../src/tickets/coordinator.ts";
+import type { ForcedRefresh } from "../../src/tickets/operator.ts";
 import { eventually } from "../harness.ts";
 import { missingRedis, stopRedis } from "../redis.ts";
 import { type RedisCluster, startCluster } from "../redis-cluster.ts";
 import { answers, fleet, KEY, openAt, publishedIn } from "./redis-rig.ts";
 
-const soon = () => AbortSignal.timeout(30_000);
+/** A refresh forced as soon as the cluster takes it: on a loaded machine its nodes lose sight of each other at times. */
+async function forced({ operator }: Pick<Coordinator, "operator">): Promise<ForcedRefresh> {
+  const signal = AbortSignal.timeout(40_000);
+  for (;;) {
+    try {
+      return await operator.forceRefresh(false, signal);
+    } catch (error) {
+      const away = error instanceof ServiceError && error.message.startsWith("the ticket store");
+      if (!away || signal.aborted) throw error;
+      await systemClock.sleep(200);
+    }
+  }
+}
 
 describe.skipIf(missingRedis("redis-server"))("Redis Cluster", () => {
   afterAll(stopRedis);
@@ -23,18 +39,18 @@ describe.skipIf(missingRedis("redis-server"))("Redis Cluster", () => {
     // Frozen and cut off, so that the next commit is acknowledged and known to nobody else.
     replica.signal("SIGSTOP");
     await owner.cli("CLIENT", "KILL", "TYPE", "replica");
-    const forced = await one!.operator.forceRefresh(false, soon());
-    expect(forced.generation).toBeGreaterThan(first);
-    await eventually(async () => (await publishedIn(owner)) === forced.generation);
+    const second = await forced(one!);
+    expect(second.generation).toBeGreaterThan(first);
+    await eventually(async () => (await publishedIn(owner)) === second.generation);
     await owner.kill();
     replica.signal("SIGCONT");
 
     await eventually(async () => (await replica.cli("ROLE")).startsWith("master"));
-    await eventually(async () => (await publishedIn(replica)) >= forced.generation);
+    await eventually(async () => (await publishedIn(replica)) >= second.generation);
     expect(team.told).toContain("pairHealed");
-    await eventually(() => members.every(({ tickets }) => tickets.current().generation >= forced.generation));
-    const again = await one!.operator.forceRefresh(false, soon());
-    expect(again.generation).toBeGreaterThan(forced.generation);
+    await eventually(() => members.every(({ tickets }) => tickets.current().generation >= second.generation));
+    const again = await forced(one!);
+    expect(again.generation).toBeGreaterThan(second.generation);
     expect(team.overlaps).toBe(0);
     // At the start, twice by force, and at most once more if the lost state left a doubt.
     expect(team.calls).toBeLessThanOrEqual(4);
@@ -51,7 +67,7 @@ describe.skipIf(missingRedis("redis-server"))("Redis Cluster", () => {
 
     for await (const step of reshard(cluster)) {
       expect(await answers(store), step).toBe(true);
-      const { previous, generation } = await one!.operator.forceRefresh(false, soon());
+      const { previous, generation } = await forced(one!);
       expect(generation, step).toBeGreaterThan(previous);
       await eventually(() => members.every(({ tickets }) => tickets.current().generation === generation));
     }
