@@ -10,6 +10,7 @@ import { systemClock } from "../src/lib/clock.ts";
 import { Secret } from "../src/lib/secret.ts";
 import { createCoordinator } from "../src/tickets/coordinator.ts";
 import { openStore } from "../src/tickets/open-store.ts";
+import { UNSEEN } from "../src/tickets/processes.ts";
 import { createSealer } from "../src/tickets/sealer.ts";
 import { IGNORED, type TicketEvents } from "../src/tickets/ticket-events.ts";
 import { grpcFrame } from "../test/grpc-frame.ts";
@@ -66,6 +67,7 @@ function coordinatorOn(url: string, replica: string, refreshes: boolean, events:
     timings: TIMINGS,
     replica,
     refreshes,
+    processes: UNSEEN,
     events: { ...IGNORED, ...events },
   });
   return {

@@ -30,6 +30,7 @@ import { createUpstreamObserver } from "./telemetry/upstream-observer.ts";
 import { countWaiters } from "./telemetry/waiters.ts";
 import { createCoordinator } from "./tickets/coordinator.ts";
 import { openStore } from "./tickets/open-store.ts";
+import { createProcesses } from "./tickets/processes.ts";
 import { createSealer } from "./tickets/sealer.ts";
 import { openUpstream } from "./upstream/open.ts";
 
@@ -95,6 +96,7 @@ export function createService(config: Config, overrides: Overrides = {}): Servic
     timings,
     replica: `${hostname()}-${randomBase62(6)}`,
     refreshes: role !== "serve",
+    processes: createProcesses(),
     events,
   });
   const tickets = countWaiters(coordinator.tickets);

@@ -106,7 +106,7 @@ export async function startSentinel(masterPort: number, name: string, quorum: nu
 }
 
 /** Starts a cluster of so many primaries and waits until it serves all slots. */
-export async function startCluster(primaries: number): Promise<RedisServer[]> {
+export async function startShards(primaries: number): Promise<RedisServer[]> {
   const nodes: RedisServer[] = [];
   for (let i = 0; i < primaries; i++) {
     // The bus is ten thousand ports further unless told otherwise, which may be beyond the last one.

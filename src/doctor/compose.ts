@@ -10,6 +10,7 @@ import { createSigner } from "../signing/signer.ts";
 import { createCoordinator } from "../tickets/coordinator.ts";
 import { openStore, registerDirectory } from "../tickets/open-store.ts";
 import { fingerprint, readPair } from "../tickets/pair.ts";
+import { createProcesses } from "../tickets/processes.ts";
 import { createRegister } from "../tickets/register.ts";
 import { createSealer } from "../tickets/sealer.ts";
 import { transition } from "../tickets/state.ts";
@@ -78,6 +79,7 @@ export function admit(config: Config, clock: Clock) {
       timings,
       replica: scratchId,
       refreshes: true,
+      processes: createProcesses(),
       events: { ...IGNORED, ...events },
     });
 

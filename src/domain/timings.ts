@@ -8,11 +8,14 @@ export interface TicketTimings {
   tokenTimeoutMs: number;
   signTimeoutMs: number;
   storeTimeoutMs: number;
-  /** How long one refresh may hold the lease, and how much of that is left unused for slow writes. Never renewed. */
+  /** How long the lease for a token call lasts, and how much of that is left unused for slow writes. */
   leaseMs: number;
   marginMs: number;
-  /** The same from when the token is staged and only its ticket is missing. */
-  ticketLeaseMs: number;
+  /** From when the token is staged: how long its ticket is tried for, and how often the lease is renewed meanwhile. */
+  ticketPatienceMs: number;
+  beatMs: number;
+  /** How long the lease lasts without being renewed once no token call can follow; the dead are noticed within this. */
+  silenceMs: number;
   /** Pause after a token call whose outcome is unknown: it may still be on its way. */
   quiesceMs: number;
   /** Least time between a commit and the rotation that a doubt about it causes. */
@@ -48,9 +51,11 @@ export function deriveTimings(given: { refreshIntervalMs: number; tokenOverlapMs
     tokenTimeoutMs: scaled(6_000),
     signTimeoutMs: scaled(4_000),
     storeTimeoutMs: scaled(1_500),
-    leaseMs: scaled(19_000),
+    leaseMs: scaled(13_500),
     marginMs: scaled(4_000),
-    ticketLeaseMs: scaled(12_000),
+    ticketPatienceMs: scaled(8_000),
+    beatMs: scaled(500),
+    silenceMs: scaled(2_000),
     quiesceMs: scaled(3_000),
     floorMs: scaled(15_000),
     pollMs: scaled(5_000),
@@ -66,17 +71,16 @@ export function deriveTimings(given: { refreshIntervalMs: number; tokenOverlapMs
 /** The inequalities of ticket-cache.md 0 that do not hold, in words; a service must not start with any. */
 export function timingProblems(timings: TicketTimings): string[] {
   const { refreshIntervalMs, overlapMs, tokenTimeoutMs, signTimeoutMs, leaseMs, marginMs, pollMs } = timings;
-  const { quiesceMs, floorMs, jitterMs, hardMarginMs, ticketLeaseMs } = timings;
+  const { quiesceMs, floorMs, jitterMs, hardMarginMs, ticketPatienceMs, storeTimeoutMs, beatMs, silenceMs } =
+    timings;
   const slowestPollMs = pollMs * 1.2;
   const rules: [holds: boolean, rule: string][] = [
     [
-      tokenTimeoutMs + signTimeoutMs + marginMs <= leaseMs,
-      "a token call, a ticket call and the margin must fit the lease",
+      2 * storeTimeoutMs + tokenTimeoutMs + marginMs <= leaseMs,
+      "two answers of the store, a token call and the margin must fit the lease",
     ],
-    [
-      signTimeoutMs + marginMs <= ticketLeaseMs && ticketLeaseMs <= leaseMs,
-      "a ticket call and the margin must fit the ticket's lease, which is no longer than the whole",
-    ],
+    [signTimeoutMs <= ticketPatienceMs, "a ticket call must fit the time for the ticket"],
+    [3 * beatMs <= silenceMs && silenceMs <= leaseMs, "three beats must fit the silence, and that the lease"],
     [
       leaseMs + slowestPollMs + tokenTimeoutMs + signTimeoutMs < overlapMs,
       "a refresher that died must be replaced within TOKEN_OVERLAP",

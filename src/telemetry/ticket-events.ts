@@ -56,6 +56,13 @@ export function ticketEvents(logger: Logger, metrics: TicketMetrics): TicketEven
       metrics.unreadable.inc({ why });
       logger.error({ event: "record_unreadable", why }, "the stored ticket pair cannot be read");
     },
+    intervalDiffers({ oursMs, theirsMs }) {
+      const line = { event: "interval_differs", ours_s: oursMs / 1000, theirs_s: theirsMs / 1000 };
+      logger.warn(line, "another process of this app id has another REFRESH_INTERVAL");
+    },
+    refresherDied({ holder }) {
+      logger.warn({ event: "refresher_died", holder }, "a process died in the middle of a refresh");
+    },
     storeChanged({ up, error }) {
       if (up) logger.info({ event: "store_up" }, "the ticket store answers");
       else logger.error({ event: "store_down", ...brief(error) }, "the ticket store is away");

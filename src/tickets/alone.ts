@@ -6,7 +6,7 @@ import type { View } from "./register.ts";
 import type { RefreshFinished, RefreshOutcome } from "./ticket-events.ts";
 
 /** Those of a refresh, but for what has to do with a lease and with trying again. */
-export type AloneOptions = Omit<RefreshOptions, "random" | "replica" | "credentials" | "events">;
+export type AloneOptions = Omit<RefreshOptions, "random" | "replica" | "process" | "credentials" | "events">;
 
 export interface AloneRequest {
   /** What the pair will be numbered, and the store's clock as far as it is known here. */
@@ -50,8 +50,8 @@ export function createAlone(options: AloneOptions) {
     const { generation, storeNow, secretId } = request;
     report.generation = generation;
     const startedAt = clock.monotonic();
-    const deadline = startedAt + timings.leaseMs - timings.marginMs;
-    const token = await calls.token(secretId, deadline);
+    const deadline = startedAt + timings.tokenTimeoutMs + timings.ticketPatienceMs;
+    const token = await calls.token(secretId, deadline, () => Promise.resolve(deadline));
     report.tokenMs = clock.monotonic() - startedAt;
     if ("failed" in token) {
       report.error = token.error;

@@ -45,16 +45,21 @@ export function createCalls({ secrets, upstream, clock, timings }: CallsOptions)
   }
 
   return {
-    /** A new token; a second secret is tried when the first is refused (ticket-cache.md 1, case 27). */
+    /**
+     * A new token; a second secret is tried when the first is refused (ticket-cache.md 1, case 27). `renew` prolongs the
+     * lease for that, and returns its deadline.
+     */
     async token(
       preferred: string | undefined,
       deadline: number,
+      renew: () => Promise<number>,
     ): Promise<(Issued & { secretId: string }) | Failed> {
       const known = secrets().map((secret) => ({ secret, secretId: fingerprint(secret) }));
       known.sort((a, b) => Number(b.secretId === preferred) - Number(a.secretId === preferred));
       let last: Failed = { failed: "fatal" };
       for (const { secret, secretId } of known) {
-        const result = await timed(tokenTimeoutMs, deadline, (signal) =>
+        const ends = last.error === undefined ? deadline : await renew();
+        const result = await timed(tokenTimeoutMs, ends, (signal) =>
           upstream.fetchAccessToken(secret, signal),
         );
         if ("done" in result) return { ...result.done, secretId };

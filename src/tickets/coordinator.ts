@@ -7,14 +7,17 @@ import { singleFlight } from "../lib/single-flight.ts";
 import { createAlone, planAlone } from "./alone.ts";
 import { createCalls, type TicketUpstream } from "./calls.ts";
 import { createHolder } from "./held.ts";
+import { createLeaseWatch } from "./lease-watch.ts";
 import { createLoop } from "./loop.ts";
-import { needOf, waitMs } from "./need.ts";
+import { isUrgent, needOf, waitMs } from "./need.ts";
 import { createObserver } from "./observer.ts";
+import { createOneRefresh } from "./one-refresh.ts";
 import { createOperator, type TicketOperator } from "./operator.ts";
 import { fingerprint } from "./pair.ts";
+import type { Processes } from "./processes.ts";
 import { createReader, type TicketReader } from "./reader.ts";
 import { createRefresh } from "./refresh.ts";
-import { createRegister } from "./register.ts";
+import { createRegister, type View } from "./register.ts";
 import { createReports } from "./reports.ts";
 import type { Sealer } from "./sealer.ts";
 import { transition } from "./state.ts";
@@ -35,6 +38,8 @@ export interface CoordinatorOptions {
   replica: string;
   /** Whether this process refreshes, or only uses what others keep fresh. */
   refreshes: boolean;
+  /** Who else runs on this machine. */
+  processes: Processes;
   events: TicketEvents;
   /** The protocol; replaced by tests only, to see that a broken one is noticed. */
   protocol?: typeof transition;
@@ -54,13 +59,14 @@ const START_WAIT_MS = 1_000;
  * is needed and nobody else does. Any number of these on one store make one token call per interval (ticket-cache.md 2).
  */
 export function createCoordinator(options: CoordinatorOptions): Coordinator {
-  const { secrets, store, sealer, clock, random, timings, replica, refreshes, events } = options;
+  const { secrets, store, sealer, clock, random, timings, replica, refreshes, processes, events } = options;
   const credentials = derived(secrets, (list) => list.map(fingerprint).join(" "));
   const stopping = new AbortController();
   const cutOff = new AbortController();
   const holder = createHolder(clock, timings, random);
   const register = createRegister(store, clock, timings, options.protocol ?? transition);
-  const observer = createObserver({ register, holder, sealer, clock, events });
+  const observer = createObserver({ register, holder, sealer, clock, events, timings });
+  const watchLease = createLeaseWatch({ processes, register, events, timings });
   const reports = createReports({ clock, events, replica });
   const shared = {
     secrets,
@@ -72,7 +78,8 @@ export function createCoordinator(options: CoordinatorOptions): Coordinator {
     timings,
     stopping: cutOff.signal,
   };
-  const refresh = createRefresh({ ...shared, credentials, random, replica, events });
+  const process = processes.own;
+  const refresh = createRefresh({ ...shared, credentials, random, replica, process, events });
   const alone = createAlone(shared);
   const loop = createLoop({
     clock,
@@ -80,57 +87,45 @@ export function createCoordinator(options: CoordinatorOptions): Coordinator {
     retryMs: timings.pollMs,
     failed: (error) => events.loopFailed({ error }),
   });
-  let refreshing: Promise<void> | undefined;
+  const patienceMs = timings.tokenTimeoutMs + timings.signTimeoutMs;
+  const refreshing = createOneRefresh({ clock, loop, patienceMs, cutOff: () => cutOff.abort() });
 
   /** Looks at the store once. Also called by readers whose pair was refused; those who come at once share one look. */
-  const look = singleFlight(() => observer.look(refreshing === undefined));
+  const look = singleFlight(() => observer.look(!refreshing.isRunning));
 
   /** Looks, starts a refresh if one is needed, and returns how long there is nothing to do, milliseconds. */
   async function step(): Promise<number> {
     const view = await look();
     const pollMs = timings.pollMs * (0.8 + 0.4 * random());
-    if (!view || !refreshes || refreshing || stopping.signal.aborted) return pollMs;
+    if (!view || !refreshes || refreshing.isRunning || stopping.signal.aborted) return pollMs;
     const facts = observer.facts(view);
-    const reason = needOf(view, facts);
+    const reason = needOf(view, facts, timings);
     const dueInMs = facts.dueMs - facts.ageMs;
     // Overdue without a reason: a pair that is for others to replace.
     if (!reason) return dueInMs > 0 ? Math.min(pollMs, dueInMs) : pollMs;
     holder.expectRotation();
     const due = dueInMs <= 0;
-    const heldBackMs = waitMs(view, credentials(), due, timings.floorMs);
-    if (heldBackMs > 0) return Math.min(pollMs, heldBackMs);
+    const heldBackMs = waitMs(view, credentials(), due, timings);
+    if (heldBackMs > 0) return Math.min(pollMs, heldBackMs, await watchLease(view));
     const { held } = holder;
     const atLeast = held?.pair.generation ?? 0;
-    const urgent = facts.ageMs > facts.lifeMs * 0.75;
+    const urgent = isUrgent(view, facts, timings);
     const request = { view, atLeast, due, urgent, secretId: held?.secretId };
     const previous = view.state.published?.generation ?? 0;
-    occupy(() => reports.watch({ reason, previous }, (report) => refresh(request, report)));
+    refreshing.begin(() => reports.watch({ reason, previous }, (report) => refresh(request, report)));
     return pollMs;
-  }
-
-  /** One refresh at a time; whatever it throws, the next one can begin. */
-  function occupy(work: () => Promise<RefreshOutcome>): void {
-    refreshing = work()
-      .catch((error: unknown): RefreshOutcome => {
-        loop.report(error);
-        return "store";
-      })
-      .then((outcome) => {
-        refreshing = undefined;
-        // A store that has just failed is not asked again at once.
-        if (outcome !== "store") loop.wake();
-      });
   }
 
   /** A refresh that only an operator asks for; a string says why it will not be made. */
   function refreshAlone(): Promise<RefreshOutcome> | string {
     if (!refreshes) return "this process leaves refreshing to others";
-    if (refreshing || stopping.signal.aborted) return "a refresh is under way, or the process is stopping";
+    if (refreshing.isRunning || stopping.signal.aborted)
+      return "a refresh is under way, or the process is stopping";
     const request = planAlone(observer.view, holder.held, clock);
     if (typeof request === "string") return request;
     const previous = holder.held?.pair.generation ?? 0;
     const done = Promise.withResolvers<RefreshOutcome>();
-    occupy(async () => {
+    refreshing.begin(async () => {
       let settle: () => Promise<unknown> = async () => undefined;
       const outcome = await reports.watch({ reason: "alone", previous }, async (report) => {
         const result = await alone(request, report);
@@ -157,7 +152,7 @@ export function createCoordinator(options: CoordinatorOptions): Coordinator {
       storeSilentMs: observer.silentMs(),
       view: observer.view,
       last: reports.last,
-      refreshing: refreshing !== undefined,
+      refreshing: refreshing.isRunning,
       loopSilentMs: loop.silentMs(),
       now: clock.monotonic(),
       floorMs: timings.floorMs,
@@ -166,12 +161,14 @@ export function createCoordinator(options: CoordinatorOptions): Coordinator {
   }
 
   const wake = () => loop.wake();
+  /** How long failures, and a refresh under way, hold the next one back, milliseconds. */
+  const heldBackMs = (view: View) => waitMs(view, credentials(), true, timings);
   const tickets = createReader({ holder, observer, register, look, loop, clock, timings, events });
   const unwatch: (() => void)[] = [];
 
   return {
     tickets,
-    operator: createOperator({ status, holder, register, look, wake, refreshAlone }),
+    operator: createOperator({ status, holder, register, look, wake, refreshAlone, refreshes, heldBackMs }),
 
     async start() {
       unwatch.push(store.watch(wake));
@@ -181,19 +178,12 @@ export function createCoordinator(options: CoordinatorOptions): Coordinator {
       waited.abort();
     },
 
-    /** Waits for a refresh under way, whose token would otherwise be lost, for half of its lease. */
+    /** Waits for a refresh under way, for as long as its calls may take. */
     async stop() {
       stopping.abort();
       for (const end of unwatch.splice(0)) end();
       await loop.stop();
-      if (!refreshing) return;
-      const done = new AbortController();
-      void clock.sleep(timings.leaseMs / 2, done.signal).then(
-        () => cutOff.abort(),
-        () => undefined,
-      );
-      await refreshing;
-      done.abort();
+      await refreshing.end();
     },
   };
 }

@@ -1,13 +1,28 @@
 import type { Hold, TicketState } from "./record.ts";
 
 /** The state with a doubt about every generation up to `upTo`; an older doubt goes on, and a new `hold` replaces its own. */
-export function doubted(state: TicketState, upTo: number, since: number, hold?: Hold): TicketState {
-  const { doubt, ...rest } = state;
+export function doubted(
+  state: TicketState,
+  upTo: number,
+  since: number,
+  hold?: Hold,
+  by = state.doubt?.by,
+): TicketState {
+  const { doubt } = state;
   return {
-    ...rest,
-    doubt: { upTo: Math.max(doubt?.upTo ?? 0, upTo), since: doubt?.since ?? since, ...(hold && { hold }) },
+    ...state,
+    doubt: {
+      upTo: Math.max(doubt?.upTo ?? 0, upTo),
+      since: doubt?.since ?? since,
+      ...(hold && { hold }),
+      ...(by && { by }),
+    },
   };
 }
+
+/** How long a doubt has stood, milliseconds; 0 for none. */
+export const doubtAgeMs = ({ doubt }: TicketState, now: number): number =>
+  doubt ? Math.max(0, now - doubt.since) : 0;
 
 /** How long a doubt, if there is one, must wait before it may cause a rotation, milliseconds; 0 for no longer. */
 export function doubtWaitMs({ doubt, published }: TicketState, now: number, floorMs: number): number {

@@ -24,21 +24,28 @@ export interface GiveUp {
   insistMs: number;
 }
 
+/**
+ * How long to wait after a call whose end nobody knows, milliseconds: soon, since the old token may be dying; but not while
+ * the lost call may still arrive.
+ */
+function quietMs({ failures, spentMs, timings }: Circumstances): number {
+  const { tokenTimeoutMs, quiesceMs } = timings;
+  // Given up far too late: the process was stopped, and its call may have left only when it went on.
+  if (spentMs > tokenTimeoutMs + quiesceMs / 3) return tokenTimeoutMs;
+  if (failures === 0) return quiesceMs;
+  // Lost again, every second counts, and the time spent waiting is quiet time too: nine in a row still fit the overlap.
+  return Math.max(Math.ceil(quiesceMs / 6), quiesceMs - spentMs);
+}
+
 /** How a refresh reports that its token call brought nothing (ticket-cache.md 2.4 to 2.6). Pure but for `random`. */
 export function giveUp({ failed }: Failed, circumstances: Circumstances): GiveUp {
-  const { failures, urgent, credentials, spentMs, timings, random } = circumstances;
-  const { backoffMs: soon, slowBackoffMs: slow, quiesceMs, leaseMs, overlapMs } = timings;
+  const { failures, urgent, credentials, timings, random } = circumstances;
+  const { backoffMs: soon, slowBackoffMs: slow, leaseMs, overlapMs } = timings;
   const delayMs = (baseMs: number, maxMs: number) =>
     Math.ceil(backoffMs({ baseMs, maxMs }, failures, random));
   switch (failed) {
     case "unknown":
-      // Soon, since the old token may be dying; but not while the lost call may still arrive. Lost again, every second
-      // counts, and the time spent waiting for it is quiet time too: nine in a row still fit the overlap.
-      return {
-        outcome: "unknown",
-        backoffMs: failures === 0 ? quiesceMs : Math.max(Math.ceil(quiesceMs / 6), quiesceMs - spentMs),
-        insistMs: overlapMs,
-      };
+      return { outcome: "unknown", backoffMs: quietMs(circumstances), insistMs: overlapMs };
     case "definite":
       return {
         outcome: "clean",

@@ -1,5 +1,4 @@
 import type { TicketTimings } from "../domain/timings.ts";
-import { ErrorReason, ServiceError } from "../errors.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { IssuedPair } from "./pair.ts";
 import type { TicketPair } from "./reader.ts";
@@ -65,13 +64,9 @@ export function createHolder(clock: Clock, timings: TicketTimings, random: () =>
 
     isUsable: () => held !== undefined && clock.monotonic() < held.endsAt,
 
-    current(): TicketPair {
-      if (held === undefined || clock.monotonic() >= held.endsAt) {
-        const why = held ? "the ticket pair has expired" : "there is no ticket pair yet";
-        throw new ServiceError(ErrorReason.TICKET_UNAVAILABLE, why, { retryAfterMs: pollMs });
-      }
-      return held.pair;
-    },
+    /** The pair in hand, if it can be used: one property read. */
+    usable: (): TicketPair | undefined =>
+      held !== undefined && clock.monotonic() < held.endsAt ? held.pair : undefined,
 
     /** Takes the candidate if it is newer than what is held: generations only rise. */
     adopt(candidate: Candidate): boolean {

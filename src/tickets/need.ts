@@ -1,5 +1,7 @@
+import type { TicketTimings } from "../domain/timings.ts";
 import { outlasts } from "./clamped.ts";
-import { doubtWaitMs } from "./doubt.ts";
+import { doubtAgeMs, doubtWaitMs } from "./doubt.ts";
+import type { Obstacle } from "./obstacle.ts";
 import { bindingBackoff } from "./record.ts";
 import type { View } from "./register.ts";
 
@@ -9,10 +11,10 @@ export type Reason = "cold" | "expired" | "unreadable" | "stage" | "intent" | "d
 /** What the replica knows beside the shared state. */
 export interface Facts {
   /** Whether the published pair can be opened, and if not, why; undefined when there is none. */
-  opened: "ok" | "expired" | "key" | "secret" | "tag" | "format" | undefined;
+  opened: "ok" | Exclude<Obstacle, "newer" | "corrupt"> | undefined;
   /** Whether the replica holds a pair it can use. */
   usable: boolean;
-  /** Age of the pair by the older of two clocks, and the age at which this replica replaces it, milliseconds. */
+  /** Age of the pair by the older of two clocks, and the age at which this replica replaces it, milliseconds; 0 for now. */
   ageMs: number;
   dueMs: number;
   /** Longest life of a pair, milliseconds. */
@@ -20,11 +22,17 @@ export interface Facts {
 }
 
 /** Whether a refresh is needed now, and why; the state may still hold it back (`waitMs`). Pure. */
-export function needOf({ state, flaw }: View, facts: Facts): Reason | undefined {
+export function needOf(
+  { state, flaw, now }: View,
+  facts: Facts,
+  { leaseMs }: Pick<TicketTimings, "leaseMs">,
+): Reason | undefined {
   const { opened, usable, ageMs, dueMs, lifeMs } = facts;
   if (flaw === "newer") return undefined;
-  // Sealed by somebody with other keys, who keeps it fresh: two groups would rotate each other to death.
-  if (opened === "key" && ageMs < lifeMs) return undefined;
+  // Sealed by somebody with other keys, who keeps it fresh: two groups would rotate each other to death. Unless an operator
+  // wants a new one, and those others, if there are any, have had the time of a lease to make it.
+  const abandoned = state.doubt?.by === "operator" && doubtAgeMs(state, now) > leaseMs;
+  if (opened === "key" && ageMs < lifeMs && !abandoned) return undefined;
   if (!state.published && !usable) return "cold";
   // Also while an older pair works: that one is about to end, and nobody can use the one that replaced it.
   if (opened === "expired") return "expired";
@@ -35,14 +43,26 @@ export function needOf({ state, flaw }: View, facts: Facts): Reason | undefined 
   return ageMs >= dueMs ? "age" : undefined;
 }
 
+/** Whether the pair is nearly over, or has been in doubt for so long that it is soon dead: then no try may wait long. Pure. */
+export const isUrgent = (
+  { state, now }: View,
+  { ageMs, lifeMs }: Facts,
+  { overlapMs }: Pick<TicketTimings, "overlapMs">,
+): boolean => ageMs > lifeMs * 0.75 || doubtAgeMs(state, now) > overlapMs / 2;
+
 /**
  * How long the state holds a refresh back, milliseconds; 0 when it may begin, so that `acquire` will not say `backoff`.
  * `due`: the pair is old enough for an ordinary refresh, which no doubt holds back. Pure.
  */
-export function waitMs({ state, now }: View, credentials: string, due: boolean, floorMs: number): number {
+export function waitMs(
+  { state, now }: View,
+  credentials: string,
+  due: boolean,
+  timings: TicketTimings,
+): number {
   // Only `acquire` can set right what a clock that went back has made too long; waiting here would be for hours.
-  if (outlasts(state, now)) return 0;
+  if (outlasts(state, now, timings)) return 0;
   const { lease, backoff } = state;
   const ends = [lease, bindingBackoff(backoff, credentials)].map((hold) => (hold ? hold.until - now : 0));
-  return Math.max(0, ...ends, due ? 0 : doubtWaitMs(state, now, floorMs));
+  return Math.max(0, ...ends, due ? 0 : doubtWaitMs(state, now, timings.floorMs));
 }

@@ -1,6 +1,8 @@
+import type { TicketTimings } from "../domain/timings.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Candidate, Holder } from "./held.ts";
 import type { Facts } from "./need.ts";
+import { OBSTACLES } from "./obstacle.ts";
 import { readPair } from "./pair.ts";
 import type { Sealed } from "./record.ts";
 import type { Register, View } from "./register.ts";
@@ -13,35 +15,46 @@ export interface ObserverOptions {
   sealer: Sealer;
   clock: Clock;
   events: TicketEvents;
+  timings: Pick<TicketTimings, "refreshIntervalMs" | "floorMs">;
 }
 
 /** Longest life of a pair: that of its SIGN ticket (protocol.md 2), milliseconds. */
 const PAIR_LIFE_MS = 60 * 60_000;
 
 /** Looks at the store: adopts what is newer, and gives back what the store lost. */
-export function createObserver({ register, holder, sealer, clock, events }: ObserverOptions) {
+export function createObserver({ register, holder, sealer, clock, events, timings }: ObserverOptions) {
   let storeUp: boolean | undefined;
   let lastLookAt = clock.monotonic();
   /** Why the published pair cannot be used, and which one that is. */
   let unreadable: { record: string; why: Exclude<Facts["opened"], "ok" | undefined> } | undefined;
   let flaw: View["flaw"];
   let last: View | undefined;
+  /** REFRESH_INTERVALs that are no news. */
+  const intervals = new Set([timings.refreshIntervalMs]);
+
+  /** Whether the store's clock has gone back behind a commit, whose age nobody can tell then. */
+  const isOfFuture = (at: number, now: number) => at - now > timings.floorMs;
 
   function adopt(candidate: Candidate): void {
     if (!holder.adopt(candidate)) return;
     events.pairAdopted({ generation: candidate.generation, own: candidate.own, lagMs: candidate.ageMs });
   }
 
+  /** Told once, but tried at every look: the ring that could not open it may be another one by then. */
+  function reject(record: string, why: Exclude<Facts["opened"], "ok" | undefined>): void {
+    const known = unreadable?.record === record && unreadable.why === why;
+    unreadable = { record, why };
+    if (!known) events.recordUnreadable({ why });
+  }
+
   function take({ generation, sealed, at }: Sealed, { now, askedAt }: View): void {
-    if ((holder.held?.pair.generation ?? 0) >= generation || unreadable?.record === sealed) return;
+    if ((holder.held?.pair.generation ?? 0) >= generation) return;
     const opened = sealer.open(sealed, { generation, kind: "pair" });
     const issued = opened.ok ? readPair(opened.plain) : undefined;
-    if (!issued) {
-      unreadable = { record: sealed, why: opened.ok ? "format" : opened.why };
-      events.recordUnreadable({ why: unreadable.why });
-      return;
-    }
-    const since = (time: number) => Math.max(0, now - time);
+    if (!issued) return reject(sealed, opened.ok ? "format" : opened.why);
+    // Of an unknown age it is used, and due; as after a restart of a machine whose clock was set back.
+    const leastMs = isOfFuture(at, now) ? timings.refreshIntervalMs : 0;
+    const since = (time: number) => Math.max(leastMs, now - time);
     const ages = {
       ageMs: since(at),
       tokenAgeMs: since(issued.issuedAt),
@@ -51,6 +64,13 @@ export function createObserver({ register, holder, sealer, clock, events }: Obse
     // Not in exchange for one that works: a store's clock that jumped makes a new pair look old.
     unreadable = holder.isOver(candidate) ? { record: sealed, why: "expired" } : undefined;
     if (!unreadable) adopt(candidate);
+  }
+
+  /** Processes that are configured differently all work, but not as anybody meant them to. */
+  function compare(theirs: number | undefined): void {
+    if (theirs === undefined || intervals.has(theirs)) return;
+    intervals.add(theirs);
+    events.intervalDiffers({ oursMs: timings.refreshIntervalMs, theirsMs: theirs });
   }
 
   /** A store that lost data gets the newest pair back from whoever holds it. */
@@ -76,6 +96,7 @@ export function createObserver({ register, holder, sealer, clock, events }: Obse
         last = view;
         if (view.flaw && view.flaw !== flaw) events.recordUnreadable({ why: view.flaw });
         flaw = view.flaw;
+        compare(view.state.intervalMs);
         if (view.state.published) take(view.state.published, view);
         if (mayHeal && view.flaw !== "newer") await heal(view);
         return view;
@@ -93,18 +114,26 @@ export function createObserver({ register, holder, sealer, clock, events }: Obse
       const { published } = state;
       const { held } = holder;
       const current = held && held.pair.generation >= (published?.generation ?? 0);
+      const unknownAge = published !== undefined && isOfFuture(published.at, now);
       return {
         opened: published && (current ? "ok" : (unreadable?.why ?? "ok")),
         usable: holder.isUsable(),
-        // Whichever clock says older; a store's clock that went back says nothing.
+        // Whichever clock says older.
         ageMs: Math.max(current ? holder.ageMs() : 0, published ? now - published.at : 0),
-        dueMs: held ? held.dueAt - held.bornAt : 0,
+        dueMs: held && !unknownAge ? held.dueAt - held.bornAt : 0,
         lifeMs: PAIR_LIFE_MS,
       };
     },
 
     get storeUp() {
       return storeUp === true;
+    },
+
+    /** Why the pair in the store is not the one in hand, for people; undefined when there is nothing in the way. */
+    get obstacle(): string | undefined {
+      if (flaw) return OBSTACLES[flaw];
+      const newer = (last?.state.published?.generation ?? 0) > (holder.held?.pair.generation ?? 0);
+      return newer && unreadable ? OBSTACLES[unreadable.why] : undefined;
     },
 
     /** What the store said when it answered last. */

@@ -8,7 +8,7 @@ export type Operation =
   /**
    * Begin a refresh of the pair `expected`. `atLeast` is the highest generation the caller has seen; `due` says that the
    * pair is old enough for an ordinary refresh, doubt or no doubt; `continues` is the staged generation it can build on;
-   * `credentials` tells configurations apart.
+   * `credentials` tells configurations apart; `process` is what others on this machine know this process by.
    */
   | {
       kind: "acquire";
@@ -18,7 +18,12 @@ export type Operation =
       due: boolean;
       continues: number | undefined;
       credentials: string;
+      process?: string;
     }
+  /** Go on: another token call follows, or the staged token's ticket takes its time. */
+  | (Mine & { kind: "renew" })
+  /** The holder of the lease, which is another process, is dead. */
+  | (Mine & { kind: "bury" })
   /** Keep a new token before its ticket is asked for. */
   | (Mine & { kind: "stage"; sealed: string })
   /** Publish the pair. */

@@ -1,6 +1,7 @@
 import { ErrorReason, ServiceError } from "../errors.ts";
 import type { Holder } from "./held.ts";
-import type { Register, View } from "./register.ts";
+import { OBSTACLES } from "./obstacle.ts";
+import type { Applied, Register, View } from "./register.ts";
 import type { RefreshOutcome } from "./ticket-events.ts";
 import type { TicketStatus } from "./ticket-status.ts";
 
@@ -16,9 +17,10 @@ export interface ForcedRefresh {
 export interface TicketOperator {
   status(): TicketStatus;
   /**
-   * Has the pair replaced by whoever refreshes next, and waits until this process holds the new one. While the store is
-   * away that is refused, unless `allowWithoutStore`: then this process refreshes alone (ticket-cache.md 2.9). Throws
-   * ServiceError TICKET_UNAVAILABLE with a `why`; rejects with the signal's reason, and then the rotation goes on.
+   * Has the pair replaced by whoever refreshes next, and waits until this process holds the new one; also when it cannot
+   * open the present one. While the store is away that is refused, unless `allowWithoutStore`: then this process refreshes
+   * alone (ticket-cache.md 2.9). Throws ServiceError TICKET_UNAVAILABLE with a `why`, at once where waiting is of no use;
+   * rejects with the signal's reason, and then the rotation goes on.
    */
   forceRefresh(allowWithoutStore: boolean, signal: AbortSignal): Promise<ForcedRefresh>;
 }
@@ -31,10 +33,17 @@ export interface OperatorOptions {
   wake: () => void;
   /** Refreshes without the store; a string says why it will not. */
   refreshAlone: () => Promise<RefreshOutcome> | string;
+  /** Whether this process refreshes. */
+  refreshes: boolean;
+  /** How long failures hold the next refresh back, milliseconds. */
+  heldBackMs: (view: View) => number;
 }
 
+/** What an operator waits for without being told, milliseconds; it fits the time of one RPC. */
+const PATIENCE_MS = 30_000;
+
 export function createOperator(options: OperatorOptions): TicketOperator {
-  const { status, holder, register, look, wake, refreshAlone } = options;
+  const { status, holder, register, look, wake, refreshAlone, refreshes, heldBackMs } = options;
 
   async function newerThan(generation: number): Promise<number> {
     for (;;) {
@@ -45,13 +54,19 @@ export function createOperator(options: OperatorOptions): TicketOperator {
   }
 
   async function force(allowWithoutStore: boolean): Promise<ForcedRefresh> {
+    if (!refreshes)
+      throw unavailable("this process leaves refreshing to others, by its ROLE: ask one of them");
     const view = await look();
     const held = holder.held?.pair.generation ?? 0;
+    if (view?.flaw === "newer") throw unavailable(OBSTACLES.newer);
     if (view) {
       const published = view.state.published?.generation ?? 0;
       // Without one, a first pair is on its way as it is.
-      if (published > 0) await invalidate(published);
+      const marked = published > 0 ? (await invalidate(published)).view : view;
       wake();
+      const waitsMs = heldBackMs(marked);
+      if (waitsMs > PATIENCE_MS)
+        throw unavailable(`the rotation begins in ${words(waitsMs)}: the last refresh failed`);
       const previous = Math.max(held, published);
       return { previous, generation: await newerThan(previous), alone: false };
     }
@@ -63,9 +78,9 @@ export function createOperator(options: OperatorOptions): TicketOperator {
     return { previous: held, generation: await newerThan(held), alone: true };
   }
 
-  async function invalidate(generation: number): Promise<void> {
+  async function invalidate(generation: number): Promise<Applied> {
     try {
-      await register.apply({ kind: "invalidate", generation, by: "operator" });
+      return await register.apply({ kind: "invalidate", generation, by: "operator" });
     } catch {
       throw unavailable("the ticket store went away");
     }
@@ -86,6 +101,8 @@ export function createOperator(options: OperatorOptions): TicketOperator {
     },
   };
 }
+
+const words = (ms: number) => `${Math.ceil(ms / 1_000)} s`;
 
 const unavailable = (why: string) =>
   new ServiceError(ErrorReason.TICKET_UNAVAILABLE, why, { metadata: { why } });

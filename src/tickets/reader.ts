@@ -1,7 +1,8 @@
 import type { TicketTimings } from "../domain/timings.ts";
+import { ErrorReason, ServiceError } from "../errors.ts";
 import { type Clock, withDeadline } from "../lib/clock.ts";
 import type { Secret } from "../lib/secret.ts";
-import { doubtWaitMs } from "./doubt.ts";
+import { doubtAgeMs, doubtWaitMs } from "./doubt.ts";
 import type { Holder } from "./held.ts";
 import type { Loop } from "./loop.ts";
 import type { Observer } from "./observer.ts";
@@ -59,7 +60,8 @@ const REREAD_MS = 500;
 export function createReader(options: ReaderOptions): TicketReader {
   const { holder, observer, register, look, loop, clock, timings, events } = options;
   const staleMs = timings.pollMs * 3;
-  const renewalMs = timings.leaseMs / 2;
+  /** As long as the two calls of a refresh may take. */
+  const renewalMs = timings.tokenTimeoutMs + timings.signTimeoutMs;
   const rejectionMs = timings.overlapMs / 2;
   let rejectedAt = Number.NEGATIVE_INFINITY;
   let acceptedAt = Number.NEGATIVE_INFINITY;
@@ -97,8 +99,26 @@ export function createReader(options: ReaderOptions): TicketReader {
     return newerThan(pair);
   }
 
+  /** Why there is no pair to use. */
+  const absence = () =>
+    observer.obstacle ?? (holder.held ? "the ticket pair has expired" : "there is no ticket pair yet");
+
+  /** How long the pair in hand has been in doubt, and the vendor has not accepted it since, milliseconds. */
+  function doubtfulMs({ generation }: TicketPair, now: number): number {
+    const { view } = observer;
+    if (!view?.state.doubt || view.state.doubt.upTo < generation) return 0;
+    const doubtMs = doubtAgeMs(view.state, view.now + (now - view.askedAt));
+    // The old token works on for an overlap; one that is accepted after that was not replaced.
+    return now - acceptedAt < doubtMs - timings.overlapMs ? 0 : doubtMs;
+  }
+
   return {
-    current: () => holder.current(),
+    current() {
+      const pair = holder.usable();
+      if (pair) return pair;
+      throw new ServiceError(ErrorReason.TICKET_UNAVAILABLE, absence(), { retryAfterMs: timings.pollMs });
+    },
+
     isStale: () => observer.silentMs() > staleMs,
 
     async reread() {
@@ -126,10 +146,16 @@ export function createReader(options: ReaderOptions): TicketReader {
     readiness() {
       const now = clock.monotonic();
       if (loop.silentMs() > staleMs * 2) return { ready: false, reason: "the refresh loop has stopped" };
-      if (!holder.held) return { ready: false, reason: "there is no ticket pair yet" };
-      if (now >= holder.held.endsAt) return { ready: false, reason: "the ticket pair has expired" };
+      const pair = holder.usable();
+      if (!pair) return { ready: false, reason: absence() };
       if (rejectedAt > acceptedAt && rejectedAt > holder.adoptedAt && now - rejectedAt < rejectionMs) {
         return { ready: false, reason: "the vendor refuses the ticket pair" };
+      }
+      if (doubtfulMs(pair, now) > timings.overlapMs) {
+        return {
+          ready: false,
+          reason: "the ticket pair has been in doubt for longer than it can be trusted",
+        };
       }
       return { ready: true, reason: "a usable ticket pair is held" };
     },

@@ -8,23 +8,26 @@ export interface TicketState {
   published?: Sealed;
   /** The generation given to the last lease, whether or not it is over. */
   granted: number;
-  /** Who may refresh, and until when. */
-  lease?: Hold & { holder: string };
+  /** Who may refresh, and until when; `process`: where its death can be seen (`processes.ts`). */
+  lease?: Hold & { holder: string; process?: string };
   /** A refresh that began and has not reported: its token call may have rotated the token. */
   intent?: { generation: number; at: number };
   /** A new token whose SIGN ticket is still missing. */
   stage?: Sealed;
   /**
    * Every generation up to `upTo` may be dead at the vendor; only the commit of a later one ends the doubt. The rotation
-   * waits for `hold`; without one, for the floor after the last commit.
+   * waits for `hold`; without one, for the floor after the last commit. `by`: an operator wants a new pair, whatever is
+   * the matter with this one.
    */
-  doubt?: { upTo: number; since: number; hold?: Hold };
+  doubt?: { upTo: number; since: number; hold?: Hold; by?: "operator" };
   /** No refresh before this; with `of`, only for those with these credentials, which the vendor did not accept. */
   backoff?: Hold & { of?: string };
   /** Refreshes in a row that failed. */
   failures: number;
   /** When pairs were given up because the vendor refused them. */
   forced: readonly number[];
+  /** REFRESH_INTERVAL of whoever committed last, milliseconds. */
+  intervalMs?: number;
 }
 
 export interface Sealed {
@@ -84,9 +87,17 @@ const fields = shape({
   forced: (value) => Array.isArray(value) && value.every(number),
   published: optional(sealed),
   stage: optional(sealed),
-  lease: optional(shape({ ...hold, holder: text })),
+  lease: optional(shape({ ...hold, holder: text, process: optional(text) })),
   intent: optional(shape({ generation: number, at: number })),
-  doubt: optional(shape({ upTo: number, since: number, hold: optional(shape(hold)) })),
+  doubt: optional(
+    shape({
+      upTo: number,
+      since: number,
+      hold: optional(shape(hold)),
+      by: optional((value) => value === "operator"),
+    }),
+  ),
   backoff: optional(shape({ ...hold, of: optional(text) })),
+  intervalMs: optional(number),
 });
 const isState = (value: unknown): value is TicketState => fields(value);

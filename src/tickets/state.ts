@@ -17,11 +17,15 @@ export function transition(
 ): Transition {
   switch (operation.kind) {
     case "acquire":
-      return acquire(clamped(state, now), operation, now, timings);
+      return acquire(clamped(state, now, timings), operation, now, timings);
+    case "renew":
+      return renew(state, operation, now, timings);
+    case "bury":
+      return bury(state, operation, now, timings);
     case "stage":
       return stage(state, operation, now, timings);
     case "commit":
-      return commit(state, operation, now);
+      return commit(state, operation, now, timings);
     case "abort":
       return abort(state, operation, now);
     case "orphan":
@@ -55,7 +59,7 @@ function acquire(
   const { stage, ...rest } = state;
   // The predecessor vanished between its intent and its report, and staged nothing.
   const vanished = intent && stage?.generation !== intent.generation;
-  const suspect = vanished ? doubted(rest, intent.generation, intent.at) : rest;
+  const suspect = vanished ? doubted(rest, intent.generation, Math.min(intent.at, now)) : rest;
   // A staged token that the caller cannot use, or that a younger doubt is about, is not to be continued by anybody.
   const carriesOn = stage && stage.generation === continues && !(doubt && doubt.upTo >= stage.generation);
   const next: TicketState = carriesOn
@@ -64,28 +68,60 @@ function acquire(
         stage,
         // No token call will follow, so the intent that stands is the stage's own.
         intent: { generation: stage.generation, at: now },
-        lease: leaseOf(holder, now, timings.ticketLeaseMs),
+        lease: leaseOf(operation, now, timings.silenceMs),
       }
     : {
-        ...(stage ? doubted(suspect, stage.generation, stage.at) : suspect),
+        ...(stage ? doubted(suspect, stage.generation, Math.min(stage.at, now)) : suspect),
         intent: { generation, at: now },
-        lease: leaseOf(holder, now, timings.leaseMs),
+        lease: leaseOf(operation, now, timings.leaseMs),
       };
   return { state: { ...next, granted: generation }, status: "ok", generation };
 }
 
-const leaseOf = (holder: string, now: number, ms: number) => ({ holder, until: now + ms, ms });
+const leaseOf = ({ holder, process }: { holder: string; process?: string }, now: number, ms: number) => ({
+  holder,
+  until: now + ms,
+  ms,
+  ...(process !== undefined && { process }),
+});
+
+/** Whether only a ticket is missing: no token call can follow in this lease, whoever holds it. */
+const isStaged = ({ stage, intent }: TicketState) =>
+  stage !== undefined && stage.generation === intent?.generation;
+
+function renew(state: TicketState, operation: Of<"renew">, now: number, timings: TicketTimings): Transition {
+  const { lease } = state;
+  if (!lease || !holds(state, operation)) return { state, status: "fenced" };
+  const renewed = leaseOf(lease, now, isStaged(state) ? timings.silenceMs : timings.leaseMs);
+  return { state: renewed.until > lease.until ? { ...state, lease: renewed } : state, status: "ok" };
+}
+
+/** As if the lease had ended by itself; what its holder may have done shows in intent and stage. */
+function bury(state: TicketState, operation: Of<"bury">, now: number, timings: TicketTimings): Transition {
+  const { lease, ...rest } = state;
+  if (!lease || !holds(state, operation)) return { state, status: "noop" };
+  if (isStaged(state)) return { state: rest, status: "ok" };
+  // Its token call may still be under way at the vendor: begun before now, and early enough to end within the lease.
+  const { tokenTimeoutMs, marginMs } = timings;
+  const ms = Math.max(0, Math.min(tokenTimeoutMs, lease.until - marginMs - now));
+  return { state: { ...rest, backoff: { until: now + ms, ms } }, status: "ok" };
+}
 
 function stage(state: TicketState, operation: Of<"stage">, now: number, timings: TicketTimings): Transition {
-  const { holder, generation, sealed } = operation;
-  if (!holds(state, operation)) return { state, status: "fenced" };
+  const { generation, sealed } = operation;
+  if (!state.lease || !holds(state, operation)) return { state, status: "fenced" };
   if (state.stage?.generation === generation) return { state, status: "ok" };
-  // Only the ticket is missing, and anybody can go on from here; so a holder that dies now is replaced sooner.
-  const lease = leaseOf(holder, now, timings.ticketLeaseMs);
+  // Only the ticket is missing, and anybody can go on from here; so a holder that falls silent now is replaced soon.
+  const lease = leaseOf(state.lease, now, timings.silenceMs);
   return { state: { ...state, stage: { generation, sealed, at: now }, lease }, status: "ok" };
 }
 
-function commit(state: TicketState, operation: Of<"commit">, now: number): Transition {
+function commit(
+  state: TicketState,
+  operation: Of<"commit">,
+  now: number,
+  timings: TicketTimings,
+): Transition {
   const { generation, sealed } = operation;
   if (state.published?.generation === generation) return { state, status: "ok" };
   if (!holds(state, operation)) return { state, status: "fenced" };
@@ -97,6 +133,7 @@ function commit(state: TicketState, operation: Of<"commit">, now: number): Trans
       granted,
       failures: 0,
       forced,
+      intervalMs: timings.refreshIntervalMs,
       // A doubt that arose during this lease may be about this very token.
       ...(doubt && doubt.upTo >= generation && { doubt }),
     },
@@ -126,7 +163,10 @@ function abort(state: TicketState, operation: Of<"abort">, now: number): Transit
   };
   // A token that was to be continued and never reached the store is lost.
   const suspect = outcome === "unknown" || outcome === "badstage" || (outcome === "keepstage" && !stage);
-  return { state: suspect ? doubted(next, generation, intent?.at ?? now) : next, status: "ok" };
+  return {
+    state: suspect ? doubted(next, generation, Math.min(intent?.at ?? now, now)) : next,
+    status: "ok",
+  };
 }
 
 function heal(state: TicketState, { generation, sealed, at }: Of<"heal">): Transition {

@@ -31,6 +31,10 @@ export interface TicketEvents {
   pairHealed(event: { generation: number }): void;
   pairOrphaned(event: { generation: number }): void;
   recordUnreadable(event: { why: string }): void;
+  /** Another process was given another REFRESH_INTERVAL, milliseconds. */
+  intervalDiffers(event: { oursMs: number; theirsMs: number }): void;
+  /** A process of this machine died in the middle of a refresh, and its lease was ended. */
+  refresherDied(event: { holder: string }): void;
   storeChanged(event: { up: boolean; error: unknown }): void;
   suspended(event: { silentMs: number }): void;
   loopFailed(event: { error: unknown }): void;
@@ -47,6 +51,8 @@ export const IGNORED: Readonly<TicketEvents> = {
   pairHealed: ignore,
   pairOrphaned: ignore,
   recordUnreadable: ignore,
+  intervalDiffers: ignore,
+  refresherDied: ignore,
   storeChanged: ignore,
   suspended: ignore,
   loopFailed: ignore,

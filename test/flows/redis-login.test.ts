@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { startHarness } from "../harness.ts";
-import { missingRedis, startCluster, startRedis, startSentinel, stopRedis } from "../redis.ts";
+import { missingRedis, startShards, startRedis, startSentinel, stopRedis } from "../redis.ts";
 
 /** The rules of each login in the documentation, in its order. */
 const documented = readFileSync(join(import.meta.dirname, "../../docs/redis.md"), "utf8");
@@ -49,7 +49,7 @@ describe.skipIf(missingRedis("redis-server", "redis-sentinel"))(
     });
 
     test("for a cluster", async () => {
-      const nodes = await startCluster(3);
+      const nodes = await startShards(3);
       for (const node of nodes) await node.cli("ACL", "SETUSER", "faceid", "on", ">secret", ...cluster);
       const hosts = nodes.map(({ port }) => `127.0.0.1:${port}`).join(",");
       const keys = async () =>

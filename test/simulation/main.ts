@@ -1,6 +1,7 @@
 import { parseArgs } from "node:util";
 import { SCENARIOS } from "./scenarios.ts";
 import { simulate } from "./simulation.ts";
+import { quantile } from "./tails.ts";
 
 const { values } = parseArgs({
   options: {
@@ -18,7 +19,9 @@ if (scenarios.length === 0) {
   process.exit(2);
 }
 
-console.log("scenario     seeds  worst s  hit  dead share  calls/h  overlaps  heals  faults  violations");
+console.log(
+  "scenario     seeds  worst s  p99.9 s  hit  dead share  calls/h  overlaps  heals  faults  violations",
+);
 let bad = 0;
 for (const scenario of scenarios) {
   const runs: Awaited<ReturnType<typeof simulate>>[] = [];
@@ -44,6 +47,7 @@ for (const scenario of scenarios) {
       scenario.name.padEnd(11),
       String(runs.length).padStart(6),
       String(worst.worstOutageS).padStart(8),
+      String(quantile(runs, 0.999)).padStart(8),
       String(runs.filter(({ worstOutageS }) => worstOutageS > 0).length).padStart(4),
       `${((100 * sum((r) => r.deadUses)) / sum((r) => r.uses)).toFixed(4)} %`.padStart(11),
       (sum((r) => r.tokenCallsPerHour) / runs.length).toFixed(2).padStart(8),

@@ -39,7 +39,7 @@ export const MUTANTS: readonly Mutant[] = [
     rule: "a commit keeps a doubt that is younger than its lease",
     scenario: {
       name: "a refresher wakes up in its successor's refresh, and its call leaves then",
-      once: { boundary: "before_token", nth: 1, pauseMs: 19_200 },
+      once: { boundary: "before_token", nth: 1, pauseMs: 13_700 },
     },
     protocol: where((operation, done) =>
       operation.kind === "commit" && done.status === "ok"
@@ -93,6 +93,13 @@ export const MUTANTS: readonly Mutant[] = [
       const { generation, sealed } = operation;
       return { state: { ...state, published: { generation, sealed, at: now } }, status: "ok" };
     }),
+  },
+  {
+    rule: "the call of a process that died is waited for",
+    scenario: scenario("onehost"),
+    protocol: where((operation, done) =>
+      operation.kind === "bury" ? { ...done, state: without(done.state, "backoff") } : done,
+    ),
   },
   {
     rule: "one lease at a time",

@@ -2,20 +2,7 @@ import { describe, expect, test } from "vitest";
 import { SCENARIOS, type Scenario } from "./scenarios.ts";
 import { type Outcome, simulate } from "./simulation.ts";
 import type { Boundary } from "./store-model.ts";
-
-/**
- * Longest outage that a scenario may cause in one process, seconds (docs/ticket-cache.md). `everything` also takes the
- * token endpoint away and cuts processes off from the store for longer than a token lives on, which nothing can bridge.
- */
-const LONGEST_S: Readonly<Record<string, number>> = {
-  none: 0,
-  crash: 0,
-  pause: 24,
-  lostreply: 4,
-  failover: 0,
-  clockjump: 0,
-  everything: 418,
-};
+import { TAILS } from "./tails.ts";
 
 /** What went wrong, with what reproduces it. */
 function complaint({ name }: Scenario, { seed, violations, trace }: Outcome): string {
@@ -29,11 +16,11 @@ async function sound(scenario: Scenario, seed: number, hours = 2, replicas = 4):
   return outcome;
 }
 
-/** And for known seeds the worst outage is known too. */
+/** And known seeds are not among the one in a thousand. */
 async function run(scenario: Scenario, seed: number, hours = 2, replicas = 4): Promise<Outcome> {
   const outcome = await sound(scenario, seed, hours, replicas);
   expect(outcome.worstOutageS, complaint(scenario, outcome)).toBeLessThanOrEqual(
-    LONGEST_S[scenario.name] ?? 0,
+    TAILS[scenario.name]?.p999S ?? 0,
   );
   return outcome;
 }
@@ -42,7 +29,7 @@ describe("seeds that are always the same", () => {
   test.each(SCENARIOS)("$name", async (scenario) => {
     let faults = 0;
     for (let seed = 1; seed <= 6; seed++) faults += (await run(scenario, seed)).faults;
-    expect(faults > 0).toBe(scenario.name !== "none");
+    expect(faults > 0).toBe(!["none", "hastykeys", "secrets"].includes(scenario.name));
   });
 });
 
@@ -53,15 +40,33 @@ describe("seeds that once failed", () => {
     ["a clock that went back by an hour held every refresh back for an hour", "everything", 49, 3],
     ["a store that forgot was not given back its pair while a refresh kept failing", "everything", 98, 3],
     ["three processes died one after the other over one staged token", "crash", 4, 3],
+    [
+      "three refreshers died one after the other, each noticed only when its lease was over",
+      "crash",
+      862447757,
+      3,
+    ],
   ])("%s", async (_what, scenario, seed, hours) => {
     await run(named(scenario), seed, hours);
   });
 });
 
-test("seeds that nobody has seen before", async () => {
+test("seeds that nobody has seen before keep to the tail that the docs give", async () => {
   const first = Math.floor(Math.random() * 2 ** 31);
   console.log(`fresh seeds from ${first}`);
-  for (const scenario of SCENARIOS) for (let i = 0; i < 3; i++) await sound(scenario, first + i);
+  const beyond: string[] = [];
+  for (const scenario of SCENARIOS) {
+    const { p999S = 0, worstS = 0 } = TAILS[scenario.name] ?? {};
+    for (let i = 0; i < 3; i++) {
+      const outcome = await sound(scenario, first + i);
+      expect(outcome.worstOutageS, complaint(scenario, outcome)).toBeLessThanOrEqual(worstS);
+      if (outcome.worstOutageS > p999S)
+        beyond.push(`${scenario.name} ${outcome.seed}: ${outcome.worstOutageS} s`);
+    }
+  }
+  // One process in a thousand may be beyond, so four runs in a thousand at most; that four of these 42 are, happens three
+  // times in a hundred thousand.
+  expect(beyond.length, beyond.join("\n")).toBeLessThanOrEqual(3);
 });
 
 describe("one fault, wherever it strikes, costs nobody more than a second", () => {
@@ -76,7 +81,7 @@ describe("one fault, wherever it strikes, costs nobody more than a second", () =
   const faults: Omit<NonNullable<Scenario["once"]>, "boundary" | "nth">[] = [
     { crash: true },
     { pauseMs: 4_000 },
-    { pauseMs: 20_200 },
+    { pauseMs: 14_700 },
     { pauseMs: 45_000 },
     { pauseMs: 300_000 },
     { failOverMs: 3_000 },

@@ -1,3 +1,4 @@
+import type { ROLLOUTS } from "./rollout.ts";
 import type { Boundary } from "./store-model.ts";
 
 /** What goes wrong in a run: chances per refresh or per event, and how often the surroundings misbehave. */
@@ -10,6 +11,16 @@ export interface Scenario {
   lostReply?: number;
   /** Chance that a write is lost by a failover of the store right after it. */
   failover?: number;
+  /** Chance per refresh that the machine of all processes loses its power, and what was not yet synced. */
+  powerLoss?: number;
+  /** All processes share one machine, and see each other die. */
+  oneMachine?: boolean;
+  /** Chance that the vendor takes seconds for a token call. */
+  slow?: number;
+  /** Keys or secrets are changed, in one process after the other. */
+  rollout?: keyof typeof ROLLOUTS;
+  /** REFRESH_INTERVAL of the first process, the second and so on, milliseconds; the last counts for the rest. */
+  intervalsMs?: readonly number[];
   /** Mean time between jumps of the store's clock, milliseconds. */
   clockJumpEveryMs?: number;
   /** Mean time between outages of the token endpoint (up to 15 min), wipes of the store and partitions, milliseconds. */
@@ -38,14 +49,21 @@ export interface Scenario {
 
 const MINUTE = 60_000;
 
-/** The scenarios of ticket-cache.md 4.3. */
+/** The scenarios of ticket-cache.md 4.3, and those of one machine and of changes that arrive one after the other. */
 export const SCENARIOS: readonly Scenario[] = [
   { name: "none" },
-  { name: "crash", crash: 0.25 },
+  { name: "crash", crash: 0.25, slow: 0.2 },
   { name: "pause", pause: 0.2 },
   { name: "lostreply", lostReply: 0.4 },
   { name: "failover", failover: 0.3 },
   { name: "clockjump", clockJumpEveryMs: 20 * MINUTE },
+  { name: "onehost", crash: 0.25, pause: 0.1, slow: 0.3, oneMachine: true },
+  { name: "powerloss", crash: 0.1, powerLoss: 0.25, slow: 0.2, oneMachine: true },
+  { name: "cutoff", partitionEveryMs: 6 * MINUTE, crash: 0.1, pause: 0.1, slow: 0.5, dropHints: 0.1 },
+  { name: "keys", rollout: "keys", crash: 0.1 },
+  { name: "hastykeys", rollout: "hasty keys" },
+  { name: "secrets", rollout: "secrets" },
+  { name: "intervals", intervalsMs: [20 * MINUTE, 10 * MINUTE], crash: 0.1, pause: 0.1 },
   {
     name: "everything",
     crash: 0.1,

@@ -1,7 +1,5 @@
-import { createSecretKey } from "node:crypto";
 import { deriveTimings } from "../../src/domain/timings.ts";
 import { UpstreamError } from "../../src/errors.ts";
-import { Secret } from "../../src/lib/secret.ts";
 import type { TicketUpstream } from "../../src/tickets/calls.ts";
 import {
   type Coordinator,
@@ -9,13 +7,16 @@ import {
   createCoordinator,
 } from "../../src/tickets/coordinator.ts";
 import { readPair } from "../../src/tickets/pair.ts";
+import { UNSEEN } from "../../src/tickets/processes.ts";
 import type { TicketPair } from "../../src/tickets/reader.ts";
 import { EMPTY, parseState, type TicketState } from "../../src/tickets/record.ts";
 import { createSealer } from "../../src/tickets/sealer.ts";
 import type { transition } from "../../src/tickets/state.ts";
 import type { TicketEvents } from "../../src/tickets/ticket-events.ts";
 import { brokenByWrite } from "./checks.ts";
+import { Machine } from "./machine.ts";
 import { ProcessLife } from "./node.ts";
+import { EVERY_KEY, GIVEN, ROLLOUTS, type Rollout, roll } from "./rollout.ts";
 import type { Scenario } from "./scenarios.ts";
 import { type Boundary, createStoreClient, StoreModel } from "./store-model.ts";
 import { UpstreamModel } from "./upstream-model.ts";
@@ -42,6 +43,8 @@ export interface Outcome {
   deadUses: number;
   /** Longest series of such uses in one process, seconds. */
   worstOutageS: number;
+  /** The same of each process. */
+  outagesS: number[];
   tokenCalls: number;
   /** From the first to the last; the first pair itself is not counted. */
   tokenCallsPerHour: number;
@@ -57,15 +60,15 @@ export interface Outcome {
 }
 
 const TIMINGS = deriveTimings({ refreshIntervalMs: 20 * 60_000, tokenOverlapMs: 60_000 });
-const SECRETS = [new Secret("s".repeat(64))];
-const KEYS = [{ id: "k", key: createSecretKey(new Uint8Array(32)) }];
 /** Boundaries a refresh passes: three writes, two calls, before and after. */
 const BOUNDARIES = 10;
 /** A lease and a poll, seconds. */
-const UNSEEN_S = (TIMINGS.leaseMs + TIMINGS.pollMs * 1.2) / 1_000;
+const UNSEEN_S = Math.ceil((TIMINGS.leaseMs + TIMINGS.pollMs * 1.2) / 1_000);
 /** Two polls, seconds. */
-const UNHEALED_S = (2 * TIMINGS.pollMs * 1.2) / 1_000;
-const SEALER = createSealer("app", () => KEYS);
+const UNHEALED_S = Math.ceil((2 * TIMINGS.pollMs * 1.2) / 1_000);
+const SEALER = createSealer("app", () => EVERY_KEY);
+/** A token call that a change of the store, rather than a stopped process, let meet another began by then. */
+const DISTURBED_MS = TIMINGS.leaseMs + TIMINGS.tokenTimeoutMs;
 /** No fault begins in the last quarter of an hour, so that what must become good again has time to. */
 const CALM_MS = 15 * 60_000;
 
@@ -81,7 +84,6 @@ export async function simulate(options: SimulationOptions): Promise<Outcome> {
   const violations: string[] = [];
   let trace: string[] = [];
   let [uses, deadUses, worstOutageS, heals, forced, faults] = [0, 0, 0, 0, 0, 0];
-  let paused = false;
   let [firstCallAt, lastCallAt] = [0, 0];
   let [passed, unseenS, unhealedS, highest] = [0, 0, 0, 0];
   let published: { sealed: string; token: string } | undefined;
@@ -102,6 +104,7 @@ export async function simulate(options: SimulationOptions): Promise<Outcome> {
   const perBoundary = (perRefresh = 0) => 1 - (1 - perRefresh) ** (1 / BOUNDARIES);
   const crashes = perBoundary(scenario.crash);
   const pauses = perBoundary(scenario.pause);
+  const powerLosses = perBoundary(scenario.powerLoss);
   function strike(life: ProcessLife, boundary: Boundary): void {
     if (!faulty() || life.dead) return;
     const { once } = scenario;
@@ -121,9 +124,17 @@ export async function simulate(options: SimulationOptions): Promise<Outcome> {
       life.crash();
     } else if (pauses > 0 && world.chance(pauses)) {
       world.trace(`${life.name} ${boundary}`);
-      paused = true;
       faults++;
-      life.pause(world.chance(0.5) ? world.between(19_000, 23_000) : world.between(3_000, 300_000));
+      // Half of them around the lease, where they do the most harm.
+      const { leaseMs } = TIMINGS;
+      const aroundLease = world.chance(0.5);
+      life.pause(aroundLease ? world.between(leaseMs - 500, leaseMs + 3_500) : world.between(1_500, 300_000));
+    }
+    if (powerLosses > 0 && world.chance(powerLosses)) {
+      faults++;
+      world.trace("the power is gone");
+      for (const slot of slots) slot.life.crash();
+      store.losePower();
     }
     if (boundary === "after_write" && scenario.failover && world.chance(scenario.failover / 3)) {
       faults++;
@@ -149,29 +160,56 @@ export async function simulate(options: SimulationOptions): Promise<Outcome> {
             life.deliver(() => reject(new UpstreamError("access_token", "not_sent")));
             return;
           }
-          if (token) upstream.begin();
-          let reply: () => void;
-          try {
-            if (token && upstream.down) throw new UpstreamError("access_token", "status");
-            const value = handle();
-            if (token) strayer = late ? life : undefined;
-            reply = () => resolve(value);
-          } catch (error) {
-            reply = () => reject(error as Error);
-          }
-          const lost = lose();
-          world.after(world.between(10, 150), () => {
-            if (token) upstream.end();
-            strike(life, `after_${endpoint}`);
-            if (!lost) return life.deliver(reply);
+          if (token) arrive(late);
+          const answer = () => {
+            let reply: () => void;
+            try {
+              if (token && upstream.down) throw new UpstreamError("access_token", "status");
+              const value = handle();
+              if (token) strayer = late ? life : undefined;
+              reply = () => resolve(value);
+            } catch (error) {
+              reply = () => reject(error as Error);
+            }
+            const lost = lose();
+            world.after(world.between(10, 150), () => {
+              if (token) leave(late);
+              strike(life, `after_${endpoint}`);
+              if (!lost) return life.deliver(reply);
+              faults++;
+              world.trace(`${life.name} ${endpoint} reply lost`);
+            });
+          };
+          if (!token || !scenario.slow || !world.chance(scenario.slow)) return answer();
+          // As slow as is allowed: with the ways there and back it just fits the time of a token call.
+          const takesMs = world.between(0, 5_650);
+          world.after(takesMs, answer);
+          world.after(world.between(0, takesMs), () => {
+            if (!faulty() || life.dead || !world.chance(scenario.crash ?? 0)) return;
             faults++;
-            world.trace(`${life.name} ${endpoint} reply lost`);
+            world.trace(`${life.name} during token`);
+            life.crash();
           });
         });
       };
       // Stopped between its last check and the write to the socket, it sends on waking.
       void life.running().then(send);
     });
+  }
+
+  let straying = 0;
+  /** 7: token calls meet only after a stop between the last check and the write, or when the store changed under a lease. */
+  function arrive(late: boolean): void {
+    if (late) straying++;
+    const { overlaps } = upstream;
+    upstream.begin();
+    const excused = naive || straying > 0 || world.now - store.disturbedAt < DISTURBED_MS;
+    if (upstream.overlaps > overlaps && !excused) violated("7: two token calls at once");
+  }
+
+  function leave(late: boolean): void {
+    if (late) straying--;
+    upstream.end();
   }
 
   function upstreamOf(life: ProcessLife): TicketUpstream {
@@ -181,14 +219,15 @@ export async function simulate(options: SimulationOptions): Promise<Outcome> {
       return struck || (faulty() && world.chance(scenario.lostReply ?? 0));
     };
     return {
-      async fetchAccessToken() {
-        if (!naive && !regresses && stateOf(store.value).intent === undefined) {
+      async fetchAccessToken(secret) {
+        const stored = scenario.powerLoss ? store.durable : store.value;
+        if (!naive && !regresses && stateOf(stored).intent === undefined) {
           violated("8: a token call without an intent in the store");
         }
         lastCallAt = world.now;
         firstCallAt ||= world.now;
         world.trace(`${life.name} calls for a token`);
-        return await callUpstream(life, "token", () => upstream.issueToken(), lost);
+        return await callUpstream(life, "token", () => upstream.issueToken(secret), lost);
       },
       async fetchSignTicket(accessToken) {
         return await callUpstream(
@@ -201,7 +240,7 @@ export async function simulate(options: SimulationOptions): Promise<Outcome> {
     };
   }
 
-  function eventsOf(life: ProcessLife): TicketEvents {
+  function eventsOf(life: ProcessLife, index: number): TicketEvents {
     let adopted = 0;
     return {
       refreshFinished({ outcome, reason, generation }) {
@@ -227,7 +266,16 @@ export async function simulate(options: SimulationOptions): Promise<Outcome> {
         world.trace(`${life.name} orphaned ${generation}`);
       },
       recordUnreadable({ why }) {
-        violated(`9: ${life.name} found an unreadable record (${why})`);
+        world.trace(`${life.name} cannot read the record (${why})`);
+        if (!rollout || opens(index)) violated(`9: ${life.name} found an unreadable record (${why})`);
+      },
+      intervalDiffers({ oursMs, theirsMs }) {
+        world.trace(`${life.name} refreshes every ${oursMs} ms, others every ${theirsMs} ms`);
+      },
+      refresherDied({ holder }) {
+        world.trace(`${life.name} found ${holder} dead`);
+        const alive = slots.some((slot) => !slot.life.dead && holder.startsWith(`${slot.life.name}/`));
+        if (alive) violated(`4: ${life.name} took the lease of ${holder}, which lives`);
       },
       storeChanged({ up }) {
         world.trace(`${life.name} store ${up ? "up" : "down"}`);
@@ -246,23 +294,40 @@ export async function simulate(options: SimulationOptions): Promise<Outcome> {
     coordinator: Pick<Coordinator, "tickets"> & { operator?: Coordinator["operator"] };
     hadPair: boolean;
     outageS: number;
+    longestS: number;
+    behindS: number;
   }
   const slots: Slot[] = [];
   let lives = 0;
 
-  function boot(): Pick<Slot, "life" | "coordinator"> {
+  const machine = new Machine();
+  const rollout: Rollout | undefined = scenario.rollout && ROLLOUTS[scenario.rollout];
+  const given = Array.from({ length: replicas }, () => rollout?.phases[0] ?? GIVEN);
+  const givenTo = (index: number) => given[index] ?? GIVEN;
+
+  /** Whether the process has the key of the published pair. */
+  function opens(index: number): boolean {
+    const { published: kept } = stateOf(store.value);
+    const id = kept?.sealed.split(".")[1];
+    return givenTo(index).keys.some((key) => key.id === id);
+  }
+
+  function boot(index: number): Pick<Slot, "life" | "coordinator"> {
     const life = new ProcessLife(world, `p${++lives}`);
+    const { intervalsMs = [TIMINGS.refreshIntervalMs] } = scenario;
+    const refreshIntervalMs = intervalsMs[Math.min(index, intervalsMs.length - 1)] ?? 0;
     const coordinator = create({
-      secrets: () => SECRETS,
+      secrets: () => givenTo(index).secrets,
       upstream: upstreamOf(life),
       store: createStoreClient(world, store, life, TIMINGS.storeTimeoutMs, strike),
-      sealer: SEALER,
+      sealer: createSealer("app", () => givenTo(index).keys),
       clock: life.clock,
       random: world.random,
-      timings: TIMINGS,
+      timings: { ...TIMINGS, refreshIntervalMs },
       replica: life.name,
       refreshes: true,
-      events: eventsOf(life),
+      processes: scenario.oneMachine ? machine.join(life) : UNSEEN,
+      events: eventsOf(life, index),
       ...(protocol && { protocol }),
     });
     world.trace(`${life.name} starts`);
@@ -275,6 +340,7 @@ export async function simulate(options: SimulationOptions): Promise<Outcome> {
     if (world.now > endMs - CALM_MS + 390_000) violated(`13: ${slot.life.name} fails: ${why}`);
     deadUses++;
     slot.outageS++;
+    slot.longestS = Math.max(slot.longestS, slot.outageS);
     if (slot.outageS === 1) world.trace(`${slot.life.name} fails: ${why}`);
     if (slot.outageS > worstOutageS) {
       worstOutageS = slot.outageS;
@@ -300,6 +366,18 @@ export async function simulate(options: SimulationOptions): Promise<Outcome> {
       violated(`1: the store holds ${generation} and is not given back what it lost`);
   }
 
+  /** 19: who can open the published pair holds it, two polls later at the latest. */
+  function watchReaders(): void {
+    const { generation = 0 } = stateOf(store.value).published ?? {};
+    for (const [index, slot] of slots.entries()) {
+      const { life, coordinator } = slot;
+      const excused = life.dead || life.paused || !store.reaches(life) || !opens(index);
+      const held = coordinator.operator?.status().generation ?? generation;
+      slot.behindS = excused || held >= generation ? 0 : slot.behindS + 1;
+      if (slot.behindS === UNHEALED_S) violated(`19: ${life.name} does not take up ${generation}`);
+    }
+  }
+
   /** 6: a rotation that nobody knows of must show in the shared state, at the latest one poll after its lease. */
   function watchRotations(): void {
     const state = stateOf(store.value);
@@ -309,8 +387,8 @@ export async function simulate(options: SimulationOptions): Promise<Outcome> {
       if (opened.ok) published = { sealed, token: readPair(opened.plain)?.accessToken.reveal() ?? "" };
     }
     const known = published && upstream.isLatest(published.token);
-    // Who has been stopped again, or is dead, cannot tell.
-    const silenced = strayer && (strayer.paused || strayer.dead);
+    // Who has been stopped again, is dead or cut off, cannot tell.
+    const silenced = strayer && (strayer.paused || strayer.dead || !store.reaches(strayer));
     unseenS = known || silenced || state.intent || state.doubt || state.stage ? 0 : unseenS + 1;
     if (unseenS === UNSEEN_S) violated("6: the token was rotated, and the shared state does not show it");
   }
@@ -358,7 +436,8 @@ export async function simulate(options: SimulationOptions): Promise<Outcome> {
 
   for (let i = 0; i < replicas; i++) {
     world.at(world.between(0, 5_000), () => {
-      const slot: Slot = { ...boot(), hadPair: false, outageS: 0 };
+      const index = slots.length;
+      const slot: Slot = { ...boot(index), hadPair: false, outageS: 0, longestS: 0, behindS: 0 };
       slots.push(slot);
       const every = () => {
         const settles = use(slot);
@@ -368,7 +447,7 @@ export async function simulate(options: SimulationOptions): Promise<Outcome> {
       world.after(world.between(0, 1_000), every);
       const revive = () => {
         const { dead } = slot.life;
-        if (dead) Object.assign(slot, boot(), { hadPair: false, outageS: 0 });
+        if (dead) Object.assign(slot, boot(index), { hadPair: false, outageS: 0, behindS: 0 });
         world.after(world.between(5_000, 30_000), revive);
         return dead;
       };
@@ -394,11 +473,29 @@ export async function simulate(options: SimulationOptions): Promise<Outcome> {
     };
     const every = () => {
       watchHealing();
+      if (!scenario.clockJumpEveryMs && !scenario.once?.jumpMs) watchReaders();
       if (!regresses && !foreignEveryMs) watchRotations();
       world.after(1_000, every);
       return false;
     };
     world.after(30_000, every);
+  }
+  if (rollout) {
+    roll(world, rollout, replicas, {
+      give(index, next) {
+        given[index] = next;
+        world.trace(`${slots[index]?.life.name} reads what it was given anew`);
+      },
+      // An operator's, so that something is sealed anew before the others have it.
+      first(index) {
+        const forcing = slots[index]?.coordinator.operator?.forceRefresh(false, new AbortController().signal);
+        forcing?.catch(() => undefined);
+      },
+      vendor() {
+        upstream.secret = rollout.phases.at(-1)?.secrets.at(-1)?.reveal();
+        upstream.revoke();
+      },
+    });
   }
   if (storeAway) {
     world.at(storeAway.fromMs, () => {
@@ -445,11 +542,6 @@ export async function simulate(options: SimulationOptions): Promise<Outcome> {
       violated(`13: ${life.name} ends without a pair`);
     }
   }
-  // 7: two token calls at once only after a stop between the last check and the write, or with a store that changed under a lease.
-  const mayOverlap =
-    paused || scenario.once?.pauseMs || scenario.once?.jumpMs || regresses || scenario.clockJumpEveryMs;
-  if (upstream.overlaps > 0 && !mayOverlap) violated(`7: ${upstream.overlaps} overlapping token calls`);
-
   // 1: what anybody has ever held is not lost for good.
   const kept = stateOf(store.value).published?.generation ?? 0;
   if (!naive && slots.some(({ life }) => !life.dead) && kept < highest && !scenario.wipeEveryMs) {
@@ -464,6 +556,7 @@ export async function simulate(options: SimulationOptions): Promise<Outcome> {
     uses,
     deadUses,
     worstOutageS,
+    outagesS: slots.map(({ longestS }) => longestS),
     tokenCalls: ownCalls,
     tokenCallsPerHour: spanHours > 0 ? (ownCalls - 1) / spanHours : 0,
     overlaps: upstream.overlaps,

@@ -8,8 +8,11 @@ export class StoreModel {
   readonly #listeners = new Map<ProcessLife, Set<() => void>>();
   #value: string | undefined;
   #previous: string | undefined;
+  #durable: string | undefined;
   #version = 1;
   #clockOffset = 0;
+  /** When the store last lost something, or its clock jumped. */
+  disturbedAt = Number.NEGATIVE_INFINITY;
   downUntil = 0;
   /** Chance that a hint does not arrive. */
   dropHints = 0;
@@ -22,6 +25,11 @@ export class StoreModel {
 
   get value(): string | undefined {
     return this.#value;
+  }
+
+  /** What a loss of power leaves for certain. */
+  get durable(): string | undefined {
+    return this.#durable;
   }
 
   now(): number {
@@ -51,6 +59,19 @@ export class StoreModel {
     return true;
   }
 
+  /** What was written is on the disk; only then is a write acknowledged. */
+  sync(): void {
+    this.#durable = this.#value;
+  }
+
+  /** Power is lost, and with it perhaps what was not synced. */
+  losePower(): void {
+    if (this.#value === this.#durable || this.#world.chance(0.3)) return;
+    this.#value = this.#durable;
+    this.#version += 1_000;
+    this.#world.trace("the unsynced write is lost");
+  }
+
   /** A replica without the last write takes over; versions are never used again. */
   failOver(downMs: number): void {
     const kept = this.#previous;
@@ -58,6 +79,7 @@ export class StoreModel {
     this.#world.after(this.#world.between(0, 20), () => {
       this.#value = kept;
       this.#version += 1_000;
+      this.disturbedAt = this.#world.now;
       this.downUntil = this.#world.now + downMs;
       this.#world.trace("store failed over and lost its last write");
     });
@@ -66,11 +88,13 @@ export class StoreModel {
   wipe(): void {
     this.#value = undefined;
     this.#version += 1_000;
+    this.disturbedAt = this.#world.now;
     this.#world.trace("store lost everything");
   }
 
   jump(ms: number): void {
     this.#clockOffset += ms;
+    this.disturbedAt = this.#world.now;
     this.#world.trace(`store clock jumped by ${(ms / 1000).toFixed(0)} s`);
   }
 
@@ -106,13 +130,14 @@ export function createStoreClient(
   strike: Strike,
 ): TicketStore {
   /** A message there and its answer back; either is lost when the store cannot be reached at that moment. */
-  function exchange<T>(handle: () => T): Promise<T> {
+  function exchange<T>(handle: () => T, beforeReply: (reply: T) => void = () => undefined): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       const cancel = life.timer(timeoutMs, () => reject(new Error("the store does not answer")));
       world.after(world.between(0.1, 1), () => {
         if (!store.reaches(life)) return false;
         const reply = handle();
         world.after(world.between(0.1, 1), () => {
+          if (!life.dead) beforeReply(reply);
           if (!store.reaches(life)) return false;
           life.deliver(() => {
             cancel();
@@ -139,12 +164,16 @@ export function createStoreClient(
     async compareAndSet(version, value) {
       strike(life, "before_write");
       await alive();
-      const done = await exchange(() => {
-        const accepted = store.compareAndSet(version, value);
-        if (accepted) strike(life, "after_write");
-        return accepted;
-      });
-      return done;
+      return await exchange(
+        () => {
+          const accepted = store.compareAndSet(version, value);
+          if (accepted) strike(life, "after_write");
+          return accepted;
+        },
+        (accepted) => {
+          if (accepted) store.sync();
+        },
+      );
     },
     watch: (listener) => store.watch(life, listener),
     async open() {},

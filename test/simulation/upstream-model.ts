@@ -22,6 +22,8 @@ export class UpstreamModel {
   /** The token endpoint is down until then; `how` it fails. */
   downUntil = 0;
   downHow: "not_sent" | "status" = "status";
+  /** The only secret it takes; undefined for any. */
+  secret: string | undefined;
 
   constructor(world: World, overlapMs: number) {
     this.#world = world;
@@ -43,7 +45,11 @@ export class UpstreamModel {
     this.#inFlight--;
   }
 
-  issueToken(): { value: Secret; lifeMs: number } {
+  /** Throws for a secret that it does not take. */
+  issueToken(secret?: Secret): { value: Secret; lifeMs: number } {
+    if (secret && this.secret !== undefined && secret.reveal() !== this.secret) {
+      throw new UpstreamError("access_token", "code", { code: "400101" });
+    }
     const { now } = this.#world;
     const previous = this.#latest;
     if (previous) previous.diesAt = Math.min(previous.diesAt, now + this.#overlapMs);

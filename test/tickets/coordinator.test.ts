@@ -266,7 +266,7 @@ describe("one snapshot of it all", () => {
 describe("an operator forces a refresh", () => {
   test("whoever refreshes does it, and the old pair goes on working meanwhile", async () => {
     const rig = createRig();
-    const [one, other] = [rig.started(), rig.started({ refreshes: false })];
+    const [one, other] = [rig.started(), rig.started()];
     await rig.run(MINUTE);
     const { generation, accessToken } = other.coordinator.tickets.current();
     const forced = other.coordinator.operator.forceRefresh(false, never);

@@ -7,9 +7,11 @@ import {
   type CoordinatorOptions,
   createCoordinator,
 } from "../../src/tickets/coordinator.ts";
+import { UNSEEN } from "../../src/tickets/processes.ts";
 import { createSealer } from "../../src/tickets/sealer.ts";
 import type { TicketStore } from "../../src/tickets/store.ts";
 import type { RefreshFinished, TicketEvents } from "../../src/tickets/ticket-events.ts";
+import type { Machine } from "../simulation/machine.ts";
 import { ProcessLife } from "../simulation/node.ts";
 import { createStoreClient, StoreModel } from "../simulation/store-model.ts";
 import { UpstreamModel } from "../simulation/upstream-model.ts";
@@ -28,8 +30,11 @@ export interface Replica {
   refreshes: RefreshFinished[];
 }
 
-/** Some processes, their store and their vendor in virtual time: nothing happens until `run`. */
-export function createRig(seed = 1) {
+/**
+ * Some processes, their store and their vendor in virtual time: nothing happens until `run`. On one `machine` they see
+ * each other die.
+ */
+export function createRig(seed = 1, machine?: Machine) {
   const world = new World(seed);
   const store = new StoreModel(world);
   const upstream = new UpstreamModel(world, TIMINGS.overlapMs);
@@ -78,6 +83,8 @@ export function createRig(seed = 1) {
       pairHealed: tell("pairHealed"),
       pairOrphaned: tell("pairOrphaned"),
       recordUnreadable: tell("recordUnreadable"),
+      intervalDiffers: tell("intervalDiffers"),
+      refresherDied: tell("refresherDied"),
       storeChanged: tell("storeChanged"),
       suspended: tell("suspended"),
       loopFailed: tell("loopFailed"),
@@ -92,6 +99,7 @@ export function createRig(seed = 1) {
       timings: TIMINGS,
       replica: life.name,
       refreshes: true,
+      processes: machine?.join(life) ?? UNSEEN,
       events,
       ...options,
     });

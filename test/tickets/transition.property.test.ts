@@ -25,7 +25,7 @@ const step: fc.Arbitrary<Step> = fc.record({
   kind: fc.oneof(
     often<Operation["kind"]>(4, "acquire"),
     often<Operation["kind"]>(6, "stage", "commit", "abort"),
-    often<Operation["kind"]>(2, "orphan", "invalidate", "heal"),
+    often<Operation["kind"]>(2, "orphan", "invalidate", "heal", "renew", "bury"),
   ),
   back: fc.oneof(often(5, 0), often(1, 1, 2)),
   flag: fc.nat(7),
@@ -62,6 +62,9 @@ function operationOf({ holder, kind, back, flag }: Step, state: TicketState, now
       };
     case "orphan":
       return { kind };
+    case "renew":
+    case "bury":
+      return { kind, holder, generation };
     case "invalidate":
       return { kind, generation: Math.max(0, published - back), by: flag > 3 ? "operator" : "refusal" };
     case "heal":
@@ -95,10 +98,17 @@ describe("whatever happens, in whatever order, on a clock that jumps", () => {
     let [granted, committed] = [0, 0];
     holds(
       fc.property(histories, (steps) => {
+        const given = new Set<number>();
         play(steps, (before, operation, done, now) => {
           expect(brokenByWrite(before, done.state, now)).toEqual([]);
-          if (operation.kind === "acquire" && done.status === "ok" && done.state.granted !== before.granted) {
+          const { lease } = before;
+          // The holder who asks again gets its own number; every other must be a new one.
+          const again =
+            operation.kind === "acquire" && lease?.holder === operation.holder && lease.until > now;
+          if (operation.kind === "acquire" && done.status === "ok" && !again) {
             granted++;
+            expect(given).not.toContain(done.generation);
+            given.add(done.generation ?? 0);
             expect(done.generation).toBeGreaterThan(before.granted);
             expect(done.generation).toBeGreaterThan(operation.atLeast);
             expect(done.generation).toBeGreaterThanOrEqual(now);

@@ -1,0 +1,59 @@
+import { createSecretKey } from "node:crypto";
+import { writeSync } from "node:fs";
+import { deriveTimings } from "../../src/domain/timings.ts";
+import { systemClock } from "../../src/lib/clock.ts";
+import { Secret } from "../../src/lib/secret.ts";
+import type { TicketUpstream } from "../../src/tickets/calls.ts";
+import { type Coordinator, createCoordinator } from "../../src/tickets/coordinator.ts";
+import { openStore } from "../../src/tickets/open-store.ts";
+import { createProcesses } from "../../src/tickets/processes.ts";
+import { createSealer } from "../../src/tickets/sealer.ts";
+import type { TicketStore } from "../../src/tickets/store.ts";
+import { IGNORED, type TicketEvents } from "../../src/tickets/ticket-events.ts";
+
+/** Three times as fast as the vendor's. */
+export const TIMINGS = deriveTimings({ refreshIntervalMs: 20 * 60_000, tokenOverlapMs: 20_000 });
+
+/** A process of the product as far as tickets go: real clock, real store, real view of other processes. */
+export function coordinatorAt(
+  url: string,
+  upstream: Partial<TicketUpstream> = {},
+  events: Partial<TicketEvents> = {},
+  processes = createProcesses(),
+): { store: TicketStore; coordinator: Coordinator } {
+  const store = openStore(url, {
+    clock: systemClock,
+    appId: "TIDA0001",
+    baseUrl: "http://vendor",
+    timings: TIMINGS,
+  });
+  const issued = async () => ({ value: new Secret(crypto.randomUUID()), lifeMs: 3_600_000 });
+  const coordinator = createCoordinator({
+    secrets: () => [new Secret("s".repeat(64))],
+    upstream: { fetchAccessToken: issued, fetchSignTicket: issued, ...upstream },
+    store,
+    sealer: createSealer("TIDA0001", () => [{ id: "k", key: createSecretKey(new Uint8Array(32)) }]),
+    clock: systemClock,
+    random: Math.random,
+    timings: TIMINGS,
+    replica: `process-${process.pid}`,
+    refreshes: true,
+    processes,
+    events: { ...IGNORED, ...events },
+  });
+  return { store, coordinator };
+}
+
+/** As a program: refreshes, and is caught in the call that it is told; says so on stdout and waits to be killed. */
+if (process.argv[1] === import.meta.filename) {
+  const [url = "", call = ""] = process.argv.slice(2);
+  const { store, coordinator } = coordinatorAt(url, {
+    [call]: () => {
+      writeSync(1, "caught\n");
+      return new Promise(() => undefined);
+    },
+  });
+  setInterval(() => undefined, 1_000);
+  await store.open();
+  await coordinator.start();
+}
