@@ -21,6 +21,7 @@ export function observeStore(
   return {
     read: () => told("read", () => store.read()),
     compareAndSet: (version, value) => told("compare_and_set", () => store.compareAndSet(version, value)),
+    ...(store.probe && { probe: () => told("probe", async () => store.probe?.()) }),
     watch: (listener) => store.watch(listener),
     open: () => store.open(),
     close: () => store.close(),

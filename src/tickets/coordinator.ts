@@ -22,6 +22,7 @@ import { createReports } from "./reports.ts";
 import type { Sealer } from "./sealer.ts";
 import { transition } from "./state.ts";
 import type { TicketStore } from "./store.ts";
+import { createStoreHealth } from "./store-health.ts";
 import type { RefreshOutcome, TicketEvents } from "./ticket-events.ts";
 import { type TicketStatus, ticketStatus } from "./ticket-status.ts";
 
@@ -64,8 +65,9 @@ export function createCoordinator(options: CoordinatorOptions): Coordinator {
   const stopping = new AbortController();
   const cutOff = new AbortController();
   const holder = createHolder(clock, timings, random);
-  const register = createRegister(store, clock, timings, options.protocol ?? transition);
-  const observer = createObserver({ register, holder, sealer, clock, events, timings });
+  const health = createStoreHealth({ store, clock, refreshes, timings, events });
+  const register = createRegister(store, clock, timings, options.protocol ?? transition, health.failed);
+  const observer = createObserver({ register, holder, sealer, clock, health, events, timings });
   const watchLease = createLeaseWatch({ processes, register, events, timings });
   const reports = createReports({ clock, events, replica });
   const shared = {
@@ -78,8 +80,7 @@ export function createCoordinator(options: CoordinatorOptions): Coordinator {
     timings,
     stopping: cutOff.signal,
   };
-  const process = processes.own;
-  const refresh = createRefresh({ ...shared, credentials, random, replica, process, events });
+  const refresh = createRefresh({ ...shared, credentials, random, replica, process: processes.own, events });
   const alone = createAlone(shared);
   const loop = createLoop({
     clock,
@@ -168,7 +169,17 @@ export function createCoordinator(options: CoordinatorOptions): Coordinator {
 
   return {
     tickets,
-    operator: createOperator({ status, holder, register, look, wake, refreshAlone, refreshes, heldBackMs }),
+    operator: createOperator({
+      status,
+      holder,
+      register,
+      look,
+      wake,
+      health,
+      refreshAlone,
+      refreshes,
+      heldBackMs,
+    }),
 
     async start() {
       unwatch.push(store.watch(wake));

@@ -24,6 +24,9 @@ export interface FileStoreOptions {
 const EMPTY = "empty";
 const versionOf = (slot: Slot | undefined) => (slot ? `${slot.number}-${slot.id}` : EMPTY);
 
+/** As long as a state may be, so that it finds the same room on the disk. */
+const PROBE = " ".repeat(4_096);
+
 /**
  * A register of immutable numbered files, for processes that share a kernel (ticket-cache.md 2.12). A write is
  * link(2) to the next number, which exactly one of all who try can do. There is no lock, so a process frozen or killed
@@ -125,6 +128,12 @@ export function createFileStore({
           const done = await attempt(version, value, signal);
           if (done !== undefined) return done;
         }
+      }),
+    probe: () =>
+      limited(async () => {
+        const { slot } = await slots.newest();
+        const id = crypto.randomUUID();
+        await slots.drop(await stage({ id, prev: "", ...moment(slot), value: PROBE }));
       }),
     watch: (listener) => hints.watch(listener),
     open: () => prepareDirectory(directory, fileSystemType),

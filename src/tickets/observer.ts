@@ -7,6 +7,7 @@ import { readPair } from "./pair.ts";
 import type { Sealed } from "./record.ts";
 import type { Register, View } from "./register.ts";
 import type { Sealer } from "./sealer.ts";
+import type { StoreHealth } from "./store-health.ts";
 import type { TicketEvents } from "./ticket-events.ts";
 
 export interface ObserverOptions {
@@ -14,6 +15,7 @@ export interface ObserverOptions {
   holder: Holder;
   sealer: Sealer;
   clock: Clock;
+  health: StoreHealth;
   events: TicketEvents;
   timings: Pick<TicketTimings, "refreshIntervalMs" | "floorMs">;
 }
@@ -22,8 +24,15 @@ export interface ObserverOptions {
 const PAIR_LIFE_MS = 60 * 60_000;
 
 /** Looks at the store: adopts what is newer, and gives back what the store lost. */
-export function createObserver({ register, holder, sealer, clock, events, timings }: ObserverOptions) {
-  let storeUp: boolean | undefined;
+export function createObserver({
+  register,
+  holder,
+  sealer,
+  clock,
+  health,
+  events,
+  timings,
+}: ObserverOptions) {
   let lastLookAt = clock.monotonic();
   /** Why the published pair cannot be used, and which one that is. */
   let unreadable: { record: string; why: Exclude<Facts["opened"], "ok" | undefined> } | undefined;
@@ -91,8 +100,7 @@ export function createObserver({ register, holder, sealer, clock, events, timing
     async look(mayHeal: boolean): Promise<View | undefined> {
       try {
         const view = await register.read();
-        if (storeUp === false) events.storeChanged({ up: true, error: undefined });
-        storeUp = true;
+        await health.answered();
         last = view;
         if (view.flaw && view.flaw !== flaw) events.recordUnreadable({ why: view.flaw });
         flaw = view.flaw;
@@ -101,8 +109,7 @@ export function createObserver({ register, holder, sealer, clock, events, timing
         if (mayHeal && view.flaw !== "newer") await heal(view);
         return view;
       } catch (error) {
-        if (storeUp !== false) events.storeChanged({ up: false, error });
-        storeUp = false;
+        health.failed(error);
         return undefined;
       } finally {
         lastLookAt = clock.monotonic();
@@ -126,7 +133,7 @@ export function createObserver({ register, holder, sealer, clock, events, timing
     },
 
     get storeUp() {
-      return storeUp === true;
+      return health.isUp === true;
     },
 
     /** Why the pair in the store is not the one in hand, for people; undefined when there is nothing in the way. */

@@ -2,6 +2,7 @@ import { ErrorReason, ServiceError } from "../errors.ts";
 import type { Holder } from "./held.ts";
 import { OBSTACLES } from "./obstacle.ts";
 import type { Applied, Register, View } from "./register.ts";
+import type { StoreHealth } from "./store-health.ts";
 import type { RefreshOutcome } from "./ticket-events.ts";
 import type { TicketStatus } from "./ticket-status.ts";
 
@@ -31,6 +32,7 @@ export interface OperatorOptions {
   register: Register;
   look: () => Promise<View | undefined>;
   wake: () => void;
+  health: Pick<StoreHealth, "isUp">;
   /** Refreshes without the store; a string says why it will not. */
   refreshAlone: () => Promise<RefreshOutcome> | string;
   /** Whether this process refreshes. */
@@ -43,7 +45,7 @@ export interface OperatorOptions {
 const PATIENCE_MS = 30_000;
 
 export function createOperator(options: OperatorOptions): TicketOperator {
-  const { status, holder, register, look, wake, refreshAlone, refreshes, heldBackMs } = options;
+  const { status, holder, register, look, wake, health, refreshAlone, refreshes, heldBackMs } = options;
 
   async function newerThan(generation: number): Promise<number> {
     for (;;) {
@@ -59,7 +61,7 @@ export function createOperator(options: OperatorOptions): TicketOperator {
     const view = await look();
     const held = holder.held?.pair.generation ?? 0;
     if (view?.flaw === "newer") throw unavailable(OBSTACLES.newer);
-    if (view) {
+    if (view && health.isUp) {
       const published = view.state.published?.generation ?? 0;
       // Without one, a first pair is on its way as it is.
       const marked = published > 0 ? (await invalidate(published)).view : view;
@@ -70,7 +72,8 @@ export function createOperator(options: OperatorOptions): TicketOperator {
       const previous = Math.max(held, published);
       return { previous, generation: await newerThan(previous), alone: false };
     }
-    if (!allowWithoutStore) throw unavailable("the ticket store is away");
+    if (!allowWithoutStore)
+      throw unavailable(view ? "the ticket store takes no writes" : "the ticket store is away");
     const refreshing = refreshAlone();
     if (typeof refreshing === "string") throw unavailable(refreshing);
     const outcome = await refreshing;

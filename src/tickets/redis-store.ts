@@ -12,6 +12,7 @@ const LIFE_MS = 24 * 60 * 60_000;
 
 /** After so many calls in a row without an answer the connection is made anew. */
 const MOST_UNANSWERED = 3;
+const PROBE_LIFE_MS = 60_000;
 /** After so many lines in a row that were cut at `ROLE`, there is none here. */
 const MOST_CUT = 3;
 
@@ -119,6 +120,10 @@ export function createRedisStore({ location, logins, key, clock, timings }: Redi
       limited(async (signal) => {
         const id = crypto.randomUUID();
         return (await run(COMPARE_AND_SET, [version, value, id, String(LIFE_MS)], signal)) === 1;
+      }),
+    probe: () =>
+      limited(async (signal) => {
+        await link.send(key, ["SET", `${key}:probe`, "1", "PX", String(PROBE_LIFE_MS)], signal);
       }),
     watch: (listener) => hints.watch(listener),
     async open() {

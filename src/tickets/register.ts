@@ -39,12 +39,13 @@ export interface Register {
 /** Every lost race means that another replica has got on, so this many in a row mean that something is broken. */
 const MOST_RACES = 100;
 
-/** The register of `store`, whose operations do what `protocol` says. */
+/** The register of `store`, whose operations do what `protocol` says. A write that the store rejects is reported. */
 export function createRegister(
   store: TicketStore,
   clock: Clock,
   timings: TicketTimings,
   protocol: typeof transition,
+  writeFailed: (error: unknown) => void = () => undefined,
 ): Register {
   async function readVersioned(): Promise<View & { version: string }> {
     const askedAt = clock.monotonic();
@@ -61,7 +62,9 @@ export function createRegister(
       const { state, status, generation } = protocol(view.state, operation, view.now, timings);
       const done = { status, view: { ...view, state }, ...(generation !== undefined && { generation }) };
       if (state === view.state) return done;
-      if (await store.compareAndSet(view.version, JSON.stringify(state))) return done;
+      const written = store.compareAndSet(view.version, JSON.stringify(state));
+      written.catch(writeFailed);
+      if (await written) return done;
     }
     throw new Error("the store refuses every write");
   }

@@ -14,6 +14,8 @@ export interface TicketStore {
    * Rejects when the outcome is unknown: the write may or may not have happened, so read again.
    */
   compareAndSet(version: string, value: string): Promise<boolean>;
+  /** Writes something that no process reads; rejects when the store takes no writes. Absent where it always does. */
+  probe?(): Promise<void>;
   /**
    * Calls `listener` soon after a change by anyone, as a hint: hints may be lost, doubled or late. Returns a function
    * that ends it. Never throws, also while the store is away.

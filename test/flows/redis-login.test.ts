@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { startHarness } from "../harness.ts";
-import { missingRedis, startShards, startRedis, startSentinel, stopRedis } from "../redis.ts";
+import { missingRedis, startRedis, startSentinel, startShards, stopRedis } from "../redis.ts";
 
 /** The rules of each login in the documentation, in its order. */
 const documented = readFileSync(join(import.meta.dirname, "../../docs/redis.md"), "utf8");
