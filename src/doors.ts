@@ -45,7 +45,7 @@ export const STATUSES = { http: STATUS, grpc: CODES };
 /** Largest form, bytes. */
 const FORM_BODY_LIMIT = 64 * 1024;
 
-/** The three listeners and what each serves (design.md 2): the second half of the composition root. */
+/** The three listeners and what each serves (docs/architecture.md#the-listeners): the second half of the composition root. */
 export function createDoors(options: DoorsOptions): Record<"admin" | "http" | "grpc", Listener> {
   const { config, access, admit, methods, ticketAdmin, readiness, telemetry, clock } = options;
   const { events, metrics } = telemetry;

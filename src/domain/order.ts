@@ -6,7 +6,7 @@ import type { Pii } from "../lib/pii.ts";
 import type { Secret } from "../lib/secret.ts";
 
 /**
- * Order numbers that certify themselves (design.md 2.4): 32 characters [0-9A-Za-z] =
+ * Order numbers that certify themselves (docs/architecture.md#order-numbers): 32 characters [0-9A-Za-z] =
  *
  *     mint time, seconds since the Unix epoch   6
  *     random part                              10   (59 bits)

@@ -48,7 +48,7 @@ interface Route<Input extends DescMessage, Output extends DescMessage> {
 }
 
 /**
- * The form door: the two routes of the vendor's demo, unchanged (protocol.md 7.3, design.md 2.2). It translates, and
+ * The form door: the two routes of the vendor's demo, unchanged (protocol.md 7.3, docs/architecture.md#the-form-routes). It translates, and
  * calls the same wrapped handlers as the RPC door.
  */
 export function createFormRoutes({ methods, bodyLimit, strict, events }: FormOptions) {

@@ -21,7 +21,8 @@ export function answerRefusals(app: FastifyInstance, events: RefusalEvents): voi
       const body = Buffer.from(errorToJsonBytes(refusal, JSON_OPTIONS));
       return reply.code(codeToHttpStatus(refusal.code)).type("application/json").send(body);
     }
-    // Trailers-Only, which gRPC-Web has too (PROTOCOL-HTTP2.md, PROTOCOL-WEB.md): headers that end the stream.
+    // Trailers-Only (https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md), which gRPC-Web has too
+    // (https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-WEB.md): headers that end the stream.
     for (const [name, value] of setTrailerStatus(new Headers(), refusal)) void reply.header(name, value);
     void reply.hijack();
     reply.raw.statusCode = 200;

@@ -30,7 +30,7 @@ const LAST_STREAM = 2 ** 31 - 1;
 
 /**
  * Makes `close()` end as soon as the last answer is out. Left alone, Node and Fastify wait for four things that may
- * never come (stack.md 3): a keep-alive connection that was busy when closing began idles on for over a minute; one that
+ * never come (docs/architecture.md#the-listeners): a keep-alive connection that was busy when closing began idles on for over a minute; one that
  * was opened in advance and has asked for nothing yet does not count as idle, nor does one whose request is on its way; an HTTP/2 stream whose request body was
  * refused unread stays open for good; a peer that leaves an answer unread holds its socket.
  */

@@ -135,7 +135,8 @@ export function createRefusals({ newId, events }: RefusalsOptions) {
         const { "content-type": type = "" } = request.headers;
         if (request.method !== "POST" || !type.startsWith("application/grpc"))
           return refuse(request, reply, 404);
-        // gRPC wants its status in a successful answer (PROTOCOL-HTTP2.md, Trailers-Only).
+        // gRPC wants its status in a successful answer: Trailers-Only,
+        // https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md.
         events.requestTurnedAway({ requestId: request.id, reason: "ROUTE_NOT_FOUND" });
         void reply.hijack();
         const headers = { ...reply.getHeaders(), "content-type": type, ...NO_SUCH_METHOD };

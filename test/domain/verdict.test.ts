@@ -10,7 +10,7 @@ const verdictOf = (code: string) => {
   return "error" in judged ? undefined : judged.verdict;
 };
 
-// Every code of protocol.md 8.2, by what design.md 2.1 makes of it.
+// Every code of protocol.md 8.2, by what docs/architecture.md#verdicts makes of it.
 const FAILED = "66660004 66660010 66660015 66660023 66660024 66660036 -5025 -5020".split(" ");
 const INCONCLUSIVE = (
   "400604 66660005 66660016 66660017 66660018 66660022 66660025 -1404 66660033 66660035 -1102 66660038 -1101 -4014 " +

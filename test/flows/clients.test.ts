@@ -24,7 +24,7 @@ afterAll(async () => {
   await harness.stop();
 });
 
-/** The doors of design.md 2, each as a real client reaches it. */
+/** Each listener of docs/architecture.md#the-listeners as real clients reach it. */
 const transports: Record<string, () => Transport> = {
   "public: Connect, JSON": () =>
     createConnectTransport({ baseUrl: harness.http, httpVersion: "1.1", useBinaryFormat: false }),
