@@ -37,6 +37,8 @@ export interface Config {
   buffers: { received: number; unread: number };
   proxy: { httpsProxy: string; noProxy: string } | undefined;
   logLevel: "trace" | "debug" | "info" | "warn" | "error" | "fatal" | "silent";
+  /** How long an idle connection of HTTP/1 is kept: longer than what stands before keeps its own. */
+  keepAliveMs: number;
   shutdownGraceMs: number;
   /** How long the doors stay open once the service says that it is not ready. */
   shutdownDelayMs: number;
@@ -133,6 +135,7 @@ export function readConfig(env: Environment, readFile: (path: string) => string)
     },
     proxy: readProxy(env),
     logLevel: read.choice("LOG_LEVEL", ["info", "trace", "debug", "warn", "error", "fatal", "silent"]),
+    keepAliveMs: read.durationMs("KEEP_ALIVE_TIMEOUT", 72_000),
     shutdownGraceMs: read.durationMs("SHUTDOWN_GRACE", 10_000),
     shutdownDelayMs: read.durationMs("SHUTDOWN_DELAY", 1_000),
     auditLog: read.text("AUDIT_LOG"),

@@ -19,6 +19,7 @@ import { connectPlugin } from "./rpc/plugin.ts";
 import { createReflection } from "./rpc/reflection.ts";
 import { createRoutes } from "./rpc/routes.ts";
 import { answerUsual } from "./rpc/unary.ts";
+import { createCors } from "./server/cors.ts";
 import { createDocument } from "./server/document.ts";
 import { createListener, type Listener, type ListenerOptions } from "./server/listener.ts";
 import { createMetricsRoute } from "./server/metrics.ts";
@@ -53,7 +54,7 @@ export function createDoors(options: DoorsOptions): Record<"admin" | "http" | "g
   // What clients send and do not read is bounded for all listeners together.
   const intake = createBudget(config.buffers.received);
   const slowReaders = createSlowReaders({ mostBytes: config.buffers.unread, clock, events });
-  const common = { drainMs, clock, events, slowReaders };
+  const common = { drainMs, clock, events, slowReaders, keepAliveMs: config.keepAliveMs };
   const rpc = { intake, events };
   const grpcClosing = new AbortController();
   const health = createHealth({
@@ -84,6 +85,8 @@ export function createDoors(options: DoorsOptions): Record<"admin" | "http" | "g
       trustedProxies: access().trustedProxies,
       admit,
       plugins: [
+        createCors(access().corsOrigins),
+        createProbes({ readiness, terse: true }),
         async (app) => {
           limitForms(app, intake);
           await app.register(

@@ -16,6 +16,8 @@ export interface AccessConfig {
   formKeys: Tokens;
   formStrict: "off" | "observe" | "enforce";
   tls: { cert: string; key: string; clientCa: string | undefined } | undefined;
+  /** Origins of pages whose browsers may call the public listener; none: no other origin's. */
+  corsOrigins: readonly string[];
   /** Addresses and networks of proxies whose `x-forwarded-for` is believed. */
   trustedProxies: readonly string[];
 }
@@ -30,6 +32,7 @@ export function readAccess(read: Reader): AccessConfig {
     formKeys: read.bearerTokens("FORM_HMAC_KEYS"),
     formStrict: read.choice("FORM_STRICT", ["observe", "off", "enforce"]),
     tls: readTls(read),
+    corsOrigins: read.origins("CORS_ORIGINS"),
     trustedProxies: read.networks("TRUSTED_PROXIES"),
   };
 }

@@ -104,6 +104,14 @@ export function createEnvironmentReader(env: Environment, readFile: (path: strin
       });
     },
 
+    /** Origins such as `https://app.example`, separated by commas (RFC 6454). */
+    origins(name: string): readonly string[] {
+      return parse<readonly string[]>(name, [], "must be origins such as https://app.example", (text) => {
+        const origins = text.split(/\s*,\s*/);
+        return origins.every((origin) => URL.parse(origin)?.origin === origin) ? origins : undefined;
+      });
+    },
+
     /** `host:port` or `[IPv6]:port`; port 0 picks one. */
     address(name: string, otherwise: Address): Address {
       return parse(name, otherwise, "must be host:port", (text) => {
