@@ -1,4 +1,6 @@
 import { type AccessConfig, clearText, openDoors, readAccess } from "./config/access.ts";
+import { type ProxyConfig, readProxy } from "./config/proxy.ts";
+import { strayNames } from "./config/stray-names.ts";
 import { keyRing, type SealKey } from "./domain/key-ring.ts";
 import { isLive, parseHosts } from "./domain/livemode.ts";
 import { parseRates, type Rate } from "./domain/rate.ts";
@@ -33,7 +35,7 @@ export interface Config {
   timings: TicketTimings;
   access: AccessConfig;
   limits: LimitsConfig;
-  proxy: { httpsProxy: string; noProxy: string } | undefined;
+  proxy: ProxyConfig | undefined;
   logLevel: "trace" | "debug" | "info" | "warn" | "error" | "fatal" | "silent";
   shutdownGraceMs: number;
   /** How long the doors stay open once the service says that it is not ready. */
@@ -42,6 +44,8 @@ export interface Config {
   auditLog: string | undefined;
   /** What the standard variables of OpenTelemetry ask for; undefined when they do not. */
   traces: TraceSettings | undefined;
+  /** What the environment has that is probably not meant; the service runs all the same. */
+  warnings: readonly string[];
 }
 
 /** How much is let through; no rates, no limit. */
@@ -53,16 +57,23 @@ export interface LimitsConfig {
   inFlight: number;
 }
 
-/** The environment is not one to start with; the message lists every problem. */
+/** The environment is not one to start with; the message lists every problem, and every warning after them. */
 export class ConfigError extends Error {
   override readonly name = "ConfigError";
   readonly problems: readonly string[];
+  readonly warnings: readonly string[];
 
-  constructor(problems: readonly string[]) {
+  constructor(problems: readonly string[], warnings: readonly string[] = []) {
+    const list = (title: string, entries: readonly string[]) =>
+      entries.length === 0 ? [] : [`${title}:`, ...entries.map((entry) => `  ${entry}`)];
     super(
-      `the configuration has ${problems.length} problem(s):\n${problems.map((p) => `  ${p}`).join("\n")}`,
+      [
+        ...list(`the configuration has ${problems.length} problem(s)`, problems),
+        ...list("probably not meant", warnings),
+      ].join("\n"),
     );
     this.problems = problems;
+    this.warnings = warnings;
   }
 }
 
@@ -123,12 +134,13 @@ export function readConfig(env: Environment, readFile: (path: string) => string)
       perPerson: readRates(read, "LIMIT_PER_PERSON"),
       inFlight: read.count("LIMIT_IN_FLIGHT", 1_000),
     },
-    proxy: readProxy(env),
+    proxy: readProxy(read),
     logLevel: read.choice("LOG_LEVEL", ["info", "trace", "debug", "warn", "error", "fatal", "silent"]),
     shutdownGraceMs: read.durationMs("SHUTDOWN_GRACE", 10_000),
     shutdownDelayMs: read.durationMs("SHUTDOWN_DELAY", 1_000),
     auditLog: read.text("AUDIT_LOG"),
     traces: readTraces(read),
+    warnings: read.warnings,
   };
 
   // A page can rebind its name only to what its visitor's machine reaches, and beyond loopback names are many.
@@ -144,7 +156,8 @@ export function readConfig(env: Environment, readFile: (path: string) => string)
   if (config.shutdownDelayMs + 1_000 > config.shutdownGraceMs) {
     problems.push("SHUTDOWN_DELAY: must leave at least a second of SHUTDOWN_GRACE");
   }
-  if (problems.length > 0) throw new ConfigError(problems);
+  read.warnings.push(...strayNames(env, read.asked));
+  if (problems.length > 0) throw new ConfigError(problems, read.warnings);
   return config;
 }
 
@@ -163,10 +176,4 @@ function readSealKeys(read: Reader, secrets: readonly Secret[]): SealKey[] {
     read.problems.push(`STORE_KEYS: ${(error as Error).message}`);
     return [];
   }
-}
-
-/** As curl and others read them: either case, lower case first. */
-function readProxy(env: Environment): Config["proxy"] {
-  const httpsProxy = env["https_proxy"] || env["HTTPS_PROXY"];
-  return httpsProxy ? { httpsProxy, noProxy: env["no_proxy"] || env["NO_PROXY"] || "" } : undefined;
 }

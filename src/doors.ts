@@ -20,7 +20,8 @@ import { answerUsual } from "./rpc/unary.ts";
 import { createDocument } from "./server/document.ts";
 import { createListener, type Listener, type ListenerOptions } from "./server/listener.ts";
 import { createMetricsRoute } from "./server/metrics.ts";
-import { createProbes, type Readiness } from "./server/probes.ts";
+import { named } from "./server/named.ts";
+import { createProbes, type ProbesOptions } from "./server/probes.ts";
 import type { Telemetry } from "./telemetry/telemetry.ts";
 
 export interface DoorsOptions {
@@ -31,7 +32,8 @@ export interface DoorsOptions {
   admit: ListenerOptions["admit"];
   methods: Methods;
   ticketAdmin: TicketAdmin;
-  readiness: () => Readiness;
+  readiness: ProbesOptions["readiness"];
+  lastRefresh: ProbesOptions["lastRefresh"];
   telemetry: Pick<Telemetry, "events" | "metrics">;
   clock: Clock;
 }
@@ -44,7 +46,7 @@ const FORM_BODY_LIMIT = 64 * 1024;
 
 /** The three listeners and what each serves (design.md 2): the second half of the composition root. */
 export function createDoors(options: DoorsOptions): Record<"admin" | "http" | "grpc", Listener> {
-  const { config, access, admit, methods, ticketAdmin, readiness, telemetry, clock } = options;
+  const { config, access, admit, methods, ticketAdmin, readiness, lastRefresh, telemetry, clock } = options;
   const { events, metrics } = telemetry;
   const drainMs = Math.max(1_000, config.shutdownGraceMs - config.shutdownDelayMs - 2_000);
   const common = { drainMs, clock, events };
@@ -56,13 +58,16 @@ export function createDoors(options: DoorsOptions): Record<"admin" | "http" | "g
     clock,
   });
 
+  const open = (variable: string, listener: ListenerOptions) =>
+    named(variable, listener.address, createListener(listener));
+
   return {
-    admin: createListener({
+    admin: open("ADMIN_ADDR", {
       address: config.admin,
       cleartext: "http1",
       hosts: config.adminHosts,
       plugins: [
-        createProbes({ readiness }),
+        createProbes({ readiness, lastRefresh }),
         createMetricsRoute(metrics),
         connectPlugin([createAdminRoutes(ticketAdmin)], drainMs, { events }),
         createDescriptors([TicketAdminService]),
@@ -70,7 +75,7 @@ export function createDoors(options: DoorsOptions): Record<"admin" | "http" | "g
       closing: new AbortController(),
       ...common,
     }),
-    http: createListener({
+    http: open("HTTP_ADDR", {
       address: config.http,
       cleartext: "http1",
       tls: () => publicTls(access()),
@@ -87,7 +92,7 @@ export function createDoors(options: DoorsOptions): Record<"admin" | "http" | "g
       closing: new AbortController(),
       ...common,
     }),
-    grpc: createListener({
+    grpc: open("GRPC_ADDR", {
       address: config.grpc,
       cleartext: "h2c",
       tls: () => access().tls,

@@ -17,6 +17,7 @@ import { createTicketAdmin, type TicketAdminOptions } from "./handlers/ticket-ad
 import { createValidate } from "./handlers/validate.ts";
 import { openLaunchStore } from "./launches/open-store.ts";
 import { randomBase62 } from "./lib/base62.ts";
+import { certificateEnds } from "./lib/certificates.ts";
 import { type Clock, systemClock } from "./lib/clock.ts";
 import { createLifecycle, type Part, together } from "./lib/lifecycle.ts";
 import type { Secret } from "./lib/secret.ts";
@@ -24,6 +25,7 @@ import { createLimits } from "./limits/limits.ts";
 import { createRedisCommands } from "./redis/commands.ts";
 import { createNonce } from "./signing/nonce.ts";
 import { createSigner } from "./signing/signer.ts";
+import { lastRefresh } from "./telemetry/last-refresh.ts";
 import { observeStore } from "./telemetry/store-observer.ts";
 import { createTelemetry, type Telemetry, type TelemetryOptions } from "./telemetry/telemetry.ts";
 import { createUpstreamObserver } from "./telemetry/upstream-observer.ts";
@@ -31,10 +33,7 @@ import { countWaiters } from "./telemetry/waiters.ts";
 import { createCoordinator } from "./tickets/coordinator.ts";
 import { openStore } from "./tickets/open-store.ts";
 import { createSealer } from "./tickets/sealer.ts";
-import { createUpstreamClient } from "./upstream/client.ts";
-import { createDispatchers } from "./upstream/dispatcher.ts";
-import { guarded } from "./upstream/guard.ts";
-import { createTransport } from "./upstream/transport.ts";
+import { openUpstream } from "./upstream/open-upstream.ts";
 
 /** What a test may replace; everything else it wants different is configuration. */
 export interface Overrides {
@@ -56,10 +55,7 @@ export interface Service extends Required<Part> {
   reload(config: Config): void;
 }
 
-/** Connections kept to the vendor at most. */
-const CONNECTIONS = 64;
-/** Time for one call to the vendor on behalf of a request, for a whole request, and for an operator's, milliseconds. */
-const CALL_TIMEOUT_MS = 8_000;
+/** Time for a whole request, and for an operator's, milliseconds. */
 const REQUEST_TIMEOUT_MS = 15_000;
 const OPERATOR_TIMEOUT_MS = 60_000;
 /** Operators' calls at once at most. */
@@ -81,18 +77,9 @@ export function createService(config: Config, overrides: Overrides = {}): Servic
   const [secrets, access] = [() => current.secrets, () => current.access];
 
   // The vendor.
-  const dispatchers = createDispatchers({ connections: CONNECTIONS, proxy: config.proxy });
-  const client = createUpstreamClient({
-    appId,
-    edition: config.edition,
-    tokenParam: config.tokenParam,
-    transport: createTransport({ baseUrl: config.baseUrl, dispatchers }),
-    observe: createUpstreamObserver({ tracer, clock, events }),
-    tokenTimeoutMs: timings.tokenTimeoutMs,
-    signTimeoutMs: timings.signTimeoutMs,
-    callTimeoutMs: CALL_TIMEOUT_MS,
-  });
-  const upstream = guarded(client, { mostAtOnce: CONNECTIONS * 3, events });
+  const observe = createUpstreamObserver({ tracer, clock, events });
+  const vendor = openUpstream(config, { observe, events });
+  const { upstream } = vendor;
 
   // The river of tickets: coordinator to store to reader.
   const sealer = createSealer(appId, () => current.sealKeys);
@@ -159,6 +146,7 @@ export function createService(config: Config, overrides: Overrides = {}): Servic
     methods,
     ticketAdmin,
     readiness,
+    lastRefresh: () => lastRefresh(coordinator.operator.status()),
     telemetry,
     clock,
   });
@@ -167,18 +155,23 @@ export function createService(config: Config, overrides: Overrides = {}): Servic
   const lifecycle = createLifecycle([
     telemetry,
     admin,
-    { stop: () => dispatchers.close() },
+    { stop: () => vendor.close() },
     ...(shared ? [shared] : []),
     { start: () => store.open(), stop: () => store.close() },
     coordinator,
     together(doors),
   ]);
 
+  const certificatesLoaded = () =>
+    doors.length > 0 && current.access.tls && events.certificatesLoaded(certificateEnds(current.access.tls));
+
   const service: Service = {
     async start() {
       await lifecycle.start();
       events.serviceStarted({ ...service.addresses(), livemode, role });
       if (livemode && isTestApp(appId)) events.testAppOnLiveHost();
+      if (config.warnings.length > 0) events.configWarned(config);
+      certificatesLoaded();
     },
     drain() {
       draining = true;
@@ -196,6 +189,7 @@ export function createService(config: Config, overrides: Overrides = {}): Servic
     reload(next) {
       current = next;
       for (const door of doors) door.secure();
+      certificatesLoaded();
     },
   };
   return service;

@@ -11,6 +11,7 @@ import { certificateName } from "./certificate.ts";
 import { type ClosingOptions, closePromptly } from "./closing.ts";
 import { keepAlive } from "./keep-alive.ts";
 import { createPeers, type Peers } from "./peers.ts";
+import { type RefusedClientsOptions, tellRefusedClients } from "./refused-clients.ts";
 
 /** PEM texts. With `clientCa`, only clients with a certificate of that authority are let in. */
 export interface Tls {
@@ -35,7 +36,7 @@ export interface ListenerOptions extends ClosingOptions {
   events: {
     /** A request for a route that does not exist. */
     routeUnknown(refused: { requestId: string }): void;
-  };
+  } & RefusedClientsOptions["events"];
   /** What is served. Fresh plugin objects for each listener: the Connect plugin keeps state in its options. */
   plugins: readonly FastifyPluginAsync[];
 }
@@ -61,6 +62,7 @@ export function createListener(options: ListenerOptions): Listener {
   const asksForCertificates = options.tls?.()?.clientCa !== undefined;
   const connections = closePromptly(app, options);
   keepAlive(app, clock);
+  tellRefusedClients(app, options);
   let draining = false;
 
   app.addHook("onRequest", (request, reply, done) => {
