@@ -1,3 +1,4 @@
+import type { AddressInfo, Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import type { FastifyInstance } from "fastify";
 import type { Clock } from "../lib/clock.ts";
@@ -27,6 +28,8 @@ const TELL_EVERY_MS = 1_000;
 export function tellRefusedClients(app: FastifyInstance, { clock, events }: RefusedClientsOptions): void {
   let toldAt = Number.NEGATIVE_INFINITY;
   let others = 0;
+  // Asked while there is a connection: a socket keeps the answer for when there is none any more.
+  app.server.on("connection", (socket) => void socket.remoteAddress);
   app.server.on("tlsClientError", (error: NodeJS.ErrnoException, socket: TLSSocket) => {
     const why = reason(error, socket);
     if (why === undefined) return;
@@ -34,11 +37,23 @@ export function tellRefusedClients(app: FastifyInstance, { clock, events }: Refu
       others += 1;
       return;
     }
-    const { localPort: port = 0, remoteAddress: peer = "" } = socket;
-    events.tlsRefused?.({ port, why, peer, certificate: certificateName({ socket }), others });
+    const { port } = app.server.address() as AddressInfo;
+    events.tlsRefused?.({
+      port,
+      why,
+      peer: peerOf(socket),
+      certificate: certificateName({ socket }),
+      others,
+    });
     toldAt = clock.monotonic();
     others = 0;
   });
+}
+
+/** Node has closed it by now where the certificate was wrong, and the connection below it, which knows more, has no public name. */
+function peerOf(socket: TLSSocket): string {
+  const { _parent: below } = socket as { _parent?: Socket };
+  return socket.remoteAddress ?? below?.remoteAddress ?? "";
 }
 
 /** Node's word for the certificate, else OpenSSL's for the handshake. */

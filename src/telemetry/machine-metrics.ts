@@ -17,7 +17,7 @@ export function createMachineMetrics(registry: Registry) {
     registers,
     collect() {
       this.reset();
-      for (const { file, leftMs } of read()) this.set({ file }, Math.round(leftMs / 1000));
+      for (const { file, leftMs } of read()) this.set({ file }, leftMs / 1000);
     },
   });
   const clockSkewSeconds = new Gauge({
