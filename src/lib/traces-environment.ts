@@ -37,7 +37,7 @@ export function readTraces(read: Reader): TraceSettings | undefined {
   const others = exporters?.filter((name) => name !== "otlp") ?? [];
   if (others.length > 0) without("OTEL_TRACES_EXPORTER", "only otlp is known here; others get no traces");
   if (exporters && others.length === exporters.length) return undefined;
-  if (protocolName !== undefined && !/^http\//.test(word(protocolName) ?? "")) {
+  if (protocolName !== undefined && !word(protocolName)?.startsWith("http/")) {
     without(protocolName, "traces are sent over HTTP (port 4318) and by nothing else; none are sent");
     return undefined;
   }

@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, createServer as createSocketServer } from "node:net";
 import { describe, expect, test } from "vitest";
 import { ConfigError, readConfig } from "../../src/config.ts";
 import { createDispatchers } from "../../src/upstream/dispatcher.ts";
@@ -68,15 +68,46 @@ test("without a scheme it is used: a call by https asks it for a tunnel, one by 
   proxy.listen(0, "127.0.0.1");
   await once(proxy, "listening");
   const { port } = proxy.address() as AddressInfo;
-  const { pooled, close } = createDispatchers({
+  const dispatchers = createDispatchers({
     connections: 1,
     proxy: proxyOf({ https_proxy: `127.0.0.1:${port}` }),
   });
   const get = { path: "/", method: "GET" } as const;
+  const { pooled } = dispatchers;
   await expect(pooled.request({ origin: "https://vendor.invalid", ...get })).rejects.toThrow();
   expect(asked).toEqual(["vendor.invalid:443"]);
   const { body } = await pooled.request({ origin: `http://127.0.0.1:${port}`, ...get });
   expect(await body.text()).toBe("direct");
-  await close();
+  await dispatchers.close();
+  proxy.close();
+});
+
+test("a SOCKS proxy is asked for the vendor by name", async () => {
+  const asked: string[] = [];
+  // RFC 1928, as far as its refusal (2, not allowed): greeting, then a request with address type 3, a domain name.
+  const proxy = createSocketServer((socket) => {
+    socket.once("data", () => {
+      socket.write(Uint8Array.of(5, 0));
+      socket.once("data", (request) => {
+        const end = 5 + (request[4] ?? 0);
+        asked.push(`${request.subarray(5, end).toString()}:${request.readUInt16BE(end)}`);
+        socket.end(Uint8Array.of(5, 2, 0, 1, 0, 0, 0, 0, 0, 0));
+      });
+    });
+    socket.on("error", () => undefined);
+  });
+  proxy.listen(0, "127.0.0.1");
+  await once(proxy, "listening");
+  const { port } = proxy.address() as AddressInfo;
+  const dispatchers = createDispatchers({
+    connections: 1,
+    proxy: proxyOf({ ALL_PROXY: `socks5h://127.0.0.1:${port}` }),
+  });
+  const { pooled } = dispatchers;
+  await expect(
+    pooled.request({ origin: "https://vendor.invalid", path: "/", method: "GET" }),
+  ).rejects.toThrow();
+  expect(asked).toContain("vendor.invalid:443");
+  await dispatchers.close();
   proxy.close();
 });
