@@ -23,7 +23,8 @@ import { createCors } from "./server/cors.ts";
 import { createDocument } from "./server/document.ts";
 import { createListener, type Listener, type ListenerOptions } from "./server/listener.ts";
 import { createMetricsRoute } from "./server/metrics.ts";
-import { createProbes, type Readiness } from "./server/probes.ts";
+import { named } from "./server/named.ts";
+import { createProbes, type ProbesOptions } from "./server/probes.ts";
 import { createSlowReaders } from "./server/slow-readers.ts";
 import type { Telemetry } from "./telemetry/telemetry.ts";
 
@@ -35,7 +36,8 @@ export interface DoorsOptions {
   admit: ListenerOptions["admit"];
   methods: Methods;
   ticketAdmin: TicketAdmin;
-  readiness: () => Readiness;
+  readiness: ProbesOptions["readiness"];
+  lastRefresh: ProbesOptions["lastRefresh"];
   telemetry: Pick<Telemetry, "events" | "metrics">;
   clock: Clock;
 }
@@ -48,7 +50,7 @@ const FORM_BODY_LIMIT = 64 * 1024;
 
 /** The three listeners and what each serves (design.md 2): the second half of the composition root. */
 export function createDoors(options: DoorsOptions): Record<"admin" | "http" | "grpc", Listener> {
-  const { config, access, admit, methods, ticketAdmin, readiness, telemetry, clock } = options;
+  const { config, access, admit, methods, ticketAdmin, readiness, lastRefresh, telemetry, clock } = options;
   const { events, metrics } = telemetry;
   const drainMs = Math.max(1_000, config.shutdownGraceMs - config.shutdownDelayMs - 2_000);
   // What clients send and do not read is bounded for all listeners together.
@@ -64,13 +66,16 @@ export function createDoors(options: DoorsOptions): Record<"admin" | "http" | "g
     clock,
   });
 
+  const open = (variable: string, listener: ListenerOptions) =>
+    named(variable, listener.address, createListener(listener));
+
   return {
-    admin: createListener({
+    admin: open("ADMIN_ADDR", {
       address: config.admin,
       cleartext: "http1",
       hosts: config.adminHosts,
       plugins: [
-        createProbes({ readiness }),
+        createProbes({ readiness, lastRefresh }),
         createMetricsRoute(metrics),
         connectPlugin([createAdminRoutes(ticketAdmin)], drainMs, rpc),
         createDescriptors([TicketAdminService]),
@@ -78,7 +83,7 @@ export function createDoors(options: DoorsOptions): Record<"admin" | "http" | "g
       closing: new AbortController(),
       ...common,
     }),
-    http: createListener({
+    http: open("HTTP_ADDR", {
       address: config.http,
       cleartext: "http1",
       tls: () => publicTls(access()),
@@ -86,7 +91,7 @@ export function createDoors(options: DoorsOptions): Record<"admin" | "http" | "g
       admit,
       plugins: [
         createCors(access().corsOrigins),
-        createProbes({ readiness, terse: true }),
+        createProbes({ readiness, lastRefresh, terse: true }),
         async (app) => {
           limitForms(app, intake);
           await app.register(
@@ -102,7 +107,7 @@ export function createDoors(options: DoorsOptions): Record<"admin" | "http" | "g
       closing: new AbortController(),
       ...common,
     }),
-    grpc: createListener({
+    grpc: open("GRPC_ADDR", {
       address: config.grpc,
       cleartext: "h2c",
       tls: () => access().tls,

@@ -17,6 +17,7 @@ import { createTicketAdmin, type TicketAdminOptions } from "./handlers/ticket-ad
 import { createValidate } from "./handlers/validate.ts";
 import { openLaunchStore } from "./launches/open-store.ts";
 import { randomBase62 } from "./lib/base62.ts";
+import { certificateEnds } from "./lib/certificates.ts";
 import { type Clock, systemClock } from "./lib/clock.ts";
 import { createLifecycle, type Part, together } from "./lib/lifecycle.ts";
 import type { Secret } from "./lib/secret.ts";
@@ -24,6 +25,7 @@ import { createLimits } from "./limits/limits.ts";
 import { createRedisCommands } from "./redis/commands.ts";
 import { createNonce } from "./signing/nonce.ts";
 import { createSigner } from "./signing/signer.ts";
+import { lastRefresh } from "./telemetry/last-refresh.ts";
 import { observeStore } from "./telemetry/store-observer.ts";
 import { createTelemetry, type Telemetry, type TelemetryOptions } from "./telemetry/telemetry.ts";
 import { createUpstreamObserver } from "./telemetry/upstream-observer.ts";
@@ -32,7 +34,7 @@ import { createCoordinator } from "./tickets/coordinator.ts";
 import { openStore } from "./tickets/open-store.ts";
 import { createProcesses } from "./tickets/processes.ts";
 import { createSealer } from "./tickets/sealer.ts";
-import { openUpstream } from "./upstream/open.ts";
+import { openUpstream } from "./upstream/open-upstream.ts";
 
 /** What a test may replace; everything else it wants different is configuration. */
 export interface Overrides {
@@ -76,10 +78,9 @@ export function createService(config: Config, overrides: Overrides = {}): Servic
   const [secrets, access] = [() => current.secrets, () => current.access];
 
   // The vendor.
-  const upstream = openUpstream(config, {
-    observe: createUpstreamObserver({ tracer, clock, events }),
-    events,
-  });
+  const observe = createUpstreamObserver({ tracer, clock, events });
+  const vendor = openUpstream(config, { observe, events });
+  const { upstream } = vendor;
 
   // The river of tickets: coordinator to store to reader.
   const sealer = createSealer(appId, () => current.sealKeys);
@@ -147,6 +148,7 @@ export function createService(config: Config, overrides: Overrides = {}): Servic
     methods,
     ticketAdmin,
     readiness,
+    lastRefresh: () => lastRefresh(coordinator.operator.status()),
     telemetry,
     clock,
   });
@@ -155,18 +157,23 @@ export function createService(config: Config, overrides: Overrides = {}): Servic
   const lifecycle = createLifecycle([
     telemetry,
     admin,
-    { stop: () => upstream.close() },
+    { stop: () => vendor.close() },
     ...(shared ? [shared] : []),
     { start: () => store.open(), stop: () => store.close() },
     coordinator,
     together(doors),
   ]);
 
+  const certificatesLoaded = () =>
+    doors.length > 0 && current.access.tls && events.certificatesLoaded(certificateEnds(current.access.tls));
+
   const service: Service = {
     async start() {
       await lifecycle.start();
       events.serviceStarted({ ...service.addresses(), livemode, role });
       if (livemode && isTestApp(appId)) events.testAppOnLiveHost();
+      if (config.warnings.length > 0) events.configWarned(config);
+      certificatesLoaded();
     },
     drain() {
       draining = true;
@@ -184,6 +191,7 @@ export function createService(config: Config, overrides: Overrides = {}): Servic
     reload(next) {
       current = next;
       for (const door of doors) door.secure();
+      certificatesLoaded();
     },
   };
   return service;

@@ -1,3 +1,4 @@
+import { tlsProblems } from "../lib/certificates.ts";
 import { type Address, type createEnvironmentReader, isLoopback } from "../lib/environment.ts";
 import type { Secret } from "../lib/secret.ts";
 
@@ -55,7 +56,9 @@ function readTls(read: Reader): AccessConfig["tls"] {
   if (read.has("TLS_CLIENT_CA_FILE") && !read.has("TLS_CERT_FILE")) {
     read.problems.push("TLS_CLIENT_CA_FILE: needs TLS_CERT_FILE and TLS_KEY_FILE");
   }
-  return cert === undefined || key === undefined ? undefined : { cert, key, clientCa };
+  if (cert === undefined || key === undefined) return undefined;
+  read.problems.push(...tlsProblems({ cert, key, clientCa }));
+  return { cert, key, clientCa };
 }
 
 /** URLs by which secrets or keys would cross a network in clear text, but for those that `allowed` names. */

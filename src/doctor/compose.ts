@@ -98,6 +98,10 @@ export function admit(config: Config, clock: Clock) {
       dispatcher: dispatchers.pooled,
       store: {
         location,
+        register:
+          location.kind === "file"
+            ? registerDirectory(location.directory, registerName(appId, baseUrl))
+            : undefined,
         scratch: openStore(storeUrl, { clock, appId: scratchId, baseUrl, timings }),
         removeScratch,
         redis: redis && { ask, key: `faceid:{${scratchName}}:doctor` },

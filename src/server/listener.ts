@@ -19,6 +19,7 @@ import { type ClosingOptions, closePromptly } from "./closing.ts";
 import { keepAlive } from "./keep-alive.ts";
 import { createPeers, type Peers } from "./peers.ts";
 import { createRefusals, type RefusalsOptions } from "./refusals.ts";
+import { type RefusedClientsOptions, tellRefusedClients } from "./refused-clients.ts";
 
 /** PEM texts. With `clientCa`, only clients with a certificate of that authority are let in. */
 export interface Tls {
@@ -42,7 +43,7 @@ export interface ListenerOptions extends ClosingOptions {
   admit?: ((peer: Peer) => Promise<void>) | undefined;
   /** Keeps pages of other sites out: the names by which the listener may be asked besides those of this machine, or any. */
   hosts?: readonly string[] | "any";
-  events: RefusalsOptions["events"];
+  events: RefusalsOptions["events"] & RefusedClientsOptions["events"];
   /** What is served. Fresh plugin objects for each listener: the Connect plugin keeps state in its options. */
   plugins: readonly FastifyPluginAsync[];
 }
@@ -69,6 +70,7 @@ export function createListener(options: ListenerOptions): Listener {
   const asksForCertificates = options.tls?.()?.clientCa !== undefined;
   const connections = closePromptly(app, options);
   keepAlive(app, clock);
+  tellRefusedClients(app, options);
   let draining = false;
 
   app.addHook("onRequest", (request, reply, done) => {
