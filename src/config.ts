@@ -35,6 +35,8 @@ export interface Config {
   timings: TicketTimings;
   access: AccessConfig;
   limits: LimitsConfig;
+  /** What requests and answers may take of the memory, each in the whole process, bytes. */
+  buffers: { received: number; unread: number };
   proxy: ProxyConfig | undefined;
   logLevel: "trace" | "debug" | "info" | "warn" | "error" | "fatal" | "silent";
   shutdownGraceMs: number;
@@ -56,6 +58,8 @@ export interface LimitsConfig {
   /** Most calls under way at once in this process. */
   inFlight: number;
 }
+
+const MIB = 1024 * 1024;
 
 /** The environment is not one to start with; the message lists every problem, and every warning after them. */
 export class ConfigError extends Error {
@@ -133,6 +137,10 @@ export function readConfig(env: Environment, readFile: (path: string) => string)
       perIp: readRates(read, "LIMIT_PER_IP"),
       perPerson: readRates(read, "LIMIT_PER_PERSON"),
       inFlight: read.count("LIMIT_IN_FLIGHT", 1_000),
+    },
+    buffers: {
+      received: read.count("LIMIT_RECEIVED_MIB", 64) * MIB,
+      unread: read.count("LIMIT_UNREAD_MIB", 64) * MIB,
     },
     proxy: readProxy(read),
     logLevel: read.choice("LOG_LEVEL", ["info", "trace", "debug", "warn", "error", "fatal", "silent"]),

@@ -5,9 +5,11 @@ import openApi from "../gen/openapi.json" with { type: "json" };
 import type { AccessConfig } from "./config/access.ts";
 import type { Config } from "./config.ts";
 import { STATUS } from "./form/errors.ts";
+import { limitForms } from "./form/received.ts";
 import { createFormRoutes } from "./form/routes.ts";
 import type { Methods } from "./handlers/methods.ts";
 import type { TicketAdmin } from "./handlers/ticket-admin.ts";
+import { createBudget } from "./lib/budget.ts";
 import type { Clock } from "./lib/clock.ts";
 import { createAdminRoutes } from "./rpc/admin-routes.ts";
 import { createDescriptors } from "./rpc/descriptors.ts";
@@ -22,6 +24,7 @@ import { createListener, type Listener, type ListenerOptions } from "./server/li
 import { createMetricsRoute } from "./server/metrics.ts";
 import { named } from "./server/named.ts";
 import { createProbes, type ProbesOptions } from "./server/probes.ts";
+import { createSlowReaders } from "./server/slow-readers.ts";
 import type { Telemetry } from "./telemetry/telemetry.ts";
 
 export interface DoorsOptions {
@@ -49,7 +52,11 @@ export function createDoors(options: DoorsOptions): Record<"admin" | "http" | "g
   const { config, access, admit, methods, ticketAdmin, readiness, lastRefresh, telemetry, clock } = options;
   const { events, metrics } = telemetry;
   const drainMs = Math.max(1_000, config.shutdownGraceMs - config.shutdownDelayMs - 2_000);
-  const common = { drainMs, clock, events };
+  // What clients send and do not read is bounded for all listeners together.
+  const intake = createBudget(config.buffers.received);
+  const slowReaders = createSlowReaders({ mostBytes: config.buffers.unread, clock, events });
+  const common = { drainMs, clock, events, slowReaders };
+  const rpc = { intake, events };
   const grpcClosing = new AbortController();
   const health = createHealth({
     services: [FaceVerificationService.typeName],
@@ -69,7 +76,7 @@ export function createDoors(options: DoorsOptions): Record<"admin" | "http" | "g
       plugins: [
         createProbes({ readiness, lastRefresh }),
         createMetricsRoute(metrics),
-        connectPlugin([createAdminRoutes(ticketAdmin)], drainMs, { events }),
+        connectPlugin([createAdminRoutes(ticketAdmin)], drainMs, rpc),
         createDescriptors([TicketAdminService]),
       ],
       closing: new AbortController(),
@@ -82,10 +89,15 @@ export function createDoors(options: DoorsOptions): Record<"admin" | "http" | "g
       trustedProxies: access().trustedProxies,
       admit,
       plugins: [
-        createFormRoutes({ methods, bodyLimit: FORM_BODY_LIMIT, strict: access().formStrict, events }),
+        async (app) => {
+          limitForms(app, intake);
+          await app.register(
+            createFormRoutes({ methods, bodyLimit: FORM_BODY_LIMIT, strict: access().formStrict, events }),
+          );
+        },
         connectPlugin([createRoutes(methods, "public")], drainMs, {
-          events,
-          usual: answerUsual(methods, "public", events),
+          ...rpc,
+          usual: answerUsual(methods, "public", rpc),
         }),
         createDocument("/openapi.json", openApi),
       ],
@@ -100,7 +112,7 @@ export function createDoors(options: DoorsOptions): Record<"admin" | "http" | "g
         connectPlugin(
           [createRoutes(methods, "internal"), createReflection([FaceVerificationService, Health]), health],
           drainMs,
-          { events, usual: answerUsual(methods, "internal", events) },
+          { ...rpc, usual: answerUsual(methods, "internal", rpc) },
         ),
       ],
       closing: grpcClosing,

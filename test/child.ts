@@ -8,6 +8,7 @@ import { eventually } from "./harness.ts";
 
 /** A process of `src/main.ts`. */
 export interface Child {
+  pid: number;
   /** Base URLs. */
   http: string;
   admin: string;
@@ -47,7 +48,7 @@ export function launchChild({
   env,
   sabotage,
   spoken,
-}: ChildOptions): Pick<Child, "out" | "err" | "signal" | "exited"> {
+}: ChildOptions): Pick<Child, "pid" | "out" | "err" | "signal" | "exited"> {
   const args = [
     ...(sabotage === undefined ? [] : ["--import", SABOTAGE]),
     ...(spoken === undefined ? [] : ["--import", aloud(spoken)]),
@@ -74,7 +75,8 @@ export function launchChild({
     children.delete(child);
     return (code ?? signal) as number | string;
   });
-  return { out, err: () => err.join(""), signal: (signal) => void child.kill(signal), exited };
+  const pid = child.pid ?? 0;
+  return { pid, out, err: () => err.join(""), signal: (signal) => void child.kill(signal), exited };
 }
 
 /** Starts the process and waits until it is ready, or started if `ready` is false. */

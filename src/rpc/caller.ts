@@ -13,8 +13,8 @@ export interface Caller {
 }
 
 const NEVER = () => undefined;
-/** A timer takes no more, milliseconds. */
-const LONGEST_MS = 2 ** 31 - 1;
+/** A timer takes no more, milliseconds; with more it runs out at once. */
+export const LONGEST_MS = 2 ** 31 - 1;
 
 /** The caller behind a response, with its deadline, milliseconds from now. */
 export function callerOf(response: ServerResponse, timeoutMs: number | undefined): Caller {

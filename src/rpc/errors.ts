@@ -9,7 +9,7 @@ import {
 } from "../../gen/google/rpc/error_details_pb.ts";
 import { ruleText, violationsText } from "../domain/rules.ts";
 import { type Language, languageOf, TEXTS } from "../domain/texts.ts";
-import { ErrorReason, reasonName, type ServiceError } from "../errors.ts";
+import { ErrorReason, reasonName, ServiceError } from "../errors.ts";
 import { remembered } from "../lib/remembered.ts";
 
 /** The `domain` of every google.rpc.ErrorInfo (AIP-193). */
@@ -45,6 +45,16 @@ export const CODES = {
   [ErrorReason.INTERNAL]: Code.Internal,
 } satisfies Record<ErrorReason, Code>;
 
+/** A request that breaks the protocol it is sent by, for which gRPC has a code of its own whatever our reason for it is. */
+export class ProtocolError extends ServiceError {
+  readonly code: Code;
+
+  constructor(code: Code, reason: ErrorReason, message: string) {
+    super(reason, message);
+    this.code = code;
+  }
+}
+
 /** A failed call as Connect sends it: the public text, and the details of AIP-193. */
 export const connectError = (error: ServiceError, acceptLanguage: string | undefined): ConnectError =>
   IN[languageOf(acceptLanguage, "en")](error);
@@ -60,7 +70,8 @@ function inLanguage(error: ServiceError, language: Language): ConnectError {
   const locale = language === "zh" ? "zh-CN" : "en";
   const named = violationsText(violations, "en");
   const message = named === "" ? TEXTS[reason].en : `${TEXTS[reason].en} (${named})`;
-  return new ConnectError(message, CODES[reason], undefined, [
+  const code = error instanceof ProtocolError ? error.code : CODES[reason];
+  const details = [
     {
       desc: ErrorInfoSchema,
       value: create(ErrorInfoSchema, {
@@ -99,5 +110,7 @@ function inLanguage(error: ServiceError, language: Language): ConnectError {
         message: TEXTS[reason][language],
       }),
     },
-  ]);
+  ];
+  // The cause stays here: it says that the error is ours.
+  return new ConnectError(message, code, undefined, details, error);
 }

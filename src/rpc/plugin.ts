@@ -1,41 +1,106 @@
-import type { ConnectRouter } from "@connectrpc/connect";
-import { fastifyConnectPlugin } from "@connectrpc/connect-fastify";
-import type { FastifyInstance, preHandlerAsyncHookHandler } from "fastify";
-import { type UnreadableOptions, watchUnreadable } from "./unreadable.ts";
+import { type ConnectRouter, createConnectRouter, createContextValues } from "@connectrpc/connect";
+import {
+  compressionBrotli,
+  compressionGzip,
+  universalRequestFromNodeRequest,
+  universalResponseToNodeResponse,
+} from "@connectrpc/connect-node";
+import type { FastifyInstance, FastifyReply, FastifyRequest, preHandlerAsyncHookHandler } from "fastify";
+import { ErrorReason, ServiceError } from "../errors.ts";
+import type { Budget } from "../lib/budget.ts";
+import { after } from "../lib/clock.ts";
+import { doorOf, received } from "./received.ts";
+import { answerRefusals } from "./refusal.ts";
+import { type RefusalEvents, VISIT, type Visit, WATCH_UNREADABLE } from "./unreadable.ts";
 import { type AnswerEvents, watchUnwritable } from "./unwritable.ts";
-import { JSON_OPTIONS, READ_MAX_BYTES } from "./wire.ts";
+import { BINARY_OPTIONS, JSON_OPTIONS, READ_MAX_BYTES } from "./wire.ts";
 
 export interface PluginOptions {
-  events: UnreadableOptions["events"] & AnswerEvents;
+  /** Bytes that request bodies may take in the whole process. */
+  intake: Budget;
+  events: RefusalEvents & AnswerEvents;
   /** Answers calls before Connect sees them. */
   usual?: preHandlerAsyncHookHandler;
 }
 
+type Handler = ConnectRouter["handlers"][number];
+
 /**
- * The RPC routes as a listener's plugin, speaking gRPC, gRPC-Web and Connect. Each listener needs its own, because Connect
- * keeps state in its options. Calls still running `shutdownTimeoutMs` after closing began are ended as unavailable.
+ * The RPC routes as a listener's plugin, speaking gRPC, gRPC-Web and Connect. Each listener needs its own. Calls still running
+ * `shutdownTimeoutMs` after closing began are ended as unavailable. Connect's own plugin for Fastify answers what it cannot
+ * handle with an empty success, and prints it.
  */
 export function connectPlugin(
   routes: readonly ((router: ConnectRouter) => void)[],
   shutdownTimeoutMs: number,
-  { events, usual }: PluginOptions,
+  { intake, events, usual }: PluginOptions,
 ): (app: FastifyInstance) => Promise<void> {
-  const unreadable = watchUnreadable({ events });
   const unwritable = watchUnwritable(events);
   return async (app) => {
-    if (usual) app.addHook("preHandler", usual);
-    await app.register(fastifyConnectPlugin, {
-      routes(router) {
-        for (const route of routes) route(router);
-      },
+    const shutdown = new AbortController();
+    app.addHook("preClose", async () => void after(shutdownTimeoutMs, () => shutdown.abort()));
+    const router = createConnectRouter({
+      acceptCompression: [compressionGzip, compressionBrotli],
       readMaxBytes: READ_MAX_BYTES,
-      shutdownTimeoutMs,
+      shutdownSignal: shutdown.signal,
       requestGate(context) {
-        unreadable.requestGate(context);
+        WATCH_UNREADABLE.requestGate(context);
         unwritable.requestGate(context);
       },
-      interceptors: [...unreadable.interceptors, ...unwritable.interceptors],
+      interceptors: [...WATCH_UNREADABLE.interceptors, ...unwritable.interceptors],
       jsonOptions: JSON_OPTIONS,
+      binaryOptions: BINARY_OPTIONS,
     });
+    for (const route of routes) route(router);
+
+    // Bodies are read here and not by Fastify, whatever they say they are.
+    app.removeAllContentTypeParsers();
+    app.addContentTypeParser("*", (_request, _payload, done) => done(null));
+    answerRefusals(app, events);
+    if (usual) app.addHook("preHandler", usual);
+    for (const handler of router.handlers) {
+      app.all(handler.requestPath, (request, reply) => answer(handler, request, reply, { intake, events }));
+    }
   };
+}
+
+async function answer(
+  handler: Handler,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { intake, events }: Pick<PluginOptions, "intake" | "events">,
+): Promise<void> {
+  const { raw } = request;
+  let told = false;
+  const visit: Visit = {
+    reading: false,
+    reached: false,
+    refuse(error) {
+      if (told) return;
+      told = true;
+      const { name: path } = handler.method;
+      events.requestRefused({ door: doorOf(raw.headers), requestId: request.id, path, error });
+    },
+  };
+  // First, since it may cut a deadline that Connect cannot take.
+  const body = received(raw, reply.raw, { kind: handler.method.methodKind, intake, visit });
+  const values = createContextValues().set(VISIT, visit);
+  const asked = universalRequestFromNodeRequest(raw, reply.raw, undefined, values);
+  const answered = await handler({ ...asked, body });
+  if (answered.body === undefined && answered.status >= 400) {
+    for (const [name, value] of answered.header ?? []) void reply.header(name, value);
+    // Answered and told where all that is not for a door is.
+    throw Object.assign(new Error("no protocol for this request"), { statusCode: answered.status });
+  }
+  if (raw.httpVersionMajor === 1 && !raw.complete) void reply.header("connection", "close");
+  void reply.hijack();
+  for (const [name, value] of Object.entries(reply.getHeaders())) {
+    if (value !== undefined) reply.raw.setHeader(name, value);
+  }
+  // It resolves never, and rejects when the caller leaves or the answer cannot be written.
+  universalResponseToNodeResponse(answered, reply.raw).catch((cause: unknown) => {
+    if (reply.raw.destroyed || reply.raw.writableEnded) return;
+    visit.refuse(new ServiceError(ErrorReason.INTERNAL, "the answer could not be written", { cause }));
+    reply.raw.destroy();
+  });
 }

@@ -1,18 +1,20 @@
-import type { IncomingMessage } from "node:http";
-import type { Readable } from "node:stream";
 import type { DescMessage, DescMethodUnary, MessageShape } from "@bufbuild/protobuf";
 import { createMethodUrl } from "@connectrpc/connect/protocol";
 import type { FastifyReply, FastifyRequest, preHandlerAsyncHookHandler } from "fastify";
 import { FaceVerificationService } from "../../gen/faceverification/v1/face_verification_service_pb.ts";
-import type { ServiceError } from "../errors.ts";
+import { ErrorReason, ServiceError } from "../errors.ts";
 import type { IncomingCall } from "../handlers/call.ts";
 import type { Methods } from "../handlers/methods.ts";
 import type { Wrapped } from "../handlers/pipeline.ts";
+import type { Budget } from "../lib/budget.ts";
+import { readBody } from "./body.ts";
 import { type CallSource, incomingCall } from "./call.ts";
 import { type Caller, callerOf } from "./caller.ts";
 import { connectError } from "./errors.ts";
+import { PREFIX_BYTES } from "./frames.ts";
+import type { RefusalEvents } from "./unreadable.ts";
 import { type AnswerEvents, UNWRITABLE } from "./unwritable.ts";
-import { READ_MAX_BYTES, type Wire, wireOf } from "./wire.ts";
+import { type Answering, READ_MAX_BYTES, type Wire, wireOf } from "./wire.ts";
 
 /** An RPC and what answers it. */
 interface Unary {
@@ -20,15 +22,21 @@ interface Unary {
   call: Wrapped<DescMessage, DescMessage>;
 }
 
+export interface UsualOptions {
+  /** Bytes that request bodies may take in the whole process. */
+  intake: Budget;
+  events: RefusalEvents & AnswerEvents;
+}
+
 /**
- * A `preHandler` hook for Connect's routes that answers the usual call, which is one message and not compressed, and
- * leaves all others to Connect: other encodings and protocols, what is too large, what cannot be read. Connect's streams
- * within streams cost more than all the rest of a call (bench/RESULTS.md).
+ * A `preHandler` hook for Connect's routes that answers the usual call, whose headers announce one message that is not
+ * compressed, and leaves all others to Connect: other encodings and protocols. Connect's streams within streams cost more
+ * than all the rest of a call (bench/RESULTS.md).
  */
 export function answerUsual(
   { getFaceParams, getResult }: Methods,
   listener: IncomingCall["listener"],
-  events: AnswerEvents,
+  { intake, events }: UsualOptions,
 ): preHandlerAsyncHookHandler {
   const { method } = FaceVerificationService;
   const byPath = new Map<string, Unary>([
@@ -41,19 +49,30 @@ export function answerUsual(
     const asked = raw.method === "POST" ? byPath.get(raw.url ?? "") : undefined;
     const wire = asked && wireOf(raw.headers, raw.httpVersionMajor);
     const timeout = wire?.timeout(raw.headers);
-    const tooLarge = Number(raw.headers["content-length"]) > READ_MAX_BYTES;
-    if (!wire || !timeout || timeout.error || tooLarge) return;
+    if (!wire || !timeout || timeout.error) return;
+    void reply.hijack();
     // From here on, and not from the end of the body, the deadline counts.
     const caller = callerOf(reply.raw, timeout.timeoutMs);
-    const body = await readBody(raw);
-    const message = body.rest ? undefined : readMessage(wire, asked, body.bytes);
-    if (message) {
-      void reply.hijack();
-      await answer(wire, asked, message, { request, reply, listener, caller, events });
-    } else {
+    const share = intake.open();
+    const exchange = { wire, asked, request, reply, listener, caller };
+    const refuse = (error: ServiceError) => {
+      const { name: path } = asked.method;
+      events.requestRefused({ door: wire.door, requestId: request.id, path, error });
+      writeError(exchange, error);
+    };
+    try {
+      const limits = { share, caller, frames: wire.frames(), mostBytes: READ_MAX_BYTES + PREFIX_BYTES };
+      const message = readMessage(wire, asked, await readBody(raw, limits));
+      const response = await answer(message, exchange);
+      if (response && !caller.left) wire.answer(answering(exchange), asked.method.output, response);
+    } catch (error) {
+      if (error instanceof ServiceError) return refuse(error);
+      const { name: path } = asked.method;
+      events.answerFailed({ door: wire.door, requestId: request.id, path, error });
+      giveUp(exchange);
+    } finally {
+      share.release();
       caller.release();
-      // Connect reads it again from here.
-      request.body = replay(body);
     }
   };
 }
@@ -64,12 +83,12 @@ const unary = <Input extends DescMessage, Output extends DescMessage>(
   call: Wrapped<Input, Output>,
 ): [string, Unary] => [createMethodUrl("/", method), { method, call: call as unknown as Unary["call"] }];
 
+/** What the handler says; undefined when it failed, and that is written. */
 async function answer(
-  wire: Wire,
-  { method, call }: Unary,
   message: MessageShape<DescMessage>,
-  { request, reply, listener, caller, events }: Exchange,
-): Promise<void> {
+  exchange: Exchange,
+): Promise<MessageShape<DescMessage> | undefined> {
+  const { wire, asked, request, reply, listener, caller } = exchange;
   const { headers } = request.raw;
   const source: CallSource = {
     door: wire.door,
@@ -80,78 +99,50 @@ async function answer(
     answerHeader: (name, value) => void reply.header(name, value),
     signal: caller.signal,
   };
-  const incoming = incomingCall(source, listener);
-  const answering = () => ({ response: reply.raw, headers: reply.getHeaders() });
-  const refuse = (error: ServiceError) => wire.refuse(answering(), connectError(error, incoming.language));
   try {
-    const write = await call(message, incoming).then(
-      (response) => () => wire.answer(answering(), method.output, response),
-      // The pipeline rejects with nothing else.
-      (error: ServiceError) => () => refuse(error),
-    );
-    if (!caller.left) write();
+    return await asked.call(message, incomingCall(source, listener));
   } catch (error) {
-    events.answerFailed({ door: wire.door, requestId: incoming.requestId, path: method.name, error });
-    giveUp(reply.raw, () => refuse(UNWRITABLE));
-  } finally {
-    caller.release();
+    // The pipeline rejects with nothing else, and has told it.
+    writeError(exchange, error as ServiceError);
+    return undefined;
   }
 }
 
-/** Ends a call that nobody else ends any more: with an error while that can be written, else by cutting it off. */
-function giveUp(response: FastifyReply["raw"], refuse: () => void): void {
-  try {
-    if (!response.headersSent) return refuse();
-  } catch {
-    // Then not even headers can be written.
-  }
-  response.destroy();
-}
-
+/** One call and all that it takes to answer it. */
 interface Exchange {
+  wire: Wire;
+  asked: Unary;
   request: FastifyRequest;
   reply: FastifyReply;
   listener: IncomingCall["listener"];
   caller: Caller;
-  events: AnswerEvents;
 }
 
-/** What was read of a body; `rest` when there is more than was to be read. */
-interface Body {
-  bytes: Buffer;
-  rest?: Readable;
+const answering = ({ reply }: Exchange): Answering => ({ response: reply.raw, headers: reply.getHeaders() });
+
+function writeError(exchange: Exchange, error: ServiceError): void {
+  const { wire, request, reply, caller } = exchange;
+  if (caller.left) return;
+  // What is left of a body that was not read to its end is no request.
+  if (request.raw.httpVersionMajor === 1 && !request.raw.complete) void reply.header("connection", "close");
+  wire.refuse(answering(exchange), connectError(error, request.headers["accept-language"]));
 }
 
-function readBody(source: IncomingMessage): Promise<Body> {
-  return new Promise((resolve) => {
-    const chunks: Buffer[] = [];
-    let size = 0;
-    const onData = (chunk: Buffer) => {
-      size += chunk.length;
-      chunks.push(chunk);
-      if (size > READ_MAX_BYTES) settle({ bytes: Buffer.concat(chunks), rest: source });
-    };
-    const onEnd = () => settle({ bytes: Buffer.concat(chunks) });
-    // Whoever reads on is told why.
-    const onBroken = () => settle({ bytes: Buffer.concat(chunks), rest: source });
-    function settle(body: Body): void {
-      source.pause();
-      source.off("data", onData).off("end", onEnd).off("error", onBroken).off("close", onBroken);
-      resolve(body);
-    }
-    source.on("data", onData).on("end", onEnd).on("error", onBroken).on("close", onBroken);
-  });
+/** Ends a call that nothing else ends any more: with an error while that can be written, else by cutting it off. */
+function giveUp(exchange: Exchange): void {
+  const { raw } = exchange.reply;
+  try {
+    if (!raw.headersSent) return writeError(exchange, UNWRITABLE);
+  } catch {
+    // Then not even headers can be written.
+  }
+  raw.destroy();
 }
 
-async function* replay({ bytes, rest }: Body): AsyncGenerator<Uint8Array> {
-  if (bytes.length > 0) yield bytes;
-  if (rest) yield* rest;
-}
-
-function readMessage(wire: Wire, { method }: Unary, body: Buffer): MessageShape<DescMessage> | undefined {
+function readMessage(wire: Wire, { method }: Unary, body: Buffer): MessageShape<DescMessage> {
   try {
     return wire.read(method.input, body);
   } catch {
-    return undefined;
+    throw new ServiceError(ErrorReason.MALFORMED_REQUEST, "not a message");
   }
 }

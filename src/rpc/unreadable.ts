@@ -1,19 +1,23 @@
-import {
-  Code,
-  ConnectError,
-  type ConnectRouterOptions,
-  createContextKey,
-  type HandlerContext,
-} from "@connectrpc/connect";
+import { Code, ConnectError, type ConnectRouterOptions, createContextKey } from "@connectrpc/connect";
 import { ErrorReason, ServiceError } from "../errors.ts";
-import { connectError } from "./errors.ts";
+import { connectError, ProtocolError } from "./errors.ts";
 
-export interface UnreadableOptions {
-  events: {
-    /** A request that never reached a handler. */
-    requestRefused(refused: { door: string; requestId: string; path: string; error: ServiceError }): void;
-  };
+/** Tells about a request that never reached a handler. */
+export interface RefusalEvents {
+  requestRefused(refused: { door: string; requestId: string; path: string; error: ServiceError }): void;
 }
+
+/** What became of one request that Connect reads. */
+export interface Visit {
+  /** Whether its body is being read, or its handler was called: each tells about it by itself. */
+  reading: boolean;
+  reached: boolean;
+  /** Tells, once, that it was refused. */
+  refuse(error: ServiceError): void;
+}
+
+/** Under which a request's visit travels through Connect. */
+export const VISIT = createContextKey<Visit>({ reading: false, reached: false, refuse: () => undefined });
 
 /** What Connect's own codes mean before a handler is reached. */
 const REASONS: ReadonlyMap<Code, ErrorReason> = new Map([
@@ -21,46 +25,49 @@ const REASONS: ReadonlyMap<Code, ErrorReason> = new Map([
   // Connect's word for bytes that are no message; a fault of ours cannot come before the handler.
   [Code.Internal, ErrorReason.MALFORMED_REQUEST],
   [Code.ResourceExhausted, ErrorReason.PAYLOAD_TOO_LARGE],
-  [Code.Unimplemented, ErrorReason.UNSUPPORTED_MEDIA_TYPE],
   [Code.DeadlineExceeded, ErrorReason.DEADLINE_EXCEEDED],
   [Code.Canceled, ErrorReason.CANCELLED],
 ]);
 
+/** An encoding that nobody knows here, which clients learn by the code (https://github.com/grpc/grpc/blob/master/doc/compression.md). */
+const unknownEncoding = () =>
+  new ProtocolError(Code.Unimplemented, ErrorReason.UNSUPPORTED_MEDIA_TYPE, "an unknown encoding");
+
+const meant = ({ code }: ConnectError): ServiceError =>
+  code === Code.Unimplemented
+    ? unknownEncoding()
+    : new ServiceError(REASONS.get(code) ?? ErrorReason.INTERNAL, "not a readable request");
+
 /**
- * Requests that Connect refuses before a handler is reached, because they cannot be decoded or are too large. Its text
- * quotes what was sent, so it is replaced by ours with our details, under the same code, and the refusal is told as an event.
+ * Requests that Connect refuses before a handler is reached, because they cannot be decoded. Its text quotes what was sent,
+ * so it is replaced by ours with our details, and the refusal is told as an event.
  */
-export function watchUnreadable({ events }: UnreadableOptions) {
-  const key = createContextKey({ reached: false });
-
-  function refuse({ protocolName, requestHeader, method }: HandlerContext, refusal: ConnectError): void {
-    const reason = REASONS.get(refusal.code) ?? ErrorReason.INTERNAL;
-    const error = new ServiceError(reason, "not a readable request");
-    const { code, rawMessage, message, details } = connectError(
-      error,
-      requestHeader.get("accept-language") ?? undefined,
-    );
-    Object.assign(refusal, { code, rawMessage, message, details, cause: undefined });
-    const requestId = requestHeader.get("x-request-id") ?? "";
-    events.requestRefused({ door: protocolName, requestId, path: method.name, error });
-  }
-
-  return {
-    /** Called with the headers, before the body is read. */
-    requestGate(context) {
-      const visit = { reached: false };
-      context.values.set(key, visit);
-      // Connect aborts the call with its error before it writes that error down.
-      context.signal.addEventListener("abort", () => {
-        const { reason } = context.signal as { reason: unknown };
-        if (!visit.reached && reason instanceof ConnectError) refuse(context, reason);
-      });
+export const WATCH_UNREADABLE = {
+  /** Called with the headers, before the body is read. */
+  requestGate(context) {
+    const visit = context.values.get(VISIT);
+    // Connect aborts the call with its error before it writes that error down.
+    context.signal.addEventListener("abort", () => {
+      const { reason } = context.signal as { reason: unknown };
+      if (visit.reading || visit.reached) return;
+      // What has a ServiceError behind it is ours, and told.
+      if (!(reason instanceof ConnectError) || reason.cause instanceof ServiceError) return;
+      const error = meant(reason);
+      const { code, rawMessage, message, details } = connectError(
+        error,
+        context.requestHeader.get("accept-language") ?? undefined,
+      );
+      // Among the trailers alone, clients do not look for what else they could send.
+      const accepted = reason.metadata.get("grpc-accept-encoding");
+      if (accepted !== null) context.responseHeader.set("grpc-accept-encoding", accepted);
+      Object.assign(reason, { code, rawMessage, message, details, cause: undefined });
+      visit.refuse(error);
+    });
+  },
+  interceptors: [
+    (next) => (request) => {
+      request.contextValues.get(VISIT).reached = true;
+      return next(request);
     },
-    interceptors: [
-      (next) => (request) => {
-        request.contextValues.get(key).reached = true;
-        return next(request);
-      },
-    ],
-  } satisfies Partial<ConnectRouterOptions>;
-}
+  ],
+} satisfies Partial<ConnectRouterOptions>;

@@ -20,6 +20,8 @@ import {
   setTrailerStatus,
 } from "@connectrpc/connect/protocol-grpc";
 import { remembered } from "../lib/remembered.ts";
+import { createFrames, type Frames, PREFIX_BYTES } from "./frames.ts";
+import { assertSparse } from "./sparse.ts";
 
 /** Largest request, bytes: a photo of 500 KiB in Base64, and the rest. Connect's own limit is 4 GiB. */
 export const READ_MAX_BYTES = 1024 * 1024;
@@ -33,8 +35,10 @@ export interface Wire {
   announces(headers: IncomingHttpHeaders, httpVersionMajor: number): boolean;
   /** The caller's deadline, milliseconds from now; `error` for a header that is none. */
   timeout(headers: IncomingHttpHeaders): { timeoutMs?: number; error?: ConnectError | undefined };
-  /** The message in a body; undefined when the body holds another number of them. Throws when it is none. */
-  read<D extends DescMessage>(desc: D, body: Buffer): MessageShape<D> | undefined;
+  /** Follows the body as its chunks come, where it consists of frames. */
+  frames(): Frames | undefined;
+  /** The message in a whole body. Throws when it is none. */
+  read<D extends DescMessage>(desc: D, body: Buffer): MessageShape<D>;
   answer<D extends DescMessage>(to: Answering, desc: D, message: MessageShape<D>): void;
   refuse(to: Answering, error: ConnectError): void;
 }
@@ -45,9 +49,9 @@ export interface Answering {
   headers: Readonly<Record<string, string | number | string[] | undefined>>;
 }
 
-/** A frame's flags and its length (https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md). */
-const PREFIX_BYTES = 5;
-const NOT_COMPRESSED = 0;
+/** Fields that no version of the contract has are skipped: half a million of them fit into a request. */
+export const BINARY_OPTIONS = { readUnknownFields: false };
+const FRAMES = { most: 1, mostBytes: READ_MAX_BYTES, encoded: false };
 
 /** gRPC over HTTP/2. */
 const grpc: Wire = {
@@ -57,10 +61,11 @@ const grpc: Wire = {
     (type === "application/grpc" || type === contentTypeProto) &&
     (encoding === undefined || encoding === "identity"),
   timeout: ({ "grpc-timeout": timeout }) => parseGrpcTimeout(single(timeout), Number.MAX_SAFE_INTEGER),
+  frames: () => createFrames(FRAMES),
   read(desc, body) {
-    const whole = body.length >= PREFIX_BYTES && body.readUInt32BE(1) === body.length - PREFIX_BYTES;
-    if (!whole || body[0] !== NOT_COMPRESSED) return undefined;
-    return fromBinary(desc, body.subarray(PREFIX_BYTES));
+    const message = body.subarray(PREFIX_BYTES);
+    assertSparse("binary", message);
+    return fromBinary(desc, message, BINARY_OPTIONS);
   },
   answer({ response, headers }, desc, message) {
     const bytes = toBinary(desc, message);
@@ -92,7 +97,11 @@ const json: Wire = {
     type === contentTypeUnaryJson && (encoding === undefined || encoding === "identity"),
   timeout: ({ "connect-timeout-ms": timeout }) =>
     parseConnectTimeout(single(timeout), Number.MAX_SAFE_INTEGER),
-  read: (desc, body) => fromJsonString(desc, utf8.decode(body), { ignoreUnknownFields: true }),
+  frames: () => undefined,
+  read(desc, body) {
+    assertSparse("json", body);
+    return fromJsonString(desc, utf8.decode(body), { ignoreUnknownFields: true });
+  },
   answer: (to, desc, message) => writeJson(to, 200, toJsonString(desc, message, JSON_OPTIONS)),
   refuse: (to, error) => writeJson(to, codeToHttpStatus(error.code), bytesOf(error)),
 };

@@ -1,16 +1,24 @@
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import type { Server } from "node:tls";
-import fastify, { type FastifyInstance, type FastifyPluginAsync, type RawServerDefault } from "fastify";
+import fastify, {
+  type FastifyInstance,
+  type FastifyPluginAsync,
+  type FastifyReply,
+  type FastifyRequest,
+  type RawServerDefault,
+} from "fastify";
 import { ErrorReason, ServiceError } from "../errors.ts";
 import { randomBase62 } from "../lib/base62.ts";
 import { isForeign } from "../lib/foreign.ts";
 import type { Part } from "../lib/lifecycle.ts";
 import type { Peer } from "../lib/peer.ts";
 import { SCHEMALESS } from "../lib/schemaless.ts";
+import { hasAuthority } from "./authority.ts";
 import { certificateName } from "./certificate.ts";
 import { type ClosingOptions, closePromptly } from "./closing.ts";
 import { keepAlive } from "./keep-alive.ts";
 import { createPeers, type Peers } from "./peers.ts";
+import { createRefusals, type RefusalsOptions } from "./refusals.ts";
 import { type RefusedClientsOptions, tellRefusedClients } from "./refused-clients.ts";
 
 /** PEM texts. With `clientCa`, only clients with a certificate of that authority are let in. */
@@ -33,10 +41,7 @@ export interface ListenerOptions extends ClosingOptions {
   admit?: ((peer: Peer) => Promise<void>) | undefined;
   /** Keeps pages of other sites out: the names by which the listener may be asked besides those of this machine, or any. */
   hosts?: readonly string[] | "any";
-  events: {
-    /** A request for a route that does not exist. */
-    routeUnknown(refused: { requestId: string }): void;
-  } & RefusedClientsOptions["events"];
+  events: RefusalsOptions["events"] & RefusedClientsOptions["events"];
   /** What is served. Fresh plugin objects for each listener: the Connect plugin keeps state in its options. */
   plugins: readonly FastifyPluginAsync[];
 }
@@ -57,8 +62,9 @@ const FOREIGN = new ServiceError(ErrorReason.PERMISSION_DENIED, "a page of anoth
 /** One socket and what it serves. Every listener of the service is one call of this function. */
 export function createListener(options: ListenerOptions): Listener {
   const { address, plugins, clock, events, admit, hosts } = options;
+  const refusals = createRefusals({ newId, events });
   const peers = createPeers(options.trustedProxies ?? []);
-  const app = openApp(options, peers);
+  const app = openApp(options, peers, refusals);
   const asksForCertificates = options.tls?.()?.clientCa !== undefined;
   const connections = closePromptly(app, options);
   keepAlive(app, clock);
@@ -78,14 +84,13 @@ export function createListener(options: ListenerOptions): Listener {
     // Answers name orders and people's verdicts; RFC 9111 lets a cache keep what a GET brought.
     void reply.header("cache-control", "no-store");
     if (draining && request.raw.httpVersionMajor === 1) void reply.header("connection", "close");
+    refusals.watch(request.raw);
+    if (!hasAuthority(request.raw)) return void refusals.refuse(request, reply, 400);
     if (hosts && isForeign(headers, hosts)) return done(FOREIGN);
     if (!admit) return done();
     admit(peer).then(() => done(), done);
   });
-  app.setNotFoundHandler((request, reply) => {
-    events.routeUnknown({ requestId: request.id });
-    return reply.code(404).send({ code: "404", msg: "there is no such route", reason: "ROUTE_NOT_FOUND" });
-  });
+  refusals.register(app);
   for (const plugin of plugins) void app.register(plugin);
 
   return {
@@ -114,20 +119,38 @@ export function createListener(options: ListenerOptions): Listener {
  */
 const SESSION_MIB = 256;
 
-function openApp({ cleartext, tls: readTls }: ListenerOptions, { trusted }: Peers): FastifyInstance {
+/** Most calls at once on one HTTP/2 connection, which its clients are told, as those of Go have it. A packet can open a thousand. */
+const STREAMS = 250;
+/** Time for a whole request, and how long an idle connection of HTTP/1 is kept, milliseconds. */
+const REQUEST_TIMEOUT_MS = 60_000;
+const KEEP_ALIVE_MS = 72_000;
+
+function openApp(
+  { cleartext, tls: readTls }: ListenerOptions,
+  { trusted }: Peers,
+  { refuse, refuseSocket }: ReturnType<typeof createRefusals>,
+): FastifyInstance {
   const tls = readTls?.();
-  const session = { maxSessionMemory: SESSION_MIB };
+  const session = { maxSessionMemory: SESSION_MIB, settings: { maxConcurrentStreams: STREAMS } };
   // Fastify hands `http` on to node:http2, though its types know it for HTTP/1 only.
   const h2c = { http2: true, http: session } as const;
+  const refuseUrl = (request: FastifyRequest, reply: FastifyReply) =>
+    void refuse(request, reply.header("x-request-id", request.id), 400);
   const common = {
     requestIdHeader: false,
     genReqId: ({ headers }: { headers: Record<string, string | string[] | undefined> }) =>
       requestId(headers["x-request-id"]),
-    requestTimeout: 60_000,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    keepAliveTimeout: KEEP_ALIVE_MS,
     // `keepAlive` ends connections whose peer is gone; one that is merely idle stays open.
     http2SessionTimeout: 0,
     trustProxy: trusted,
-    return503OnClosing: true,
+    // Whoever was let in is served; the answer says that the connection closes.
+    return503OnClosing: false,
+    clientErrorHandler: (error: NodeJS.ErrnoException, socket: Socket) => refuseSocket(error, socket),
+    // A URL that is none: no route and no hook has seen it.
+    frameworkErrors: (_error: unknown, request: object, reply: object) =>
+      refuseUrl(request as FastifyRequest, reply as FastifyReply),
     routerOptions: { ignoreTrailingSlash: false },
     schemaController: SCHEMALESS,
   } as const;
@@ -137,14 +160,21 @@ function openApp({ cleartext, tls: readTls }: ListenerOptions, { trusted }: Peer
     const https = {
       ...session,
       allowHTTP1: true,
+      requireHostHeader: false,
       ...secureContext(tls),
       ...(tls.clientCa !== undefined && { requestCert: true, rejectUnauthorized: true }),
     };
     app = fastify({ ...common, http2: true, https });
   } else {
-    app = cleartext === "h2c" ? fastify({ ...common, ...h2c }) : fastify(common);
+    // A missing Host is refused in our own words.
+    const http = { requireHostHeader: false };
+    app = cleartext === "h2c" ? fastify({ ...common, ...h2c }) : fastify({ ...common, http });
   }
-  return app as FastifyInstance<RawServerDefault>;
+  const opened = app as FastifyInstance<RawServerDefault>;
+  // Of a server that speaks both versions, Fastify sets neither.
+  Object.assign(opened.server, { requestTimeout: REQUEST_TIMEOUT_MS, keepAliveTimeout: KEEP_ALIVE_MS });
+  opened.removeAllContentTypeParsers();
+  return opened;
 }
 
 function secureContext({ cert, key, clientCa }: Tls) {
@@ -153,5 +183,7 @@ function secureContext({ cert, key, clientCa }: Tls) {
 
 /** The caller's id for this request if it is one that may stand in a log, else a new one. */
 function requestId(header: string | string[] | undefined): string {
-  return typeof header === "string" && /^[0-9A-Za-z._:-]{1,64}$/.test(header) ? header : randomBase62(20);
+  return typeof header === "string" && /^[0-9A-Za-z._:-]{1,64}$/.test(header) ? header : newId();
 }
+
+const newId = () => randomBase62(20);

@@ -29,6 +29,13 @@ export interface AnswerFailed {
   error: unknown;
 }
 
+/** A request that came to no door. */
+export interface RequestTurnedAway {
+  requestId: string;
+  reason: keyof typeof ErrorReason;
+  cause?: unknown;
+}
+
 const AUDITED: Readonly<Record<string, AuditLine["event"]>> = {
   GetFaceParams: "attempt",
   GetResult: "result",
@@ -76,7 +83,8 @@ export function callEvents(options: EventsOptions) {
     const outcome = reasonName(error.reason);
     metrics.refused.inc({ door, outcome });
     const line = { event: "request_refused", request_id: requestId, door, path, outcome };
-    logger.info({ ...line, ...violated(error) }, "request refused");
+    if (error.reason === ErrorReason.INTERNAL) logger.error({ ...line, ...causeOf(error) }, "request failed");
+    else logger.info({ ...line, ...violated(error) }, "request refused");
   }
 
   return {
@@ -132,8 +140,8 @@ export function callEvents(options: EventsOptions) {
     },
 
     /** The path is not told: it is the client's own text. */
-    routeUnknown({ requestId }: { requestId: string }) {
-      const error = new ServiceError(ErrorReason.ROUTE_NOT_FOUND, "there is no such route");
+    requestTurnedAway({ requestId, reason, cause }: RequestTurnedAway) {
+      const error = new ServiceError(ErrorReason[reason], "no door has seen it", { cause });
       requestRefused({ door: "http", requestId, path: "", error });
     },
   };

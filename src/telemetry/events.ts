@@ -92,6 +92,15 @@ export function createEvents(options: EventsOptions) {
       );
     },
 
+    readerDropped(fields: { waitingBytes: number; stalledMs: number; crowded: boolean }) {
+      const { waitingBytes, stalledMs, crowded } = fields;
+      metrics.readersDropped.inc();
+      logger.warn(
+        { event: "reader_dropped", waiting_bytes: waitingBytes, stalled_ms: Math.round(stalledMs), crowded },
+        "a connection was ended whose client did not read its answers",
+      );
+    },
+
     wouldBeRefused({ door, rule, requestId }: { door: string; rule: string; requestId: string }) {
       metrics.wouldBeRefused.inc({ door, rule });
       logger.info(

@@ -93,6 +93,11 @@ export function createMetrics({ appId, build, process: watchProcess }: MetricsOp
       labelNames: ["door"],
       registers,
     }),
+    readersDropped: new Counter({
+      name: "faceid_readers_dropped_total",
+      help: "Connections that were ended because their clients did not read their answers.",
+      registers,
+    }),
     verdicts: new Counter({
       name: "faceid_verdicts_total",
       help: "Verdicts given; one that is read twice counts twice.",

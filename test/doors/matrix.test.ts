@@ -6,6 +6,7 @@ import { judge } from "../../src/domain/verdict.ts";
 import { ErrorReason, reasonName, ServiceError } from "../../src/errors.ts";
 import { createFormRoutes } from "../../src/form/routes.ts";
 import type { Methods } from "../../src/handlers/methods.ts";
+import { createBudget } from "../../src/lib/budget.ts";
 import { systemClock } from "../../src/lib/clock.ts";
 import { connectPlugin } from "../../src/rpc/plugin.ts";
 import { createRoutes } from "../../src/rpc/routes.ts";
@@ -49,7 +50,7 @@ describe("every reason", () => {
       requestRefused: ignore,
       answerFailed: ignore,
       wouldBeRefused: ignore,
-      routeUnknown: ignore,
+      requestTurnedAway: ignore,
     };
     const tls = authority.issue("doors");
     listener = createListener({
@@ -58,9 +59,10 @@ describe("every reason", () => {
       tls: () => tls,
       plugins: [
         createFormRoutes({ methods, bodyLimit: 65_536, strict: "off", events }),
-        connectPlugin([createRoutes(methods, "public")], 1_000, { events }),
+        connectPlugin([createRoutes(methods, "public")], 1_000, { events, intake: createBudget(1 << 24) }),
       ],
       closing: new AbortController(),
+      slowReaders: { watch: ignore, watchStream: ignore },
       events,
       drainMs: 1_000,
       clock: systemClock,

@@ -6,6 +6,7 @@ import {
 } from "../../gen/faceverification/v1/face_verification_service_pb.ts";
 import { createFormRoutes } from "../../src/form/routes.ts";
 import type { Methods } from "../../src/handlers/methods.ts";
+import { createBudget } from "../../src/lib/budget.ts";
 import { systemClock } from "../../src/lib/clock.ts";
 import { connectPlugin } from "../../src/rpc/plugin.ts";
 import { createRoutes } from "../../src/rpc/routes.ts";
@@ -44,9 +45,10 @@ async function withDoors(
   const events = {
     requestRefused: note,
     wouldBeRefused: note,
-    routeUnknown: note,
+    requestTurnedAway: note,
     answerFailed: (event: { door: string; path: string }) => void failed.push(event),
   };
+  const intake = createBudget(1 << 24);
   const tls = authority.issue("doors");
   const listener: Listener = createListener({
     address: { host: "127.0.0.1", port: 0 },
@@ -56,10 +58,12 @@ async function withDoors(
       createFormRoutes({ methods, bodyLimit: 65_536, strict: "off", events }),
       connectPlugin([createRoutes(methods, "public")], 1_000, {
         events,
-        ...(usual && { usual: answerUsual(methods, "public", events) }),
+        intake,
+        ...(usual && { usual: answerUsual(methods, "public", { events, intake }) }),
       }),
     ],
     closing: new AbortController(),
+    slowReaders: { watch: () => undefined, watchStream: () => undefined },
     events,
     drainMs: 1_000,
     clock: systemClock,

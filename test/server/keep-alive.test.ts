@@ -5,6 +5,7 @@ import { systemClock } from "../../src/lib/clock.ts";
 import { createListener, type Listener } from "../../src/server/listener.ts";
 import { eventually } from "../harness.ts";
 
+const NO_SLOW_READERS = { watch: () => undefined, watchStream: () => undefined };
 let listener: Listener | undefined;
 afterEach(async () => {
   await listener?.stop();
@@ -18,9 +19,10 @@ async function open(): Promise<{ host: string; port: number }> {
     cleartext: "h2c",
     plugins: [],
     closing: new AbortController(),
+    slowReaders: NO_SLOW_READERS,
     drainMs: 1_000,
     clock: { ...systemClock, sleep: (ms, signal) => systemClock.sleep(ms / 200, signal) },
-    events: { routeUnknown: () => undefined },
+    events: { requestTurnedAway: () => undefined },
   });
   await listener.start();
   const [host = "", port] = listener.address().split(":");

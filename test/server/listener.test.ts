@@ -6,6 +6,7 @@ import { afterEach, describe, expect, test } from "vitest";
 import { systemClock } from "../../src/lib/clock.ts";
 import { createListener, type Listener } from "../../src/server/listener.ts";
 
+const NO_SLOW_READERS = { watch: () => undefined, watchStream: () => undefined };
 let listener: Listener | undefined;
 afterEach(async () => {
   await listener?.stop();
@@ -37,6 +38,7 @@ function routes() {
       reply.hijack();
       reply.raw.once("drain", () => reply.raw.end()).write(Buffer.alloc(LARGE));
     });
+    app.addContentTypeParser("text/plain", { parseAs: "string" }, (_request, body, done) => done(null, body));
     app.post("/refuse", { bodyLimit: 10 }, async () => "unreachable");
   };
   return { plugin, running, finish };
@@ -49,7 +51,8 @@ async function open(cleartext: "http1" | "h2c", drainMs = 30_000) {
     cleartext,
     plugins: [plugin],
     closing: new AbortController(),
-    events: { routeUnknown: () => undefined },
+    slowReaders: NO_SLOW_READERS,
+    events: { requestTurnedAway: () => undefined },
     drainMs,
     clock: systemClock,
   });

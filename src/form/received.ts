@@ -1,0 +1,58 @@
+import type { FastifyInstance } from "fastify";
+import { ErrorReason, ServiceError } from "../errors.ts";
+import type { Budget } from "../lib/budget.ts";
+import { after } from "../lib/clock.ts";
+import { hasLeft, streamOf } from "../lib/left.ts";
+
+/** Time for a whole form, milliseconds, also where the transport gives it more. */
+const FORM_TIMEOUT_MS = 60_000;
+/** What a form that is being received costs beside its bytes, bytes. */
+const OPEN_BYTES = 32 * 1024;
+
+const crowded = () =>
+  new ServiceError(ErrorReason.OVERLOADED, "too much is being received", { retryAfterMs: 1_000 });
+const gone = () => new ServiceError(ErrorReason.CANCELLED, "the caller went away");
+const late = () => new ServiceError(ErrorReason.DEADLINE_EXCEEDED, "no whole form in time");
+const ignore = () => undefined;
+
+/**
+ * Watches the forms that Fastify reads: in the whole process they take `intake` at most until they are answered, none takes
+ * longer than a minute, and one whose caller leaves is not called unreadable. Whatever is wrong, Fastify hears of it as an
+ * error of the body.
+ */
+export function limitForms(app: FastifyInstance, intake: Budget): void {
+  app.addHook("preParsing", (request, reply, payload, done) => {
+    if (request.method !== "POST") return done();
+    const share = intake.open();
+    reply.raw.once("close", () => share.release());
+    if (!share.take(OPEN_BYTES)) return done(crowded());
+    let settled = false;
+    const fail = (error: ServiceError) => {
+      if (settled) return;
+      stop();
+      share.release();
+      payload.emit("error", error);
+    };
+    const onAborted = () => fail(gone());
+    // A tick before the form itself ends, and would be taken for whole.
+    streamOf(request.raw)?.once("end", () => {
+      if (hasLeft(request.raw)) onAborted();
+    });
+    const stopTimer = after(FORM_TIMEOUT_MS, () => fail(late()));
+    function stop(): void {
+      settled = true;
+      stopTimer();
+      payload.off("data", onData).off("end", stop).off("aborted", onAborted).off("close", onAborted);
+    }
+    function onData(chunk: Buffer): void {
+      if (!share.take(chunk.length)) fail(crowded());
+    }
+    payload
+      .on("error", ignore)
+      .on("data", onData)
+      .on("end", stop)
+      .on("aborted", onAborted)
+      .on("close", onAborted);
+    done();
+  });
+}

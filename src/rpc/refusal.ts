@@ -1,0 +1,34 @@
+import { codeToHttpStatus, errorToJsonBytes } from "@connectrpc/connect/protocol-connect";
+import { setTrailerStatus } from "@connectrpc/connect/protocol-grpc";
+import type { FastifyInstance } from "fastify";
+import { ServiceError } from "../errors.ts";
+import { connectError } from "./errors.ts";
+import { doorOf } from "./received.ts";
+import type { RefusalEvents } from "./unreadable.ts";
+import { JSON_OPTIONS } from "./wire.ts";
+
+/** Answers what the listener refuses before the door sees it, such as a peer that asks too often, in the protocol of the call. */
+export function answerRefusals(app: FastifyInstance, events: RefusalEvents): void {
+  app.setErrorHandler((error, request, reply) => {
+    if (!(error instanceof ServiceError)) throw error;
+    const { "content-type": type = "", "accept-language": language } = request.headers;
+    events.requestRefused({ door: doorOf(request.headers), requestId: request.id, path: "", error });
+    const refusal = connectError(error, language);
+    if (error.retryAfterMs !== undefined) {
+      void reply.header("retry-after", String(Math.ceil(error.retryAfterMs / 1000)));
+    }
+    if (!type.startsWith("application/grpc")) {
+      const body = Buffer.from(errorToJsonBytes(refusal, JSON_OPTIONS));
+      return reply.code(codeToHttpStatus(refusal.code)).type("application/json").send(body);
+    }
+    // Trailers-Only, which gRPC-Web has too (PROTOCOL-HTTP2.md, PROTOCOL-WEB.md): headers that end the stream.
+    for (const [name, value] of setTrailerStatus(new Headers(), refusal)) void reply.header(name, value);
+    void reply.hijack();
+    reply.raw.statusCode = 200;
+    for (const [name, value] of Object.entries({ ...reply.getHeaders(), "content-type": type })) {
+      if (value !== undefined) reply.raw.setHeader(name, value);
+    }
+    reply.raw.end();
+    return reply;
+  });
+}

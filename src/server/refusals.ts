@@ -1,0 +1,156 @@
+import { type IncomingMessage, STATUS_CODES } from "node:http";
+import type { Socket } from "node:net";
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { reasonName, ServiceError } from "../errors.ts";
+import { nextTurn } from "../lib/clock.ts";
+
+/** Why a request came to no door, in the words of the contract's `ErrorReason`. */
+export type Refused =
+  | "MALFORMED_REQUEST"
+  | "PERMISSION_DENIED"
+  | "RATE_LIMITED"
+  | "ROUTE_NOT_FOUND"
+  | "UNSUPPORTED_MEDIA_TYPE"
+  | "PAYLOAD_TOO_LARGE"
+  | "DEADLINE_EXCEEDED"
+  | "INTERNAL";
+
+export interface RefusalsOptions {
+  /** A request id of our own. */
+  newId: () => string;
+  events: {
+    /** A request that no door has seen. `cause` is for INTERNAL. */
+    requestTurnedAway(refused: { requestId: string; reason: Refused; cause?: unknown }): void;
+  };
+}
+
+const TEXTS: Readonly<Record<Refused, string>> = {
+  MALFORMED_REQUEST: "the request cannot be read",
+  PERMISSION_DENIED: "not for pages of other sites",
+  RATE_LIMITED: "too many requests",
+  ROUTE_NOT_FOUND: "there is no such route",
+  UNSUPPORTED_MEDIA_TYPE: "this content type is not supported here",
+  PAYLOAD_TOO_LARGE: "the request is too large",
+  DEADLINE_EXCEEDED: "the request did not come in time",
+  INTERNAL: "internal error",
+};
+const BY_STATUS: ReadonlyMap<number, Refused> = new Map([
+  [403, "PERMISSION_DENIED"],
+  [404, "ROUTE_NOT_FOUND"],
+  [405, "ROUTE_NOT_FOUND"],
+  [408, "DEADLINE_EXCEEDED"],
+  [413, "PAYLOAD_TOO_LARGE"],
+  [415, "UNSUPPORTED_MEDIA_TYPE"],
+  [429, "RATE_LIMITED"],
+  [431, "PAYLOAD_TOO_LARGE"],
+  [505, "ROUTE_NOT_FOUND"],
+]);
+const JSON_TYPE = "application/json; charset=utf-8";
+/** gRPC's UNIMPLEMENTED, as its servers answer a method they do not have. */
+const NO_SUCH_METHOD = { "grpc-status": "12", "grpc-message": encodeURIComponent(TEXTS.ROUTE_NOT_FOUND) };
+
+const reasonOf = (status: number): Refused =>
+  BY_STATUS.get(status) ?? (status < 500 ? "MALFORMED_REQUEST" : "INTERNAL");
+
+/** An answer for which there is no door, in the shape of the form door's errors. */
+const bodyOf = (status: number) => {
+  const reason = reasonOf(status);
+  return { code: String(status), msg: TEXTS[reason], reason };
+};
+
+/** Answers and tells what reaches no door: unknown routes, and all that Fastify and Node refuse by themselves. */
+export function createRefusals({ newId, events }: RefusalsOptions) {
+  /** Bodies of HTTP/1 that are being read, by their sockets: a parser's error is about them. */
+  const reading = new WeakMap<Socket, IncomingMessage>();
+
+  function refuse(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    status: number,
+    cause?: unknown,
+  ): FastifyReply {
+    events.requestTurnedAway({ requestId: request.id, reason: reasonOf(status), cause });
+    return reply
+      .code(status)
+      .type(JSON_TYPE)
+      .send(JSON.stringify(bodyOf(status)));
+  }
+
+  /** What the listener's own checks refuse: a peer that asks too often, a page of another site. */
+  function refuseOurs(request: FastifyRequest, reply: FastifyReply, error: ServiceError): FastifyReply {
+    const { reason, retryAfterMs } = error;
+    if (retryAfterMs !== undefined) void reply.header("retry-after", String(Math.ceil(retryAfterMs / 1000)));
+    const [status] = [...BY_STATUS].find(([, name]) => name === reasonName(reason)) ?? [500];
+    return refuse(request, reply, status, status < 500 ? undefined : error);
+  }
+
+  /** For Node's `clientError`: bytes on a socket that are no HTTP, or too many, or too slow. */
+  function refuseSocket(error: NodeJS.ErrnoException, socket: Socket, late = false): void {
+    const request = reading.get(socket);
+    const half = request !== undefined && !request.complete;
+    // A caller that leaves in the middle of its body is no parser's error.
+    if (half && error.code === "HPE_INVALID_EOF_STATE") return void socket.destroy();
+    if (half && request.listenerCount("error") > 0) {
+      // Whoever reads the body answers and tells.
+      request.emit("error", error);
+      return;
+    }
+    // It came in one piece with the headers: whoever reads the body is about to.
+    if (half && !late) return void nextTurn().then(() => refuseSocket(error, socket, true));
+    if (error.code === "ECONNRESET" || socket.destroyed) return;
+    const status = statusOf(error.code);
+    events.requestTurnedAway({ requestId: newId(), reason: reasonOf(status) });
+    if (socket.writable) {
+      const body = JSON.stringify(bodyOf(status));
+      const head = [
+        `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+        `content-type: ${JSON_TYPE}`,
+        `content-length: ${Buffer.byteLength(body)}`,
+        "connection: close",
+      ];
+      socket.write(`${head.join("\r\n")}\r\n\r\n${body}`);
+    }
+    socket.destroySoon();
+  }
+
+  return {
+    refuse,
+    refuseSocket,
+
+    /** Remembers whose body comes on a socket of HTTP/1. */
+    watch(request: IncomingMessage): void {
+      if (request.httpVersionMajor === 1 && !request.complete) reading.set(request.socket, request);
+    },
+
+    /** The routes' own error handlers come first. */
+    register(app: FastifyInstance): void {
+      app.setErrorHandler<NodeJS.ErrnoException & { statusCode?: number }>((error, request, reply) => {
+        // It fails to be written to somebody who left, which the door has told.
+        if (request.raw.aborted) return reply.hijack();
+        if (error instanceof ServiceError) return refuseOurs(request, reply, error);
+        const status = error.statusCode ?? 500;
+        return refuse(request, reply, status, status < 500 ? undefined : error);
+      });
+      app.setNotFoundHandler((request, reply) => {
+        const { "content-type": type = "" } = request.headers;
+        if (request.method !== "POST" || !type.startsWith("application/grpc"))
+          return refuse(request, reply, 404);
+        // gRPC wants its status in a successful answer (PROTOCOL-HTTP2.md, Trailers-Only).
+        events.requestTurnedAway({ requestId: request.id, reason: "ROUTE_NOT_FOUND" });
+        void reply.hijack();
+        const headers = { ...reply.getHeaders(), "content-type": type, ...NO_SUCH_METHOD };
+        // Not by writeHead: its headers would not end the stream, and clients look for a status in those only that do.
+        reply.raw.statusCode = 200;
+        for (const [name, value] of Object.entries(headers))
+          if (value !== undefined) reply.raw.setHeader(name, value);
+        reply.raw.end();
+        return reply;
+      });
+    },
+  };
+}
+
+function statusOf(code: string | undefined): number {
+  if (code === "ERR_HTTP_REQUEST_TIMEOUT") return 408;
+  return code === "HPE_HEADER_OVERFLOW" || code === "HPE_CHUNK_EXTENSIONS_OVERFLOW" ? 431 : 400;
+}

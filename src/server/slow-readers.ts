@@ -1,0 +1,110 @@
+import type { ServerHttp2Stream } from "node:http2";
+import type { Socket } from "node:net";
+import type { Clock } from "../lib/clock.ts";
+
+export interface SlowReadersOptions {
+  /** Most bytes that wait to be read by clients, in all. */
+  mostBytes: number;
+  clock: Clock;
+  events: {
+    /** A connection that was ended because its client does not read. */
+    readerDropped(dropped: { waitingBytes: number; stalledMs: number; crowded: boolean }): void;
+  };
+}
+
+/** The connections of all listeners, as far as their clients have something to read. */
+export interface SlowReaders {
+  /** A socket, for as long as it is open. */
+  watch(socket: Socket): void;
+  /** A stream of HTTP/2, for as long as it is open. */
+  watchStream(stream: ServerHttp2Stream, socket: Socket): void;
+}
+
+/** A client with bytes to read that takes less than this has made no progress: acknowledged pings are some bytes too. */
+const PROGRESS_BYTES = 64 * 1024;
+/** How long it may make none, and how long where too many bytes wait, milliseconds. */
+const STALL_MS = 60_000;
+const CROWDED_STALL_MS = 3_000;
+const SWEEP_MS = 200;
+
+interface Reader {
+  streams: Set<ServerHttp2Stream>;
+  /** Bytes that were taken when there was progress last, and when that was. */
+  taken: number;
+  since: number;
+}
+
+/**
+ * Ends connections whose clients do not read what they asked for. An answer is in memory until it is read, and no limit of
+ * calls counts one that is answered: 60 clients that ask for a video and read nothing hold half a gigabyte.
+ */
+export function createSlowReaders({ mostBytes, clock, events }: SlowReadersOptions): SlowReaders {
+  const readers = new Map<Socket, Reader>();
+  let sweeping = false;
+
+  function sweep(): void {
+    const now = clock.monotonic();
+    let sum = 0;
+    const stalled: { socket: Socket; waitingBytes: number; stalledMs: number }[] = [];
+    for (const [socket, reader] of readers) {
+      const waitingBytes = waitingOn(socket, reader);
+      const taken = takenFrom(socket);
+      if (waitingBytes === 0 || taken - reader.taken >= PROGRESS_BYTES) {
+        reader.taken = taken;
+        reader.since = now;
+      }
+      sum += waitingBytes;
+      const stalledMs = now - reader.since;
+      if (stalledMs >= CROWDED_STALL_MS) stalled.push({ socket, waitingBytes, stalledMs });
+    }
+    stalled.sort((a, b) => b.stalledMs - a.stalledMs || b.waitingBytes - a.waitingBytes);
+    for (const { socket, ...dropped } of stalled) {
+      const crowded = sum > mostBytes;
+      if (!crowded && dropped.stalledMs < STALL_MS) break;
+      sum -= dropped.waitingBytes;
+      events.readerDropped({ ...dropped, crowded });
+      readers.delete(socket);
+      socket.destroy();
+    }
+  }
+
+  async function sweepOn(): Promise<void> {
+    sweeping = true;
+    while (readers.size > 0) {
+      await clock.sleep(SWEEP_MS);
+      sweep();
+    }
+    sweeping = false;
+  }
+
+  return {
+    watch(socket) {
+      if (readers.has(socket)) return;
+      readers.set(socket, { streams: new Set(), taken: 0, since: clock.monotonic() });
+      socket.once("close", () => readers.delete(socket));
+      if (!sweeping) void sweepOn();
+    },
+    watchStream(stream, socket) {
+      const streams = readers.get(socket)?.streams;
+      streams?.add(stream);
+      stream.once("close", () => streams?.delete(stream));
+    },
+  };
+}
+
+function waitingOn(socket: Socket, { streams }: Reader): number {
+  let sum = socket.writableLength;
+  for (const { writableLength } of streams) sum += writableLength;
+  return sum;
+}
+
+/**
+ * Bytes that the kernel has taken. Node counts a write when it begins; how much of it is still queued only the handle knows,
+ * and without that a single large answer would look as if it stood still until its end.
+ */
+function takenFrom(socket: Socket): number {
+  const { _handle: handle } = socket as {
+    _handle?: { bytesWritten?: number; writeQueueSize?: number } | null;
+  };
+  return (handle?.bytesWritten ?? 0) - (handle?.writeQueueSize ?? 0);
+}

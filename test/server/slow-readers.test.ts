@@ -1,0 +1,78 @@
+import { once } from "node:events";
+import net from "node:net";
+import { afterEach, expect, test } from "vitest";
+import { createSlowReaders } from "../../src/server/slow-readers.ts";
+
+const LARGE = 16 * 1024 * 1024;
+const closing: (() => void)[] = [];
+afterEach(() => {
+  for (const close of closing.splice(0)) close();
+});
+
+/** A server that writes to whoever comes, watched by a clock that a test turns. */
+async function open(mostBytes: number) {
+  let now = 0;
+  let wake: () => void = () => undefined;
+  const dropped: { waitingBytes: number; stalledMs: number; crowded: boolean }[] = [];
+  const clock = {
+    now: () => now,
+    monotonic: () => now,
+    sleep: () =>
+      new Promise<void>((resolve) => {
+        wake = resolve;
+      }),
+  };
+  const events = { readerDropped: (one: (typeof dropped)[number]) => void dropped.push(one) };
+  const readers = createSlowReaders({ mostBytes, clock, events });
+  const server = net.createServer((socket) => {
+    readers.watch(socket);
+    socket.on("error", () => undefined).write(Buffer.alloc(LARGE));
+  });
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  closing.push(() => server.close());
+  const { port } = server.address() as net.AddressInfo;
+  const connect = async () => {
+    const accepted = once(server, "connection");
+    const client = net.connect(port, "127.0.0.1").on("error", () => undefined);
+    closing.push(() => client.destroy());
+    await accepted;
+    return client.pause();
+  };
+  const pass = async (ms: number) => {
+    now += ms;
+    wake();
+    await new Promise((resolve) => setImmediate(resolve));
+  };
+  return { connect, pass, dropped };
+}
+
+test("a client that takes nothing for a minute is ended, and one that reads is not", async () => {
+  const { connect, pass, dropped } = await open(10 * LARGE);
+  await connect();
+  const reader = await connect();
+  await pass(200);
+  for (let spent = 0; spent < 50_000; spent += 10_000) await pass(10_000);
+  expect(dropped).toEqual([]);
+  reader.resume();
+  await once(reader, "data");
+  let size = 0;
+  reader.on("data", (chunk: Buffer) => {
+    size += chunk.length;
+  });
+  await expect.poll(() => size > LARGE / 2).toBe(true);
+  await pass(11_000);
+  await pass(1);
+  expect(dropped).toHaveLength(1);
+  expect(dropped[0]).toMatchObject({ crowded: false, waitingBytes: LARGE });
+});
+
+test("where too many bytes wait, those who take none are ended until there are few enough", async () => {
+  const { connect, pass, dropped } = await open(2 * LARGE);
+  for (let count = 0; count < 5; count++) await connect();
+  await pass(200);
+  await pass(2_000);
+  expect(dropped).toEqual([]);
+  await pass(2_000);
+  expect(dropped).toHaveLength(3);
+  expect(dropped.every(({ crowded }) => crowded)).toBe(true);
+});
