@@ -34,7 +34,7 @@ import { createCoordinator } from "./tickets/coordinator.ts";
 import { openStore } from "./tickets/open-store.ts";
 import { createProcesses } from "./tickets/processes.ts";
 import { createSealer } from "./tickets/sealer.ts";
-import { openUpstream } from "./upstream/open-upstream.ts";
+import { openUpstream } from "./upstream/open.ts";
 
 /** What a test may replace; everything else it wants different is configuration. */
 export interface Overrides {
@@ -78,9 +78,10 @@ export function createService(config: Config, overrides: Overrides = {}): Servic
   const [secrets, access] = [() => current.secrets, () => current.access];
 
   // The vendor.
-  const observe = createUpstreamObserver({ tracer, clock, events });
-  const vendor = openUpstream(config, { observe, events });
-  const { upstream } = vendor;
+  const upstream = openUpstream(config, {
+    observe: createUpstreamObserver({ tracer, clock, events }),
+    events,
+  });
 
   // The river of tickets: coordinator to store to reader.
   const sealer = createSealer(appId, () => current.sealKeys);
@@ -157,7 +158,7 @@ export function createService(config: Config, overrides: Overrides = {}): Servic
   const lifecycle = createLifecycle([
     telemetry,
     admin,
-    { stop: () => vendor.close() },
+    { stop: () => upstream.close() },
     ...(shared ? [shared] : []),
     { start: () => store.open(), stop: () => store.close() },
     coordinator,

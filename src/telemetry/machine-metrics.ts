@@ -1,7 +1,7 @@
 import { Gauge, type Registry } from "prom-client";
 
 /** Time until the certificates of a file end, milliseconds; below 0 when they have. */
-interface CertificateLeft {
+export interface CertificateLeft {
   file: string;
   leftMs: number;
 }

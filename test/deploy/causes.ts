@@ -318,10 +318,11 @@ export async function certificateEnds(): Promise<Causes> {
 export async function identityProviderDown(): Promise<Causes> {
   const provider = await startProvider();
   provider.fail();
-  await using harness = await startHarness({
-    env: { JWT_JWKS_URL: provider.url, JWT_ISSUER: ISSUER, JWT_AUDIENCE: AUDIENCE },
-  });
-  const before = [await scrape(harness.admin)];
+  const keys = { JWT_JWKS_URL: provider.url, JWT_ISSUER: ISSUER, JWT_AUDIENCE: AUDIENCE };
+  // Before: while nothing has asked for the keys.
+  await using plain = await startHarness();
+  const before = [await scrape(plain.admin)];
+  await using harness = await startHarness({ env: keys });
   const authorization = `Bearer ${await provider.sign({ sub: "user-1" })}`;
   await harness.form("/get_face_params", person, { authorization });
   const after = [await scrape(harness.admin)];

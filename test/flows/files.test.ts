@@ -136,15 +136,15 @@ describe("the internal listener", () => {
       port,
       peer: "127.0.0.1",
     });
-    // At most one line a second: until there is one more.
+    // At most one line a second, so until it is the turn of one with another authority's.
+    const unknown = () => refused().find(({ why }) => /^UNABLE_TO_/.test(String(why)));
     await eventually(async () => {
       const client = clientWith(stranger.issue("billing"));
       await client.unary(getResult, { orderNo: "order1" }, { timeoutMs: 10_000 }).catch(() => undefined);
       client.close();
-      return refused().length > 1;
+      return unknown() !== undefined;
     });
-    expect(refused()[1]).toMatchObject({ port, peer: "127.0.0.1", others: expect.any(Number) });
-    expect(refused()[1]?.["why"]).toMatch(/^(UNABLE_TO_VERIFY_LEAF_SIGNATURE|UNABLE_TO_GET_ISSUER_CERT\w*)$/);
+    expect(unknown()).toMatchObject({ port, peer: "127.0.0.1", others: expect.any(Number) });
   });
 
   test("says nothing of who connects and leaves", async () => {
