@@ -1,4 +1,6 @@
 import { type AccessConfig, clearText, openDoors, readAccess } from "./config/access.ts";
+import { type ProxyConfig, readProxy } from "./config/proxy.ts";
+import { strayNames } from "./config/stray-names.ts";
 import { keyRing, type SealKey } from "./domain/key-ring.ts";
 import { isLive, parseHosts } from "./domain/livemode.ts";
 import { parseRates, type Rate } from "./domain/rate.ts";
@@ -35,8 +37,10 @@ export interface Config {
   limits: LimitsConfig;
   /** What requests and answers may take of the memory, each in the whole process, bytes. */
   buffers: { received: number; unread: number };
-  proxy: { httpsProxy: string; noProxy: string } | undefined;
+  proxy: ProxyConfig | undefined;
   logLevel: "trace" | "debug" | "info" | "warn" | "error" | "fatal" | "silent";
+  /** How long an idle connection of HTTP/1 is kept: longer than what stands before keeps its own. */
+  keepAliveMs: number;
   shutdownGraceMs: number;
   /** How long the doors stay open once the service says that it is not ready. */
   shutdownDelayMs: number;
@@ -44,6 +48,8 @@ export interface Config {
   auditLog: string | undefined;
   /** What the standard variables of OpenTelemetry ask for; undefined when they do not. */
   traces: TraceSettings | undefined;
+  /** What the environment has that is probably not meant; the service runs all the same. */
+  warnings: readonly string[];
 }
 
 /** How much is let through; no rates, no limit. */
@@ -57,16 +63,23 @@ export interface LimitsConfig {
 
 const MIB = 1024 * 1024;
 
-/** The environment is not one to start with; the message lists every problem. */
+/** The environment is not one to start with; the message lists every problem, and every warning after them. */
 export class ConfigError extends Error {
   override readonly name = "ConfigError";
   readonly problems: readonly string[];
+  readonly warnings: readonly string[];
 
-  constructor(problems: readonly string[]) {
+  constructor(problems: readonly string[], warnings: readonly string[] = []) {
+    const list = (title: string, entries: readonly string[]) =>
+      entries.length === 0 ? [] : [`${title}:`, ...entries.map((entry) => `  ${entry}`)];
     super(
-      `the configuration has ${problems.length} problem(s):\n${problems.map((p) => `  ${p}`).join("\n")}`,
+      [
+        ...list(`the configuration has ${problems.length} problem(s)`, problems),
+        ...list("probably not meant", warnings),
+      ].join("\n"),
     );
     this.problems = problems;
+    this.warnings = warnings;
   }
 }
 
@@ -131,12 +144,14 @@ export function readConfig(env: Environment, readFile: (path: string) => string)
       received: read.count("LIMIT_RECEIVED_MIB", 64) * MIB,
       unread: read.count("LIMIT_UNREAD_MIB", 64) * MIB,
     },
-    proxy: readProxy(env),
+    proxy: readProxy(read),
     logLevel: read.choice("LOG_LEVEL", ["info", "trace", "debug", "warn", "error", "fatal", "silent"]),
+    keepAliveMs: read.durationMs("KEEP_ALIVE_TIMEOUT", 72_000),
     shutdownGraceMs: read.durationMs("SHUTDOWN_GRACE", 10_000),
     shutdownDelayMs: read.durationMs("SHUTDOWN_DELAY", 1_000),
     auditLog: read.text("AUDIT_LOG"),
     traces: readTraces(read),
+    warnings: read.warnings,
   };
 
   // A page can rebind its name only to what its visitor's machine reaches, and beyond loopback names are many.
@@ -152,7 +167,8 @@ export function readConfig(env: Environment, readFile: (path: string) => string)
   if (config.shutdownDelayMs + 1_000 > config.shutdownGraceMs) {
     problems.push("SHUTDOWN_DELAY: must leave at least a second of SHUTDOWN_GRACE");
   }
-  if (problems.length > 0) throw new ConfigError(problems);
+  read.warnings.push(...strayNames(env, read.asked));
+  if (problems.length > 0) throw new ConfigError(problems, read.warnings);
   return config;
 }
 
@@ -171,10 +187,4 @@ function readSealKeys(read: Reader, secrets: readonly Secret[]): SealKey[] {
     read.problems.push(`STORE_KEYS: ${(error as Error).message}`);
     return [];
   }
-}
-
-/** As curl and others read them: either case, lower case first. */
-function readProxy(env: Environment): Config["proxy"] {
-  const httpsProxy = env["https_proxy"] || env["HTTPS_PROXY"];
-  return httpsProxy ? { httpsProxy, noProxy: env["no_proxy"] || env["NO_PROXY"] || "" } : undefined;
 }

@@ -19,10 +19,12 @@ import { connectPlugin } from "./rpc/plugin.ts";
 import { createReflection } from "./rpc/reflection.ts";
 import { createRoutes } from "./rpc/routes.ts";
 import { answerUsual } from "./rpc/unary.ts";
+import { createCors } from "./server/cors.ts";
 import { createDocument } from "./server/document.ts";
 import { createListener, type Listener, type ListenerOptions } from "./server/listener.ts";
 import { createMetricsRoute } from "./server/metrics.ts";
-import { createProbes, type Readiness } from "./server/probes.ts";
+import { named } from "./server/named.ts";
+import { createProbes, type ProbesOptions } from "./server/probes.ts";
 import { createSlowReaders } from "./server/slow-readers.ts";
 import type { Telemetry } from "./telemetry/telemetry.ts";
 
@@ -34,7 +36,8 @@ export interface DoorsOptions {
   admit: ListenerOptions["admit"];
   methods: Methods;
   ticketAdmin: TicketAdmin;
-  readiness: () => Readiness;
+  readiness: ProbesOptions["readiness"];
+  lastRefresh: ProbesOptions["lastRefresh"];
   telemetry: Pick<Telemetry, "events" | "metrics">;
   clock: Clock;
 }
@@ -47,13 +50,13 @@ const FORM_BODY_LIMIT = 64 * 1024;
 
 /** The three listeners and what each serves (docs/architecture.md#the-listeners): the second half of the composition root. */
 export function createDoors(options: DoorsOptions): Record<"admin" | "http" | "grpc", Listener> {
-  const { config, access, admit, methods, ticketAdmin, readiness, telemetry, clock } = options;
+  const { config, access, admit, methods, ticketAdmin, readiness, lastRefresh, telemetry, clock } = options;
   const { events, metrics } = telemetry;
   const drainMs = Math.max(1_000, config.shutdownGraceMs - config.shutdownDelayMs - 2_000);
   // What clients send and do not read is bounded for all listeners together.
   const intake = createBudget(config.buffers.received);
   const slowReaders = createSlowReaders({ mostBytes: config.buffers.unread, clock, events });
-  const common = { drainMs, clock, events, slowReaders };
+  const common = { drainMs, clock, events, slowReaders, keepAliveMs: config.keepAliveMs };
   const rpc = { intake, events };
   const grpcClosing = new AbortController();
   const health = createHealth({
@@ -63,13 +66,16 @@ export function createDoors(options: DoorsOptions): Record<"admin" | "http" | "g
     clock,
   });
 
+  const open = (variable: string, listener: ListenerOptions) =>
+    named(variable, listener.address, createListener(listener));
+
   return {
-    admin: createListener({
+    admin: open("ADMIN_ADDR", {
       address: config.admin,
       cleartext: "http1",
       hosts: config.adminHosts,
       plugins: [
-        createProbes({ readiness }),
+        createProbes({ readiness, lastRefresh }),
         createMetricsRoute(metrics),
         connectPlugin([createAdminRoutes(ticketAdmin)], drainMs, rpc),
         createDescriptors([TicketAdminService]),
@@ -77,13 +83,15 @@ export function createDoors(options: DoorsOptions): Record<"admin" | "http" | "g
       closing: new AbortController(),
       ...common,
     }),
-    http: createListener({
+    http: open("HTTP_ADDR", {
       address: config.http,
       cleartext: "http1",
       tls: () => publicTls(access()),
       trustedProxies: access().trustedProxies,
       admit,
       plugins: [
+        createCors(access().corsOrigins),
+        createProbes({ readiness, lastRefresh, terse: true }),
         async (app) => {
           limitForms(app, intake);
           await app.register(
@@ -99,7 +107,7 @@ export function createDoors(options: DoorsOptions): Record<"admin" | "http" | "g
       closing: new AbortController(),
       ...common,
     }),
-    grpc: createListener({
+    grpc: open("GRPC_ADDR", {
       address: config.grpc,
       cleartext: "h2c",
       tls: () => access().tls,

@@ -17,6 +17,7 @@ import { createTicketAdmin, type TicketAdminOptions } from "./handlers/ticket-ad
 import { createValidate } from "./handlers/validate.ts";
 import { openLaunchStore } from "./launches/open-store.ts";
 import { randomBase62 } from "./lib/base62.ts";
+import { certificateEnds } from "./lib/certificates.ts";
 import { type Clock, systemClock } from "./lib/clock.ts";
 import { createLifecycle, type Part, together } from "./lib/lifecycle.ts";
 import type { Secret } from "./lib/secret.ts";
@@ -24,6 +25,7 @@ import { createLimits } from "./limits/limits.ts";
 import { createRedisCommands } from "./redis/commands.ts";
 import { createNonce } from "./signing/nonce.ts";
 import { createSigner } from "./signing/signer.ts";
+import { lastRefresh } from "./telemetry/last-refresh.ts";
 import { observeStore } from "./telemetry/store-observer.ts";
 import { createTelemetry, type Telemetry, type TelemetryOptions } from "./telemetry/telemetry.ts";
 import { createUpstreamObserver } from "./telemetry/upstream-observer.ts";
@@ -147,6 +149,7 @@ export function createService(config: Config, overrides: Overrides = {}): Servic
     methods,
     ticketAdmin,
     readiness,
+    lastRefresh: () => lastRefresh(coordinator.operator.status()),
     telemetry,
     clock,
   });
@@ -162,11 +165,16 @@ export function createService(config: Config, overrides: Overrides = {}): Servic
     together(doors),
   ]);
 
+  const certificatesLoaded = () =>
+    doors.length > 0 && current.access.tls && events.certificatesLoaded(certificateEnds(current.access.tls));
+
   const service: Service = {
     async start() {
       await lifecycle.start();
       events.serviceStarted({ ...service.addresses(), livemode, role });
       if (livemode && isTestApp(appId)) events.testAppOnLiveHost();
+      if (config.warnings.length > 0) events.configWarned(config);
+      certificatesLoaded();
     },
     drain() {
       draining = true;
@@ -184,6 +192,7 @@ export function createService(config: Config, overrides: Overrides = {}): Servic
     reload(next) {
       current = next;
       for (const door of doors) door.secure();
+      certificatesLoaded();
     },
   };
   return service;

@@ -206,7 +206,7 @@ describe.each([
       const { scripts } = JSON.parse(read("package.json")) as { scripts: Record<string, string> };
       // `exec`, so that the signal npm hands on reaches the process and not a shell.
       expect(scripts["sandbox"]).toBe(
-        `NODE_COMPILE_CACHE=${COMPILE_CACHE.NODE_COMPILE_CACHE} exec node src/main.ts sandbox`,
+        `NODE_COMPILE_CACHE=${COMPILE_CACHE.NODE_COMPILE_CACHE} exec sh scripts/node.sh src/main.ts sandbox`,
       );
     });
 

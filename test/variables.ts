@@ -10,10 +10,15 @@ export function variablesOfTheCode(): Set<string> {
     path.endsWith(".ts"),
   );
   const direct = sources.flatMap((path) => [...read(join("src", path)).matchAll(/\benv\["(\w+)"\]/g)]);
-  const config = ["src/config.ts", "src/config/access.ts", "src/lib/traces-environment.ts"]
+  const config = [
+    "src/config.ts",
+    "src/config/access.ts",
+    "src/config/proxy.ts",
+    "src/lib/traces-environment.ts",
+  ]
     .map(read)
     .join("");
-  const literals = [...config.matchAll(/"([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|ROLE)"/g)];
+  const literals = [...config.matchAll(/"([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|ROLE|[a-z]+_proxy)"/g)];
   const files = [...config.matchAll(/\.(?:secretText|bearerTokens)\("(\w+)"\)/g)];
   return new Set([
     ...[...direct, ...literals].map(([, name = ""]) => name),

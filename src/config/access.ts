@@ -1,3 +1,4 @@
+import { tlsProblems } from "../lib/certificates.ts";
 import { type Address, type createEnvironmentReader, isLoopback } from "../lib/environment.ts";
 import type { Secret } from "../lib/secret.ts";
 
@@ -16,6 +17,8 @@ export interface AccessConfig {
   formKeys: Tokens;
   formStrict: "off" | "observe" | "enforce";
   tls: { cert: string; key: string; clientCa: string | undefined } | undefined;
+  /** Origins of pages whose browsers may call the public listener; none: no other origin's. */
+  corsOrigins: readonly string[];
   /** Addresses and networks of proxies whose `x-forwarded-for` is believed. */
   trustedProxies: readonly string[];
 }
@@ -30,6 +33,7 @@ export function readAccess(read: Reader): AccessConfig {
     formKeys: read.bearerTokens("FORM_HMAC_KEYS"),
     formStrict: read.choice("FORM_STRICT", ["observe", "off", "enforce"]),
     tls: readTls(read),
+    corsOrigins: read.origins("CORS_ORIGINS"),
     trustedProxies: read.networks("TRUSTED_PROXIES"),
   };
 }
@@ -52,7 +56,9 @@ function readTls(read: Reader): AccessConfig["tls"] {
   if (read.has("TLS_CLIENT_CA_FILE") && !read.has("TLS_CERT_FILE")) {
     read.problems.push("TLS_CLIENT_CA_FILE: needs TLS_CERT_FILE and TLS_KEY_FILE");
   }
-  return cert === undefined || key === undefined ? undefined : { cert, key, clientCa };
+  if (cert === undefined || key === undefined) return undefined;
+  read.problems.push(...tlsProblems({ cert, key, clientCa }));
+  return { cert, key, clientCa };
 }
 
 /** URLs by which secrets or keys would cross a network in clear text, but for those that `allowed` names. */

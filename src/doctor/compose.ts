@@ -49,10 +49,21 @@ export function admit(config: Config, clock: Clock) {
   const sealer = createSealer(appId, () => sealKeys);
   const store = openStore(storeUrl, { clock, appId, baseUrl, timings });
   const register = createRegister(store, clock, timings, transition);
-  const redis =
+  const openLink = () =>
     location.kind === "redis" ? createRedisLink({ location, logins: () => location, clock }) : undefined;
+  const redis = openLink();
   const ask = (command: string[]) =>
     withDeadline(clock, ASK_MS, async (signal) => redis?.send(scratchKey, command, signal));
+  /** By a connection of its own, which is of no other use afterwards. */
+  const askApart = async (command: string[]): Promise<unknown> => {
+    const link = openLink();
+    link?.open();
+    try {
+      return await withDeadline(clock, ASK_MS, async (signal) => link?.send(scratchKey, command, signal));
+    } finally {
+      await link?.close();
+    }
+  };
 
   const scratchId = `doctor${randomBase62(12)}`;
   const scratchName = registerName(scratchId, baseUrl);
@@ -98,9 +109,13 @@ export function admit(config: Config, clock: Clock) {
       dispatcher: dispatchers.pooled,
       store: {
         location,
+        register:
+          location.kind === "file"
+            ? registerDirectory(location.directory, registerName(appId, baseUrl))
+            : undefined,
         scratch: openStore(storeUrl, { clock, appId: scratchId, baseUrl, timings }),
         removeScratch,
-        redis: redis && { ask, key: `faceid:{${scratchName}}:doctor` },
+        redis: redis && { ask, askApart, key: `faceid:{${scratchName}}:doctor` },
         clock,
       },
       stored: () => readStored({ register, sealer, readPair }),

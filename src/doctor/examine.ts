@@ -33,6 +33,7 @@ export async function examine(patient: Patient, options: DoctorArguments): Promi
   const doors = role === "refresh" ? {} : { HTTP_ADDR: http, GRPC_ADDR: grpc };
   return [
     about("configuration").ok(`read: edition ${config.edition}, role ${role}`),
+    ...config.warnings.map(unmeant),
     ...checkMode(config),
     ...(await checkHost({ baseUrl, proxied: proxy !== undefined }, dispatcher, clock)),
     ...(await checkStore(patient.store)),
@@ -42,6 +43,10 @@ export async function examine(patient: Patient, options: DoctorArguments): Promi
     ...(await checkListeners({ ...doors, ADMIN_ADDR: admin }, admin)),
   ];
 }
+
+/** What the environment has that is probably not meant. */
+export const unmeant = (warning: string): Check =>
+  about("environment").warn(warning, "put it right, or take it away: README, Configuration");
 
 /** Whether app id and host agree on whether verdicts are about real people. */
 function checkMode({ appId, livemode, baseUrl }: Config): Check[] {

@@ -28,7 +28,7 @@ export async function checkHost(
     await body.dump();
     const tookMs = clock.monotonic() - askedAt;
     return [
-      ok(`${origin} answers in ${Math.round(tookMs)} ms${proxied ? " through HTTPS_PROXY" : ""}`),
+      ok(`${origin} answers in ${Math.round(tookMs)} ms${proxied ? " through the proxy" : ""}`),
       skew(headers["date"], clock.now()),
       ...(protocol === "https:" && !proxied
         ? [await certificateOf(hostname, Number(port || 443), clock.now())]
@@ -42,7 +42,7 @@ export async function checkHost(
     const code = codeOf(error);
     const cure = /CERT|TLS|SSL|SIGN/.test(code)
       ? "its certificate is not trusted: is something in between? NODE_EXTRA_CA_CERTS adds an authority"
-      : "check FACEID_BASE_URL, DNS, the way out of this network, HTTPS_PROXY";
+      : "check FACEID_BASE_URL, DNS, the way out of this network, HTTPS_PROXY or ALL_PROXY";
     return [fail(`${origin} does not answer (${code})`, cure)];
   }
 }

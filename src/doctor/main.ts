@@ -6,7 +6,7 @@ import { Secret } from "../lib/secret.ts";
 import { type DoctorArguments, type ExplainArguments, readDoctorArguments, UsageError } from "./arguments.ts";
 import { about, type Check, codeOf } from "./check.ts";
 import { admit } from "./compose.ts";
-import { examine } from "./examine.ts";
+import { examine, unmeant } from "./examine.ts";
 import { explainSignature } from "./explain.ts";
 import { exitCodeOf, printJson, printTable } from "./report.ts";
 
@@ -87,9 +87,10 @@ async function checked(options: DoctorArguments, env: Environment, clock: Clock)
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     const { fail } = about("configuration");
-    return error.problems.map((problem) =>
-      fail(problem, "README, Configuration; nothing else was looked at"),
-    );
+    return [
+      ...error.problems.map((problem) => fail(problem, "README, Configuration; nothing else was looked at")),
+      ...error.warnings.map(unmeant),
+    ];
   }
 }
 

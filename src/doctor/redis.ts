@@ -4,6 +4,8 @@ import { about, type Check, codeOf } from "./check.ts";
 export interface RedisParts {
   /** Sends one command about a key in the slot of the scratch register; rejects with StoreError. */
   ask: (command: string[]) => Promise<unknown>;
+  /** The same by a connection of its own: a subscription takes it over. */
+  askApart: (command: string[]) => Promise<unknown>;
   /** A key in that slot. */
   key: string;
 }
@@ -78,6 +80,12 @@ const COMMANDS: readonly {
     purpose: "to notice a server that was demoted",
     optional: "the next write notices it",
   },
+  {
+    name: "subscribe",
+    of: (key) => ["SUBSCRIBE", key],
+    purpose: "to hear of a new pair at once",
+    optional: "replicas ask every few seconds instead",
+  },
   ...within("time", "to date what is stored", ["TIME"]),
   ...within("hset", "to store the pair", ["HSET", "", "doctor", "1"]),
   ...within("hget", "to store the pair", ["HGET", "", "doctor"]),
@@ -100,15 +108,15 @@ function within(name: string, purpose: string, command: readonly string[]) {
 }
 
 /** Whether the login may send what the service sends, and what Redis says of itself. */
-export async function checkRedis({ ask, key }: RedisParts): Promise<Check[]> {
-  return [...(await checkCommands({ ask, key })), ...(await checkServer(ask))];
+export async function checkRedis(parts: RedisParts): Promise<Check[]> {
+  return [...(await checkCommands(parts)), ...(await checkServer(parts.ask))];
 }
 
-async function checkCommands({ ask, key }: RedisParts): Promise<Check[]> {
+async function checkCommands({ ask, askApart, key }: RedisParts): Promise<Check[]> {
   const { ok, warn, fail } = about("Redis commands");
   const missing: Check[] = [];
   for (const { name, of, purpose, optional } of COMMANDS) {
-    const error: unknown = await ask(of(key)).then(
+    const error: unknown = await (name === "subscribe" ? askApart : ask)(of(key)).then(
       () => undefined,
       (refused: unknown) => refused,
     );

@@ -1,14 +1,14 @@
-import { constants } from "node:fs";
-import { access, stat } from "node:fs/promises";
-import { dirname } from "node:path";
 import type { StoreLocation } from "../domain/store-url.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { TicketStore } from "../tickets/store.ts";
 import { about, type Check, codeOf } from "./check.ts";
+import { checkDirectories } from "./directory.ts";
 import { checkRedis, type RedisParts, redisCure } from "./redis.ts";
 
 export interface StoreParts {
   location: StoreLocation;
+  /** The directory of the real register, where the store is one of files. */
+  register: string | undefined;
   /** A register beside the real one, which nobody else uses. */
   scratch: TicketStore;
   /** Removes what the scratch register left. */
@@ -21,11 +21,10 @@ export interface StoreParts {
 /** Time for a connection, and what is slow for one operation, milliseconds. */
 const CONNECT_MS = 5_000;
 const SLOW_MS = 50;
-const WRITABLE = constants.R_OK | constants.W_OK | constants.X_OK;
 
 /** Whether the store can be used, how fast it is, and whether it is set up as it must be. The tickets are not touched. */
 export async function checkStore(parts: StoreParts): Promise<Check[]> {
-  const { location, redis } = parts;
+  const { location, register, redis } = parts;
   if (location.kind === "memory") {
     return [
       about("store").warn(
@@ -34,41 +33,14 @@ export async function checkStore(parts: StoreParts): Promise<Check[]> {
       ),
     ];
   }
-  const place = location.kind === "file" ? await checkDirectory(location.directory) : undefined;
+  const place =
+    location.kind === "file" && register !== undefined
+      ? await checkDirectories({ store: location.directory, register })
+      : undefined;
   if (place && place.status !== "ok") return [place];
   const works = await tryOut(parts);
   const answered = works.status !== "fail";
   return [...(place ? [place] : []), works, ...(redis && answered ? await checkRedis(redis) : [])];
-}
-
-async function checkDirectory(directory: string): Promise<Check> {
-  const { ok, warn, fail } = about("store directory");
-  const permission = `give it to the service's user: chown, and chmod 700 ${directory}`;
-  try {
-    const { mode, uid } = await stat(directory);
-    await access(directory, WRITABLE);
-    const user = process.geteuid?.();
-    if (user !== undefined && user !== 0 && uid !== user)
-      return fail(`${directory} belongs to another user`, permission);
-    return (mode & 0o022) === 0
-      ? ok(`${directory} can be written, mode ${(mode & 0o777).toString(8)}`)
-      : warn(`others may write to ${directory}, mode ${(mode & 0o777).toString(8)}`, permission);
-  } catch (error) {
-    if (codeOf(error) !== "ENOENT") return fail(`${directory} cannot be used (${codeOf(error)})`, permission);
-    // Not made here: it would belong to whoever asks, and not to the service.
-    return access(await existing(directory), WRITABLE).then(
-      () => warn(`${directory} is not there yet`, "the service makes it when it starts"),
-      (denied: unknown) => fail(`${directory} cannot be made (${codeOf(denied)})`, permission),
-    );
-  }
-}
-
-async function existing(directory: string): Promise<string> {
-  const parent = dirname(directory);
-  return stat(parent).then(
-    () => parent,
-    (error: unknown) => (parent === directory || codeOf(error) !== "ENOENT" ? parent : existing(parent)),
-  );
 }
 
 /** Writes and compares in a register of its own, as a refresh does. */

@@ -1,6 +1,6 @@
 import { violationsText } from "../domain/rules.ts";
 import { type Language, TEXTS } from "../domain/texts.ts";
-import { ErrorReason, reasonName, type ServiceError } from "../errors.ts";
+import { ErrorReason, reasonName, ServiceError } from "../errors.ts";
 
 /** Every reason's HTTP status on the form routes (RFC 9110). */
 export const STATUS = {
@@ -32,6 +32,9 @@ export const STATUS = {
   [ErrorReason.INTERNAL]: 500,
 } satisfies Record<ErrorReason, number>;
 
+/** A route that exists, asked by another method than POST (RFC 9110 15.5.6). */
+export class MethodNotAllowed extends ServiceError {}
+
 /** A failed call as the form routes answer it. */
 export interface FormError {
   status: number;
@@ -42,7 +45,7 @@ export interface FormError {
 /** The answer for a failed call: the vendor's code where there is one, else the HTTP status; never "0". */
 export function formError(error: ServiceError, language: Language): FormError {
   const { reason, violations, metadata, retryAfterMs } = error;
-  const status = STATUS[reason];
+  const status = error instanceof MethodNotAllowed ? 405 : STATUS[reason];
   const upstreamCode = metadata["upstream_code"];
   const named = violationsText(violations, language);
   return {

@@ -6,7 +6,7 @@ import type { IncomingCall } from "../handlers/call.ts";
 import type { Methods } from "../handlers/methods.ts";
 import type { Wrapped } from "../handlers/pipeline.ts";
 import { bearerToken } from "../lib/bearer.ts";
-import { formError } from "./errors.ts";
+import { formError, MethodNotAllowed } from "./errors.ts";
 import {
   FACE_PARAMS_FIELDS,
   type FormAnswer,
@@ -124,7 +124,7 @@ function route<Input extends DescMessage, Output extends DescMessage>(
     url: path,
     handler: (_request, reply) => {
       void reply.header("allow", "POST");
-      throw new ServiceError(ErrorReason.ROUTE_NOT_FOUND, "only POST is answered here");
+      throw new MethodNotAllowed(ErrorReason.ROUTE_NOT_FOUND, "only POST is answered here");
     },
   });
 }
@@ -134,11 +134,14 @@ function formBody(request: FastifyRequest): Uint8Array {
   const type = request.headers["content-type"] ?? "";
   const charset = /charset="?([^;"\s]+)/i.exec(type)?.[1] ?? "utf-8";
   if (!(request.body instanceof Uint8Array) || !/^utf-?8$/i.test(charset)) throw unsupported();
+  const encoding = request.headers["content-encoding"] ?? "identity";
+  if (encoding !== "identity") throw unsupported({ field: "content-encoding", rule: "form.encoding" });
   return request.body;
 }
 
-function unsupported(): ServiceError {
-  const violation = { field: "content-type", rule: "form.content_type" };
+const CONTENT_TYPE = { field: "content-type", rule: "form.content_type" };
+
+function unsupported(violation: FieldViolation = CONTENT_TYPE): ServiceError {
   return new ServiceError(ErrorReason.UNSUPPORTED_MEDIA_TYPE, "not a form", { violations: [violation] });
 }
 

@@ -11,20 +11,40 @@ export interface Address {
 
 const DURATION_UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
 
+/** What `docker --env-file` and Kubernetes leave in a value, and a shell does not. */
+const QUOTED = /^["'\u201c\u2018]|["'\u201d\u2019]$/;
+
 /**
  * Reads variables and gathers every problem instead of stopping at the first. A read that fails notes the problem and
  * returns the default, so that the rest is still checked; nobody uses the values when `problems` is not empty.
- * Problems name the variable and the rule, never the value of a secret.
+ * Problems and warnings name the variable and the rule, never the value of a secret.
  */
 export function createEnvironmentReader(env: Environment, readFile: (path: string) => string) {
   const problems: string[] = [];
-  const raw = (name: string) => (env[name] === "" ? undefined : env[name]);
+  /** What can be lived with, and is probably not meant. */
+  const warnings: string[] = [];
+  const asked = new Set<string>();
+
+  function raw(name: string): string | undefined {
+    const value = env[name] === "" ? undefined : env[name];
+    if (!asked.has(name)) lookAtQuotes(name, value);
+    asked.add(name);
+    return value;
+  }
+
+  function lookAtQuotes(name: string, value: string | undefined): void {
+    if (value !== undefined && QUOTED.test(value.trim()))
+      warnings.push(`${name}: begins or ends with a quotation mark, which counts as part of the value`);
+  }
 
   function file(name: string): string | undefined {
     const path = raw(name);
     if (path === undefined) return undefined;
     try {
-      return readFile(path);
+      const content = readFile(path);
+      // As the one variable that it stands for; other files are PEM.
+      lookAtQuotes(name, content);
+      return content;
     } catch (error) {
       problems.push(`${name}: cannot read ${path} (${(error as NodeJS.ErrnoException).code ?? "error"})`);
       return undefined;
@@ -48,16 +68,20 @@ export function createEnvironmentReader(env: Environment, readFile: (path: strin
 
   return {
     problems,
+    warnings,
+    /** Every name that was read so far. */
+    asked,
     file,
     text: (name: string) => raw(name)?.trim(),
     has: (name: string) => raw(name) !== undefined,
 
     /** The variable, or the content of the file that `NAME_FILE` names; both at once are a problem. */
     secretText(name: string): string | undefined {
-      if (raw(name) !== undefined && raw(`${name}_FILE`) !== undefined) {
+      const [value, path] = [raw(name), raw(`${name}_FILE`)];
+      if (value !== undefined && path !== undefined) {
         problems.push(`${name}: give either ${name} or ${name}_FILE, not both`);
       }
-      return (raw(name) ?? file(`${name}_FILE`))?.trim() || undefined;
+      return (value ?? file(`${name}_FILE`))?.trim() || undefined;
     },
 
     /** One of the words. */
@@ -101,6 +125,14 @@ export function createEnvironmentReader(env: Environment, readFile: (path: strin
       return parse<readonly string[]>(name, [], "must be host names without port", (text) => {
         const names = text.toLowerCase().split(/\s*,\s*/);
         return names.every((host) => /^[a-z0-9_]([a-z0-9._-]{0,252})$/.test(host)) ? names : undefined;
+      });
+    },
+
+    /** Origins such as `https://app.example`, separated by commas (RFC 6454). */
+    origins(name: string): readonly string[] {
+      return parse<readonly string[]>(name, [], "must be origins such as https://app.example", (text) => {
+        const origins = text.split(/\s*,\s*/);
+        return origins.every((origin) => URL.parse(origin)?.origin === origin) ? origins : undefined;
       });
     },
 

@@ -6,6 +6,8 @@ const MEANINGS: readonly (readonly [RegExp, string])[] = [
     /^ERR unknown (sub)?command|^ERR .*unsupported command|^ERR .*command.* not supported/i,
     "UNKNOWN_COMMAND",
   ],
+  // What a script may not call, by Redis 6 and by 7.
+  [/^ERR .*(can't run this command|ACL failure in script)/i, "NOPERM"],
   [/^ERR .*(disabled|not allowed|forbidden)/i, "NOT_ALLOWED"],
   [/^ERR invalid password/i, "WRONGPASS"],
   [/^ERR .*AUTH.*without any password|^ERR Client sent AUTH/i, "NO_PASSWORD_SET"],

@@ -13,6 +13,7 @@ import { doorOf, received } from "./received.ts";
 import { answerRefusals } from "./refusal.ts";
 import { type RefusalEvents, VISIT, type Visit, WATCH_UNREADABLE } from "./unreadable.ts";
 import { type AnswerEvents, watchUnwritable } from "./unwritable.ts";
+import { asBinary, inText, isWebText } from "./web-text.ts";
 import { BINARY_OPTIONS, JSON_OPTIONS, READ_MAX_BYTES } from "./wire.ts";
 
 export interface PluginOptions {
@@ -57,12 +58,18 @@ export function connectPlugin(
     app.removeAllContentTypeParsers();
     app.addContentTypeParser("*", (_request, _payload, done) => done(null));
     answerRefusals(app, events);
+    app.addHook("onRequest", async ({ raw: { headers } }) => {
+      // One spelling of what Connect takes for JSON; RFC 9110 8.3.1 allows quotes.
+      if (QUOTED_JSON.test(headers["content-type"] ?? "")) headers["content-type"] = "application/json";
+    });
     if (usual) app.addHook("preHandler", usual);
     for (const handler of router.handlers) {
       app.all(handler.requestPath, (request, reply) => answer(handler, request, reply, { intake, events }));
     }
   };
 }
+
+const QUOTED_JSON = /^application\/json *; *charset *= *"utf-?8" *$/i;
 
 async function answer(
   handler: Handler,
@@ -86,7 +93,9 @@ async function answer(
   const body = received(raw, reply.raw, { kind: handler.method.methodKind, intake, visit });
   const values = createContextValues().set(VISIT, visit);
   const asked = universalRequestFromNodeRequest(raw, reply.raw, undefined, values);
-  const answered = await handler({ ...asked, body });
+  const text = isWebText(raw.headers);
+  if (text) asBinary(asked.header);
+  const answered = await handler({ ...asked, body }).then((answer) => (text ? inText(answer) : answer));
   if (answered.body === undefined && answered.status >= 400) {
     for (const [name, value] of answered.header ?? []) void reply.header(name, value);
     // Answered and told where all that is not for a door is.

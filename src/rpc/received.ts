@@ -4,12 +4,13 @@ import { parseTimeout as parseConnectTimeout } from "@connectrpc/connect/protoco
 import { parseTimeout as parseGrpcTimeout } from "@connectrpc/connect/protocol-grpc";
 import { ErrorReason, ServiceError } from "../errors.ts";
 import type { Budget } from "../lib/budget.ts";
-import { readBody, readFrames } from "./body.ts";
+import { type BodyOptions, readBody, readFrames } from "./body.ts";
 import { callerOf, LONGEST_MS } from "./caller.ts";
 import { connectError } from "./errors.ts";
-import { createFrames, PREFIX_BYTES } from "./frames.ts";
+import { createFrames, type Frames, PREFIX_BYTES } from "./frames.ts";
 import { assertSparse } from "./sparse.ts";
 import type { Visit } from "./unreadable.ts";
+import { fromText, isWebText, textLength } from "./web-text.ts";
 import { READ_MAX_BYTES } from "./wire.ts";
 
 export interface ReceivedOptions {
@@ -53,7 +54,10 @@ async function* receive(
   try {
     if (frames && !single) yield* readFrames(raw, { ...limits, frames });
     else {
-      const body = await readBody(raw, { ...limits, frames });
+      const body =
+        frames && isWebText(headers)
+          ? await readText(raw, limits, frames)
+          : await readBody(raw, { ...limits, frames });
       const packed = frames ? body[0] !== 0 : encoded;
       visit.reading = false;
       if (!packed) assertReadable(headers, frames ? body.subarray(PREFIX_BYTES) : body);
@@ -68,6 +72,15 @@ async function* receive(
     if (caller.left) share.release();
     caller.release();
   }
+}
+
+async function readText(
+  raw: IncomingMessage,
+  limits: Omit<BodyOptions, "frames">,
+  frames: Frames,
+): Promise<Buffer> {
+  const text = await readBody(raw, { ...limits, mostBytes: textLength(limits.mostBytes), frames: undefined });
+  return fromText(text, frames);
 }
 
 const isFramed = ({ "content-type": type = "" }: IncomingHttpHeaders) =>

@@ -58,7 +58,9 @@ export function readArguments(args: readonly string[], env: Environment): Sandbo
   const { host, secret, seed, edition } = values;
   const appId = values["app-id"];
   const upstreamOnly = values["upstream-only"] ?? false;
-  const defaultPort = env["SANDBOX_PORT"] ?? 8090;
+  // A Kubernetes Service called sandbox leaves its link in the variable; the service warns of it.
+  const linked = env["SANDBOX_PORT"]?.startsWith("tcp://") ?? false;
+  const defaultPort = linked ? 8090 : (env["SANDBOX_PORT"] ?? 8090);
   const port = Number(values.port ?? defaultPort);
   // The reader of the environment knows durations and URLs, and gathers problems.
   const read = createEnvironmentReader(

@@ -19,6 +19,7 @@ import { type ClosingOptions, closePromptly } from "./closing.ts";
 import { keepAlive } from "./keep-alive.ts";
 import { createPeers, type Peers } from "./peers.ts";
 import { createRefusals, type RefusalsOptions } from "./refusals.ts";
+import { type RefusedClientsOptions, tellRefusedClients } from "./refused-clients.ts";
 
 /** PEM texts. With `clientCa`, only clients with a certificate of that authority are let in. */
 export interface Tls {
@@ -34,13 +35,15 @@ export interface ListenerOptions extends ClosingOptions {
   cleartext: "http1" | "h2c";
   /** Read again by `secure`; whether there is TLS, and whether certificates are asked for, is decided once. */
   tls?: (() => Tls | undefined) | undefined;
+  /** How long an idle connection of HTTP/1 is kept, milliseconds. */
+  keepAliveMs?: number;
   /** Addresses and networks of the proxies whose `x-forwarded-for` is believed. */
   trustedProxies?: readonly string[];
   /** Asked before anything of a request is read; rejects with a ServiceError for a peer that asks too often. */
   admit?: ((peer: Peer) => Promise<void>) | undefined;
   /** Keeps pages of other sites out: the names by which the listener may be asked besides those of this machine, or any. */
   hosts?: readonly string[] | "any";
-  events: RefusalsOptions["events"];
+  events: RefusalsOptions["events"] & RefusedClientsOptions["events"];
   /** What is served. Fresh plugin objects for each listener: the Connect plugin keeps state in its options. */
   plugins: readonly FastifyPluginAsync[];
 }
@@ -67,6 +70,7 @@ export function createListener(options: ListenerOptions): Listener {
   const asksForCertificates = options.tls?.()?.clientCa !== undefined;
   const connections = closePromptly(app, options);
   keepAlive(app, clock);
+  tellRefusedClients(app, options);
   let draining = false;
 
   app.addHook("onRequest", (request, reply, done) => {
@@ -119,12 +123,13 @@ const SESSION_MIB = 256;
 
 /** Most calls at once on one HTTP/2 connection, which its clients are told, as those of Go have it. A packet can open a thousand. */
 const STREAMS = 250;
-/** Time for a whole request, and how long an idle connection of HTTP/1 is kept, milliseconds. */
+/** Time for a whole request, milliseconds. */
 const REQUEST_TIMEOUT_MS = 60_000;
+/** Longer than most balancers keep theirs (60 s), so that none of them uses a connection that is just being closed. */
 const KEEP_ALIVE_MS = 72_000;
 
 function openApp(
-  { cleartext, tls: readTls }: ListenerOptions,
+  { cleartext, tls: readTls, keepAliveMs = KEEP_ALIVE_MS }: ListenerOptions,
   { trusted }: Peers,
   { refuse, refuseSocket }: ReturnType<typeof createRefusals>,
 ): FastifyInstance {
@@ -139,7 +144,7 @@ function openApp(
     genReqId: ({ headers }: { headers: Record<string, string | string[] | undefined> }) =>
       requestId(headers["x-request-id"]),
     requestTimeout: REQUEST_TIMEOUT_MS,
-    keepAliveTimeout: KEEP_ALIVE_MS,
+    keepAliveTimeout: keepAliveMs,
     // `keepAlive` ends connections whose peer is gone; one that is merely idle stays open.
     http2SessionTimeout: 0,
     trustProxy: trusted,
@@ -170,7 +175,7 @@ function openApp(
   }
   const opened = app as FastifyInstance<RawServerDefault>;
   // Of a server that speaks both versions, Fastify sets neither.
-  Object.assign(opened.server, { requestTimeout: REQUEST_TIMEOUT_MS, keepAliveTimeout: KEEP_ALIVE_MS });
+  Object.assign(opened.server, { requestTimeout: REQUEST_TIMEOUT_MS, keepAliveTimeout: keepAliveMs });
   opened.removeAllContentTypeParsers();
   return opened;
 }

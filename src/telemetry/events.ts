@@ -4,6 +4,8 @@ import type { Clock } from "../lib/clock.ts";
 import type { Audit } from "./audit.ts";
 import { callEvents, type Statuses } from "./call-events.ts";
 import { brief, describe } from "./describe.ts";
+import { createFlank } from "./flank.ts";
+import { machineEvents } from "./machine-events.ts";
 import type { Metrics } from "./metrics.ts";
 import { ticketEvents } from "./ticket-events.ts";
 import type { Tracer } from "./tracer.ts";
@@ -25,7 +27,7 @@ export interface EventsOptions {
  * satisfies them by shape.
  */
 export function createEvents(options: EventsOptions) {
-  const { logger, metrics } = options;
+  const { logger, metrics, clock } = options;
   const [keys, launchStore, limitStore] = [createFlank(), createFlank(), createFlank()];
   return {
     serviceStarted(fields: { http?: string; grpc?: string; admin: string; livemode: boolean; role: string }) {
@@ -50,6 +52,7 @@ export function createEvents(options: EventsOptions) {
 
     ...ticketEvents(logger, metrics.tickets),
     ...callEvents(options),
+    ...machineEvents(logger, metrics, clock),
 
     upstreamCalled({ endpoint, outcome, code, bizSeqNo, durationMs }: UpstreamCalled) {
       metrics.upstreamCalls.inc({ endpoint, outcome });
@@ -148,18 +151,6 @@ export function createEvents(options: EventsOptions) {
     /** Settings that were read again, have changed, and hold from the next start on. */
     configWaits({ settings }: { settings: readonly string[] }) {
       logger.warn({ event: "config_waits", settings }, "changed settings wait for a restart");
-    },
-  };
-}
-
-/** Tells when something that works ceases to, and when it works again: each is worth one line, however often it is used. */
-function createFlank() {
-  let works = true;
-  return {
-    changes(ok: boolean): boolean {
-      const changed = ok !== works;
-      works = ok;
-      return changed;
     },
   };
 }

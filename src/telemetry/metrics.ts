@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import type { UpstreamEndpoint } from "../errors.ts";
+import { createMachineMetrics } from "./machine-metrics.ts";
 import { createTicketMetrics } from "./ticket-metrics.ts";
 
 export interface MetricsOptions {
@@ -58,6 +59,13 @@ export function createMetrics({ appId, build, process: watchProcess }: MetricsOp
   });
   // There from the start: Prometheus sees no increase in a counter that first appears with 1.
   for (const endpoint of ENDPOINTS) unknownCodes.inc({ endpoint }, 0);
+  const keyFetches = new Counter({
+    name: "faceid_jwks_fetches_total",
+    help: "Fetches of the keys that end users' tokens are checked with.",
+    labelNames: ["outcome"],
+    registers,
+  });
+  for (const outcome of ["ok", "error"]) keyFetches.inc({ outcome }, 0);
 
   return {
     calls: new Counter({
@@ -122,12 +130,7 @@ export function createMetrics({ appId, build, process: watchProcess }: MetricsOp
       labelNames: ["door", "rule"],
       registers,
     }),
-    keyFetches: new Counter({
-      name: "faceid_jwks_fetches_total",
-      help: "Fetches of the keys that end users' tokens are checked with.",
-      labelNames: ["outcome"],
-      registers,
-    }),
+    keyFetches,
     circuitOpen: new Gauge({
       name: "faceid_upstream_circuit_open",
       help: "1 while an interface of the vendor fails too often and is left alone.",
@@ -159,6 +162,7 @@ export function createMetrics({ appId, build, process: watchProcess }: MetricsOp
       help: "Lines of the audit trail that could not be written.",
       registers,
     }),
+    ...createMachineMetrics(registry),
     tickets: createTicketMetrics(registry),
     registry,
 

@@ -17,8 +17,15 @@ export interface UpstreamCalled {
 export interface UpstreamObserverOptions {
   tracer: Tracer;
   clock: Clock;
-  events: { upstreamCalled(called: UpstreamCalled): void };
+  events: {
+    upstreamCalled(called: UpstreamCalled): void;
+    /** How far our clock is ahead of the vendor's. */
+    clockCompared(compared: { aheadMs: number }): void;
+  };
 }
+
+/** Whose answers are written when they are asked for; that of a query may speak of the attempt that it is about. */
+const TELLS_TIME: ReadonlySet<UpstreamEndpoint> = new Set(["access_token", "sign_ticket", "nonce_ticket"]);
 
 /** A span, an event and an entry for the access line for each exchange with the vendor. */
 export function createUpstreamObserver({ tracer, clock, events }: UpstreamObserverOptions): ObserveExchange {
@@ -35,6 +42,9 @@ export function createUpstreamObserver({ tracer, clock, events }: UpstreamObserv
       span.end();
       addUse(tracer.upstreamUse(), endpoint, durationMs, told);
       events.upstreamCalled({ endpoint, outcome, code, bizSeqNo, durationMs });
+      if (told?.writtenAt === undefined || !TELLS_TIME.has(endpoint)) return;
+      // The middle of the call, against the middle of the second that the vendor names.
+      events.clockCompared({ aheadMs: clock.now() - durationMs / 2 - (told.writtenAt + 500) });
     };
   };
 }

@@ -81,7 +81,6 @@ export function createCoordinator(options: CoordinatorOptions): Coordinator {
     stopping: cutOff.signal,
   };
   const refresh = createRefresh({ ...shared, credentials, random, replica, process: processes.own, events });
-  const alone = createAlone(shared);
   const loop = createLoop({
     clock,
     step,
@@ -129,7 +128,7 @@ export function createCoordinator(options: CoordinatorOptions): Coordinator {
     refreshing.begin(async () => {
       let settle: () => Promise<unknown> = async () => undefined;
       const outcome = await reports.watch({ reason: "alone", previous }, async (report) => {
-        const result = await alone(request, report);
+        const result = await createAlone(shared)(request, report);
         ({ settle } = result);
         return result.outcome;
       });

@@ -52,7 +52,10 @@ export async function prepareDirectory(directory: string, fileSystemType = realT
     throw refuse(`it is on a network file system (${network}), where processes on several machines may meet`);
 
   const user = process.geteuid?.();
-  if (user !== undefined && stat.uid !== user && user !== 0) throw refuse("it belongs to another user");
+  if (user !== undefined && stat.uid !== user && user !== 0) {
+    const cure = `chown it, run as that user, or remove it while no process runs`;
+    throw refuse(`it belongs to the user ${stat.uid}, and this is ${user} (${cure})`);
+  }
   if ((stat.mode & 0o077) !== 0) {
     await chmod(directory, 0o700).catch((error: unknown) => {
       throw refuse(`others may read it, and its mode cannot be changed (${errorCode(error)})`);

@@ -17,7 +17,7 @@ export interface StoreHealth {
   /** Undefined before the first read. */
   readonly isUp: boolean | undefined;
   /** A read or a write failed. */
-  failed(error: unknown): void;
+  failed: (error: unknown) => void;
   /** A read succeeded: tries a write where that is due, and at every read until one succeeds. Never rejects. */
   answered(): Promise<void>;
 }

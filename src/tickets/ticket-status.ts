@@ -43,7 +43,10 @@ export interface TicketStatus {
   /** Whether this process is refreshing, what ended last here, and how long ago. */
   refreshing: boolean;
   last:
-    | { reason: Reason | "alone"; outcome: RefreshFinished["outcome"]; generation: number; agoMs: number }
+    | (Pick<RefreshFinished, "outcome" | "generation" | "error"> & {
+        reason: Reason | "alone";
+        agoMs: number;
+      })
     | undefined;
   /** Time since the loop that keeps the pair fresh last came round. */
   loopSilentMs: number;
@@ -103,6 +106,7 @@ export function ticketStatus(known: Known): TicketStatus {
       reason: last.reason,
       outcome: last.outcome,
       generation: last.generation,
+      error: last.error,
       agoMs: now - last.at,
     },
   };

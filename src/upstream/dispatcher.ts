@@ -3,8 +3,8 @@ import { Agent, type Dispatcher, EnvHttpProxyAgent } from "undici";
 export interface DispatcherOptions {
   /** Connections kept to the vendor at most. */
   connections: number;
-  /** HTTPS_PROXY and NO_PROXY, as everywhere else. */
-  proxy: { httpsProxy: string; noProxy: string } | undefined;
+  /** For calls by https, and the hosts that are asked directly, as in `NO_PROXY`. */
+  proxy: { url: string; noProxy: string } | undefined;
 }
 
 /** The ways to the vendor. */
@@ -29,10 +29,12 @@ export function createDispatchers({ connections, proxy }: DispatcherOptions): Di
     headersTimeout: 30_000,
     bodyTimeout: 30_000,
   };
-  const open = (pipelining: number) =>
-    proxy
-      ? new EnvHttpProxyAgent({ ...options, pipelining, ...proxy })
-      : new Agent({ ...options, pipelining });
+  const open = (pipelining: number) => {
+    if (!proxy) return new Agent({ ...options, pipelining });
+    const { url, noProxy } = proxy;
+    // An empty `httpProxy` keeps undici from reading one by itself: http is for this machine and for tests.
+    return new EnvHttpProxyAgent({ ...options, pipelining, httpProxy: "", httpsProxy: url, noProxy });
+  };
   const pooled = open(1);
   // Undici's word for no keep-alive.
   const fresh = open(0);

@@ -5,6 +5,8 @@ export interface Told {
   /** "0" or the vendor's code. */
   code: string;
   bizSeqNo: string | undefined;
+  /** When the vendor wrote it, whole seconds as milliseconds since the Unix epoch. */
+  writtenAt: number | undefined;
 }
 
 /**

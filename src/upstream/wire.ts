@@ -1,11 +1,13 @@
 import { type UpstreamEndpoint, UpstreamError } from "../errors.ts";
-import { isRecord, text } from "./values.ts";
+import { chinaTime, isRecord, text } from "./values.ts";
 
 /** The vendor's envelope, read tolerantly: fields are added without notice (protocol.md 6.1, 8.1). */
 export interface Reply {
   /** "0" or the vendor's code; text or number on the wire. */
   code: string;
   bizSeqNo: string | undefined;
+  /** `transactionTime` as milliseconds since the Unix epoch; undefined where there is none that can be (protocol.md 1). */
+  writtenAt: number | undefined;
   /** `result` where the answer has one, else the answer itself. */
   result: Readonly<Record<string, unknown>>;
   /** The answer itself. */
@@ -26,7 +28,9 @@ export function replyOf(json: unknown): Reply | undefined {
   // Codes are short whole numbers, all of them (protocol.md 8); free text could hold anything and is logged nowhere.
   if (code === undefined || !/^-?\d{1,12}$/.test(code)) return undefined;
   const result = isRecord(json["result"]) ? json["result"] : json;
-  return { code, bizSeqNo: serial(json["bizSeqNo"]) ?? serial(result["bizSeqNo"]), result, fields: json };
+  const bizSeqNo = serial(json["bizSeqNo"]) ?? serial(result["bizSeqNo"]);
+  const writtenAt = chinaTime(json["transactionTime"] ?? result["transactionTime"]);
+  return { code, bizSeqNo, writtenAt, result, fields: json };
 }
 
 /** For calls where any code but "0" is a failure. */

@@ -6,7 +6,9 @@ import { systemClock } from "../../src/lib/clock.ts";
 import { Secret } from "../../src/lib/secret.ts";
 import { createTurnableClock, type TurnableClock } from "../../src/sandbox/turnable-clock.ts";
 import { createService, openTelemetry } from "../../src/service.ts";
+import { createAuthority } from "../certificates.ts";
 import { eventually, type Harness, type HarnessOptions, startHarness } from "../harness.ts";
+import { AUDIENCE, ISSUER, startProvider } from "../identity-provider.ts";
 import { startRedis } from "../redis.ts";
 import { type Scrape, scrape, total } from "./exposition.ts";
 
@@ -280,6 +282,52 @@ export async function badFile(): Promise<Causes> {
   await watching;
   await service.stop();
   return { FaceidConfigRejected: { before, after: [after] } };
+}
+
+/** This machine's clock is ten minutes ahead of the vendor's. */
+export async function clockAhead(): Promise<Causes> {
+  await using right = await startHarness();
+  const before = [await scrape(right.admin)];
+  const clock = createTurnableClock(systemClock);
+  clock.advance(10 * MINUTE);
+  await using harness = await startHarness({ overrides: { clock } });
+  return { FaceidClockSkew: { before, after: [await scrape(harness.admin)] } };
+}
+
+/** A certificate of two days, and a day and a half later. */
+export async function certificateEnds(): Promise<Causes> {
+  using authority = createAuthority();
+  const { cert, key } = authority.issue("server");
+  const files: Record<string, string> = { cert, key };
+  await using plain = await startHarness();
+  const before = [await scrape(plain.admin)];
+  return turned(
+    { env: { TLS_CERT_FILE: "cert", TLS_KEY_FILE: "key" }, readFile: (path) => files[path] ?? "" },
+    async ({ admin }, clock) => {
+      const soon = [await scrape(admin)];
+      clock.advance(36 * 60 * MINUTE);
+      return {
+        FaceidCertificateExpiring: { before, after: soon },
+        FaceidCertificateExpiresToday: { before, after: [await scrape(admin)] },
+      };
+    },
+  );
+}
+
+/** The identity provider answers with an error. */
+export async function identityProviderDown(): Promise<Causes> {
+  const provider = await startProvider();
+  provider.fail();
+  const keys = { JWT_JWKS_URL: provider.url, JWT_ISSUER: ISSUER, JWT_AUDIENCE: AUDIENCE };
+  // Before: while nothing has asked for the keys.
+  await using plain = await startHarness();
+  const before = [await scrape(plain.admin)];
+  await using harness = await startHarness({ env: keys });
+  const authorization = `Bearer ${await provider.sign({ sub: "user-1" })}`;
+  await harness.form("/get_face_params", person, { authorization });
+  const after = [await scrape(harness.admin)];
+  await provider.stop();
+  return { FaceidJwksFailing: { before, after } };
 }
 
 /** The only process ends. */

@@ -1,5 +1,14 @@
 import { execFile } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -7,9 +16,11 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { Check } from "../../src/doctor/check.ts";
+import { checkDirectories } from "../../src/doctor/directory.ts";
 import { runDoctor } from "../../src/doctor/main.ts";
 import { type Clock, systemClock } from "../../src/lib/clock.ts";
 import { createTurnableClock } from "../../src/sandbox/turnable-clock.ts";
+import { prepareDirectory } from "../../src/tickets/file-directory.ts";
 import { type Authority, createAuthority } from "../certificates.ts";
 import { type Harness, startHarness, unusedPort } from "../harness.ts";
 import { missingRedis, startRedis, stopRedis } from "../redis.ts";
@@ -140,6 +151,26 @@ describe("each fault is named, with its cure", () => {
     expect(checks.map(({ detail }) => detail.split(":")[0])).toEqual(["FACEID_EDITION", "SHUTDOWN_GRACE"]);
   });
 
+  test("what is set and read by nothing, quotes, and the link of a Kubernetes Service", async () => {
+    await startService();
+    const stray = {
+      FACEID_EDITON: "plus",
+      FACEID_LICENCE: '"quoted"',
+      SANDBOX_PORT: "tcp://10.0.0.1:8090",
+    };
+    const { found } = await examined([], stray, patient);
+    const warned = found("environment");
+    expect(warned.map(({ status }) => status)).toEqual(["warn", "warn", "warn"]);
+    const named = new Set(warned.map(({ detail }) => detail.split(":")[0]));
+    expect(named).toEqual(new Set(Object.keys(stray)));
+    // Also where the configuration cannot be read, since that may be why.
+    const { checks } = await examined([], { FACEID_SECRET: "", FACEID_SECERT: "s" });
+    expect(checks.map(({ check, status }) => [check, status])).toEqual([
+      ["configuration", "fail"],
+      ["environment", "warn"],
+    ]);
+  });
+
   test("another secret than that of the running service", async () => {
     await startService();
     const { found, exitCode } = await examined([], { FACEID_SECRET: "x".repeat(64) });
@@ -261,6 +292,49 @@ describe("each fault is named, with its cure", () => {
     expect(existsSync(join(directory, "absent"))).toBe(false);
   });
 
+  test("a directory that one of our groups may write to is well: a volume with fsGroup, or OpenShift's", async () => {
+    await startService();
+    const volume = join(directory, "volume");
+    mkdirSync(volume);
+    chmodSync(volume, 0o2770);
+    const { found } = await examined([], { STORE_URL: `file:${volume}` });
+    expect(found("store directory")).toMatchObject([{ status: "ok" }]);
+  });
+
+  // Whose it is can be chosen by root alone.
+  test.skipIf(process.getuid?.() !== 0)(
+    "another group's, and a register that another user left",
+    async () => {
+      const volume = join(directory, "volume");
+      const register = join(volume, "register");
+      mkdirSync(register, { recursive: true });
+      chownSync(volume, 0, 54_321);
+      chmodSync(volume, 0o770);
+      const other = await checkDirectories({ store: volume, register });
+      expect(other).toMatchObject({ status: "warn", detail: expect.stringContaining("others may write") });
+
+      chmodSync(volume, 0o777);
+      chmodSync(directory, 0o755);
+      chownSync(register, 1000, 1000);
+      const as = <T>(uid: number, work: () => Promise<T>) => {
+        process.seteuid?.(uid);
+        return work().finally(() => process.seteuid?.(0));
+      };
+      const left = await as(65_532, () => checkDirectories({ store: volume, register }));
+      expect(left).toMatchObject({
+        status: "fail",
+        detail: `${register} was left by the user 1000, and this is 65532: the service will not use it`,
+        cure: expect.stringContaining(`chown -R 65532 ${register}`),
+      });
+      await expect(as(65_532, () => prepareDirectory(register))).rejects.toThrow(
+        "it belongs to the user 1000, and this is 65532 (chown it, run as that user, or remove it",
+      );
+      expect(await as(1000, () => checkDirectories({ store: volume, register }))).toMatchObject({
+        status: "warn",
+      });
+    },
+  );
+
   test("a store in memory", async () => {
     await startService();
     const { found } = await examined(["--allow-token-call"], { STORE_URL: "memory:" });
@@ -321,7 +395,11 @@ describe("certificates", () => {
       { status: "fail", detail: expect.stringContaining("expired") },
     ]);
     const mixed = await examined([], files(one.cert + other.cert, other.key));
-    expect(mixed.found("TLS files").map(({ status }) => status)).toEqual(["fail", "fail", "ok"]);
+    expect(mixed.found("configuration").map(({ detail }) => detail)).toEqual([
+      "TLS_KEY_FILE: is not the key of the first certificate in TLS_CERT_FILE",
+    ]);
+    const disordered = await examined([], files(one.cert + other.cert, one.key));
+    expect(disordered.found("TLS files").map(({ status }) => status)).toEqual(["ok", "fail", "ok"]);
   });
 
   test("a vendor host whose certificate nobody signed", async () => {

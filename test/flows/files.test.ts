@@ -1,5 +1,7 @@
+import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import https from "node:https";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import tls from "node:tls";
@@ -7,7 +9,7 @@ import * as grpc from "@grpc/grpc-js";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { FaceVerificationService } from "../../gen/faceverification/v1/face_verification_service_pb.ts";
 import { reloadOnChange } from "../../src/config/reload.ts";
-import { readConfig } from "../../src/config.ts";
+import { type ConfigError, readConfig } from "../../src/config.ts";
 import { createSandbox, type Sandbox } from "../../src/sandbox/sandbox.ts";
 import { createService, type Service } from "../../src/service.ts";
 import { type Authority, createAuthority } from "../certificates.ts";
@@ -69,7 +71,8 @@ beforeAll(async () => {
     signal: reloading.signal,
     events: {
       configReloaded: () => void logs.push({ event: "config_reloaded" }),
-      configRejected: () => void logs.push({ event: "config_rejected" }),
+      configRejected: ({ error }) =>
+        void logs.push({ event: "config_rejected", problems: (error as ConfigError).problems }),
       configWaits: ({ settings }) => void logs.push({ event: "config_waits", settings }),
     },
   });
@@ -125,6 +128,35 @@ describe("the internal listener", () => {
       await expect(call).rejects.toMatchObject({ code: grpc.status.UNAVAILABLE });
       client.close();
     }
+    const refused = () => logs.filter(({ event }) => event === "tls_refused");
+    const port = Number(service.addresses().grpc?.split(":")[1]);
+    expect(refused()[0]).toMatchObject({
+      level: "warn",
+      why: "ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE",
+      port,
+      peer: "127.0.0.1",
+    });
+    // At most one line a second, so until it is the turn of one with another authority's.
+    const unknown = () => refused().find(({ why }) => /^UNABLE_TO_/.test(String(why)));
+    await eventually(async () => {
+      const client = clientWith(stranger.issue("billing"));
+      await client.unary(getResult, { orderNo: "order1" }, { timeoutMs: 10_000 }).catch(() => undefined);
+      client.close();
+      return unknown() !== undefined;
+    });
+    expect(unknown()).toMatchObject({ port, peer: "127.0.0.1", others: expect.any(Number) });
+  });
+
+  test("says nothing of who connects and leaves", async () => {
+    const before = logs.filter(({ event }) => event === "tls_refused").length;
+    const [host = "", port] = (service.addresses().grpc ?? "").split(":");
+    const socket = connect({ host, port: Number(port) });
+    await once(socket, "connect");
+    socket.destroy();
+    const client = clientWith(authority.issue("billing"));
+    await client.unary(getResult, { orderNo: "order1" });
+    client.close();
+    expect(logs.filter(({ event }) => event === "tls_refused")).toHaveLength(before);
   });
 
   test("believes no name that a client writes into a header", async () => {
@@ -133,6 +165,14 @@ describe("the internal listener", () => {
     expect(logs.findLast(({ event }) => event === "call_finished")).toMatchObject({ caller: "billing" });
     client.close();
   });
+});
+
+test("each certificate leaves a line when it is loaded, a warning where it ends soon", () => {
+  const loaded = logs.filter(({ event }) => event === "certificate_loaded");
+  expect(loaded.map(({ level, file, days_left }) => [level, file, days_left])).toEqual([
+    ["warn", "TLS_CERT_FILE", 1],
+    ["warn", "TLS_CLIENT_CA_FILE", 1],
+  ]);
 });
 
 describe("the public listener", () => {
@@ -145,6 +185,9 @@ describe("the public listener", () => {
     const { cert, key } = authority.issue("second");
     writeFileSync(join(directory, "cert.pem"), cert);
     await eventually(() => logs.some(({ event }) => event === "config_rejected"));
+    expect(logs.find(({ event }) => event === "config_rejected")?.["problems"]).toEqual([
+      "TLS_KEY_FILE: is not the key of the first certificate in TLS_CERT_FILE",
+    ]);
     expect(await shown()).toBe("first");
     writeFileSync(join(directory, "key.pem"), key);
     await eventually(async () => (await shown()) === "second");

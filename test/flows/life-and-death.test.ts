@@ -152,7 +152,7 @@ describe("a crash", () => {
     },
   );
 
-  test("a port that is taken: one line, exit 1", async () => {
+  test("a port that is taken: one line with the address and its variable, exit 1", async () => {
     const server = createServer();
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     const { port } = server.address() as AddressInfo;
@@ -160,6 +160,8 @@ describe("a crash", () => {
     expect(await child.exited).toBe(1);
     await new Promise((resolve) => server.close(resolve));
     expect(child.out.filter((line) => line.includes('"service_failed"'))).toHaveLength(1);
+    const address = `127.0.0.1:${port}`;
+    expect(child.out.join()).toContain(`GRPC_ADDR: ${address} is in use by another program`);
     expect(child.out.join()).toContain("EADDRINUSE");
     expect(child.err()).toBe("");
   });

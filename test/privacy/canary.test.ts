@@ -150,7 +150,7 @@ describe.each([
       });
       expect(await confused.exited).toBe(2);
       const misled = launchChild({ env: { ...settings, HTTPS_PROXY: `http://u:${marks.grpcToken}@[` } });
-      expect(await misled.exited).toBe(1);
+      expect(await misled.exited).toBe(2);
 
       const processes = [child, crashing, confused, misled];
       const sinks: Sinks = {

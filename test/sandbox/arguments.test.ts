@@ -7,6 +7,8 @@ test("nothing given is the sandbox with a service, on the usual port", () => {
   expect({ upstreamOnly, backend }).toEqual({ upstreamOnly: false, backend: undefined });
   expect(sandbox).toMatchObject({ port: 8090, latencyMs: 0, overlapMs: 60_000, strict: true });
   expect(readArguments([], { SANDBOX_PORT: "8091" }).sandbox.port).toBe(8091);
+  // What Kubernetes says of a Service called sandbox.
+  expect(readArguments([], { SANDBOX_PORT: "tcp://10.0.0.1:8090" }).sandbox.port).toBe(8090);
 });
 
 test("every option arrives", () => {

@@ -101,8 +101,8 @@ test("a receiver that is away changes nothing for the caller", async () => {
 });
 
 describe("asked for by the standard variables", () => {
-  const asked = (env: Record<string, string>) =>
-    readConfig({ FACEID_APP_ID: "TIDA0001", FACEID_SECRET: "s", ...env }, () => "").traces;
+  const configured = (env: Record<string, string>) =>
+    readConfig({ FACEID_APP_ID: "TIDA0001", FACEID_SECRET: "s", ...env }, () => "");
   const always = { sampler: "parentbased_always_on", samplerRatio: 1 };
 
   test.each([
@@ -117,15 +117,48 @@ describe("asked for by the standard variables", () => {
       { sampler: "traceidratio", samplerRatio: 0.25 },
     ],
   ])("%j", (env, expected) => {
-    expect(asked(env)).toEqual(expected);
+    expect(configured(env)).toMatchObject({ traces: expected, warnings: [] });
   });
 
-  test.each([
-    [{ OTEL_TRACES_EXPORTER: "zipkin" }, "OTEL_TRACES_EXPORTER"],
-    [{ OTEL_TRACES_EXPORTER: "otlp", OTEL_EXPORTER_OTLP_PROTOCOL: "grpc" }, "OTEL_EXPORTER_OTLP_PROTOCOL"],
-    [{ OTEL_TRACES_EXPORTER: "otlp", OTEL_TRACES_SAMPLER_ARG: "2" }, "OTEL_TRACES_SAMPLER_ARG"],
-  ])("%j is refused", (env, name) => {
-    expect(() => asked(env)).toThrow(name);
+  const ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT";
+  const collector = { [ENDPOINT]: "http://127.0.0.1:4318" };
+  const ratio = { sampler: "traceidratio", samplerRatio: 1 };
+  // Set for a whole cluster, none of these is a reason not to start.
+  test.each<[Record<string, string>, unknown, string]>([
+    [{ OTEL_TRACES_EXPORTER: "zipkin" }, undefined, "OTEL_TRACES_EXPORTER"],
+    [{ OTEL_TRACES_EXPORTER: "console" }, undefined, "OTEL_TRACES_EXPORTER"],
+    [{ OTEL_TRACES_EXPORTER: "otlp, console" }, always, "OTEL_TRACES_EXPORTER"],
+    [{ ...collector, OTEL_EXPORTER_OTLP_PROTOCOL: "grpc" }, undefined, "OTEL_EXPORTER_OTLP_PROTOCOL"],
+    [
+      {
+        ...collector,
+        OTEL_EXPORTER_OTLP_PROTOCOL: "http/protobuf",
+        OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: "grpc",
+      },
+      undefined,
+      "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL",
+    ],
+    [{ [ENDPOINT]: "collector:4317" }, undefined, ENDPOINT],
+    [{ ...collector, OTEL_TRACES_SAMPLER: "jaeger_remote" }, always, "OTEL_TRACES_SAMPLER"],
+    [
+      { ...collector, OTEL_TRACES_SAMPLER: "traceidratio", OTEL_TRACES_SAMPLER_ARG: "2" },
+      ratio,
+      "OTEL_TRACES_SAMPLER_ARG",
+    ],
+  ])("%j is warned of and done without", (env, expected, name) => {
+    const { traces, warnings } = configured(env);
+    expect(traces).toEqual(expected);
+    expect(warnings.map((warning) => warning.split(":")[0])).toEqual([name]);
+  });
+
+  test("a protocol for traces goes before one for everything, and words are read in either case", () => {
+    const env = {
+      ...collector,
+      OTEL_EXPORTER_OTLP_PROTOCOL: "grpc",
+      OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: "http/protobuf",
+      OTEL_TRACES_EXPORTER: "OTLP",
+    };
+    expect(configured(env)).toMatchObject({ traces: always, warnings: [] });
   });
 });
 

@@ -1,0 +1,76 @@
+import type { Logger } from "pino";
+import type { CertificateEnd } from "../lib/certificates.ts";
+import type { Clock } from "../lib/clock.ts";
+import { createFlank } from "./flank.ts";
+import type { Metrics } from "./metrics.ts";
+
+/** A client that was refused before it could send a request. */
+export interface TlsRefused {
+  /** Of the listener. */
+  port: number;
+  /** OpenSSL's or Node's word for what was wrong. */
+  why: string;
+  peer: string;
+  /** The name in the client's certificate, if it gave one. */
+  certificate: string | undefined;
+  /** How many others were refused there since the last line. */
+  others: number;
+}
+
+const DAY_MS = 86_400_000;
+/** A certificate that ends sooner is to be renewed, milliseconds; the doctor and the alerts say the same. */
+const SOON_MS = 14 * DAY_MS;
+/** A clock this far off is wrong, milliseconds: the vendor tells whole seconds, and its answers take a few. */
+const SKEW_MS = 30_000;
+
+/** What the service finds out about the machine that it runs on, and about who connects. */
+export function machineEvents(logger: Logger, metrics: Metrics, clock: Clock) {
+  const clockRight = createFlank();
+  let ends: readonly CertificateEnd[] = [];
+  metrics.certificates.observe(() =>
+    ends.map(({ file, notAfter }) => ({ file, leftMs: notAfter - clock.now() })),
+  );
+
+  return {
+    configWarned({ warnings }: { warnings: readonly string[] }) {
+      logger.warn({ event: "config_warning", warnings }, "the environment has what is probably not meant");
+    },
+
+    /** `aheadMs`: how far this machine's clock is ahead of the vendor's. */
+    clockCompared({ aheadMs }: { aheadMs: number }) {
+      const ahead = Math.round(aheadMs / 1000);
+      metrics.clockSkewSeconds.set(ahead);
+      const right = Math.abs(aheadMs) <= SKEW_MS;
+      if (!clockRight.changes(right)) return;
+      const line = { event: right ? "clock_right" : "clock_skewed", ahead_s: ahead };
+      if (right) logger.info(line, "the clock agrees with the vendor's again");
+      else logger.warn(line, "this machine's clock and the vendor's differ: let it keep time (NTP)");
+    },
+
+    /** Certificates that are in use from now on; those that were in use before leave no second line. */
+    certificatesLoaded(loaded: readonly CertificateEnd[]) {
+      const before = new Map(ends.map(({ file, notAfter }) => [file, notAfter]));
+      ends = loaded;
+      for (const { file, notAfter } of loaded) {
+        if (before.get(file) === notAfter) continue;
+        const leftMs = notAfter - clock.now();
+        const line = {
+          event: "certificate_loaded",
+          file,
+          not_after: new Date(notAfter).toISOString(),
+          days_left: Math.floor(leftMs / DAY_MS),
+        };
+        if (leftMs <= 0) logger.error(line, "a certificate has expired");
+        else if (leftMs < SOON_MS) logger.warn(line, "a certificate expires soon");
+        else logger.info(line, "a certificate is in use");
+      }
+    },
+
+    tlsRefused({ port, why, peer, certificate, others }: TlsRefused) {
+      logger.warn(
+        { event: "tls_refused", port, why, peer, certificate, others },
+        "a client was refused in the TLS handshake",
+      );
+    },
+  };
+}
