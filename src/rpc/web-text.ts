@@ -4,8 +4,9 @@ import { ErrorReason, ServiceError } from "../errors.ts";
 import type { Frames } from "./frames.ts";
 
 /**
- * gRPC-Web in Base64 (PROTOCOL-WEB.md, application/grpc-web-text), which browsers' generated clients send by default and
- * Connect does not speak: it is turned into gRPC-Web on the way in, and back on the way out.
+ * gRPC-Web in Base64 (application/grpc-web-text, https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-WEB.md), which
+ * browsers' generated clients send by default and Connect does not speak: it is turned into gRPC-Web on the way in, and
+ * back on the way out.
  */
 const TEXT = "application/grpc-web-text";
 const BINARY = "application/grpc-web+proto";

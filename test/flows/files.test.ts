@@ -137,7 +137,7 @@ describe("the internal listener", () => {
       peer: "127.0.0.1",
     });
     // At most one line a second, so until it is the turn of one with another authority's.
-    const unknown = () => refused().find(({ why }) => /^UNABLE_TO_/.test(String(why)));
+    const unknown = () => refused().find(({ why }) => String(why).startsWith("UNABLE_TO_"));
     await eventually(async () => {
       const client = clientWith(stranger.issue("billing"));
       await client.unary(getResult, { orderNo: "order1" }, { timeoutMs: 10_000 }).catch(() => undefined);
