@@ -11,9 +11,11 @@ export function strictViolations(
 ): FieldViolation[] {
   const names = (given: Iterable<string>) => [...new Set(Array.from(given, printable))];
   const unknown = [...form.keys()].filter((name) => !fields.includes(name));
+  const queried = Object.keys(query);
+  if (unknown.length === 0 && queried.length === 0) return [];
   return [
     ...names(unknown).map((field) => ({ field, rule: "form.unknown" })),
-    ...names(Object.keys(query)).map((field) => ({ field, rule: "form.query" })),
+    ...names(queried).map((field) => ({ field, rule: "form.query" })),
   ];
 }
 

@@ -5,8 +5,8 @@ import type { Clock } from "../lib/clock.ts";
 
 export interface NonceSpacingOptions {
   /** Shared by all replicas where there is a Redis, else of this process. */
-  store: Pick<LaunchStore, "claim" | "release">;
-  /** Hides user ids in the store's keys. */
+  store: Pick<LaunchStore, "claim" | "release" | "shared">;
+  /** Hides user ids in the keys of a store that others see. */
   pseudonym: (text: string) => string;
   clock: Clock;
 }
@@ -53,7 +53,8 @@ export function createNonceSpacing({ store, pseudonym, clock }: NonceSpacingOpti
   }
 
   return async (userId, signal, ask) => {
-    const key = pseudonym(`nonce\0${userId}`);
+    const name = `nonce\0${userId}`;
+    const key = store.shared ? pseudonym(name) : name;
     const token = randomBase62(20);
     await turn(key, token, signal);
     const askedAt = clock.monotonic();

@@ -39,7 +39,8 @@ export function createStandardOutput(onLost: () => void, fd = 1): StandardOutput
   }
 
   function takeLines(): void {
-    batch = Buffer.concat([batch, Buffer.from(lines.join(""))]);
+    const fresh = Buffer.from(lines.join(""));
+    batch = batch.length === 0 ? fresh : Buffer.concat([batch, fresh]);
     lines = [];
   }
 

@@ -21,6 +21,8 @@ export function score(value: unknown): number | undefined {
   return found !== undefined && found >= 0 && found <= 100 ? found : undefined;
 }
 
+/** China time is eight hours ahead of UTC, all year. */
+const CHINA_MS = 8 * 3_600_000;
 const CHINA_TIME = /^(\d{4})-?(\d\d)-?(\d\d)[ T]?(\d\d):?(\d\d):?(\d\d)$/;
 /** What google.protobuf.Timestamp and RFC 3339 can say: the years 1 to 9999, milliseconds since the Unix epoch. */
 const FIRST_MS = Date.parse("0001-01-01T00:00:00Z");
@@ -31,12 +33,22 @@ const LAST_MS = Date.parse("9999-12-31T23:59:59Z");
  * anything else, a date that the calendar does not have, and a year outside 1 to 9999.
  */
 export function chinaTime(value: unknown): number | undefined {
-  const [, year, month, day, hour, minute, second] = CHINA_TIME.exec(text(value) ?? "") ?? [];
-  const written = `${year}-${month}-${day}T${hour}:${minute}:${second}`;
-  const asUtc = Date.parse(`${written}Z`);
-  // 31 February is rolled over to March by the engine, which is not what was written.
-  if (Number.isNaN(asUtc) || !new Date(asUtc).toISOString().startsWith(written)) return undefined;
-  const time = Date.parse(`${written}+08:00`);
+  const match = CHINA_TIME.exec(text(value) ?? "");
+  if (!match) return undefined;
+  const [year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0] = match.slice(1).map(Number);
+  const written = new Date(0);
+  // Not Date.UTC, which takes the year 99 for 1999.
+  written.setUTCFullYear(year, month - 1, day);
+  written.setUTCHours(hour, minute, second);
+  // What the calendar or the clock does not have is rolled over to the next day or month.
+  const rolledOver =
+    written.getUTCMonth() !== month - 1 ||
+    written.getUTCDate() !== day ||
+    hour > 23 ||
+    minute > 59 ||
+    second > 59;
+  if (rolledOver) return undefined;
+  const time = written.getTime() - CHINA_MS;
   return time >= FIRST_MS && time <= LAST_MS ? time : undefined;
 }
 

@@ -131,7 +131,7 @@ describe("the form door reads strictly", () => {
   test("another method", async () => {
     const response = await fetch(`${harness.http}/get_face_params`);
     expect(response.headers.get("allow")).toBe("POST");
-    expect([response.status, await response.json()]).toMatchObject([404, { reason: "ROUTE_NOT_FOUND" }]);
+    expect([response.status, await response.json()]).toMatchObject([405, { reason: "ROUTE_NOT_FOUND" }]);
   });
 
   test("in English for those who ask for it", async () => {

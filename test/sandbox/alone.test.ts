@@ -8,7 +8,12 @@ test.each(["SIGTERM", "SIGINT"] as const)(
   async (signal) => {
     const { url, end } = await startTrial("--upstream-only", "--seed", "7");
     expect((await fetch(`${url}/sandbox/stats`)).status).toBe(200);
-    await fetch(`${url}/sandbox/latency`, { method: "POST", body: '{"latency_ms":600000}' });
+    const slow = await fetch(`${url}/sandbox/latency`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: '{"latency_ms":600000}',
+    });
+    expect(slow.status).toBe(200);
     const hanging = fetch(`${url}/api/oauth2/access_token`).catch(() => "cut off");
     expect(await end(signal)).toBe(0);
     expect(await hanging).toBe("cut off");

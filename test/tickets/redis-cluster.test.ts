@@ -33,8 +33,8 @@ describe.skipIf(missingRedis("redis-server"))("Redis Cluster", () => {
     await eventually(() => members.every(({ tickets }) => tickets.readiness().ready));
     const first = one!.tickets.current().generation;
     // A replica's own data is not shown to everybody who asks.
-    const onReplica = async () => Number(await replica.cli("DBSIZE"));
-    await eventually(async () => (await onReplica()) === 1);
+    const keysOf = async (server: typeof owner) => Number(await server.cli("DBSIZE"));
+    await eventually(async () => (await keysOf(replica)) === (await keysOf(owner)));
 
     // Frozen and cut off, so that the next commit is acknowledged and known to nobody else.
     replica.signal("SIGSTOP");
