@@ -3,7 +3,7 @@ import type { DestinationStream } from "pino";
 import { after } from "../lib/clock.ts";
 
 /** Lines are written together, once there are so many bytes or milliseconds of them: each write costs as much as several lines. */
-const BATCH_BYTES = 4096;
+const BATCH_BYTES = 16 * 1024;
 const BATCH_MS = 100;
 /** When it is tried again after a write that failed, milliseconds. */
 const RETRY_MS = 1_000;

@@ -35,7 +35,8 @@ const LAST_MS = Date.parse("9999-12-31T23:59:59Z");
 export function chinaTime(value: unknown): number | undefined {
   const match = CHINA_TIME.exec(text(value) ?? "");
   if (!match) return undefined;
-  const [year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0] = match.slice(1).map(Number);
+  const [year, month, day] = [Number(match[1]), Number(match[2]), Number(match[3])];
+  const [hour, minute, second] = [Number(match[4]), Number(match[5]), Number(match[6])];
   const written = new Date(0);
   // Not Date.UTC, which takes the year 99 for 1999.
   written.setUTCFullYear(year, month - 1, day);
