@@ -53,6 +53,9 @@ export function invalidRequest(violations: readonly FieldViolation[]): ServiceEr
   return new ServiceError(ErrorReason.INVALID_REQUEST, `invalid request: ${fields}`, { violations });
 }
 
+/** CANCELLED for a caller that broke off: no answer reaches it. */
+export const callerLeft = (): ServiceError => new ServiceError(ErrorReason.CANCELLED, "the caller went away");
+
 /** The vendor's interfaces that this service calls. */
 export type UpstreamEndpoint = "access_token" | "sign_ticket" | "nonce_ticket" | "upload" | "query";
 

@@ -1,17 +1,11 @@
 import type { FastifyInstance } from "fastify";
-import { ErrorReason, ServiceError } from "../errors.ts";
-import type { Budget } from "../lib/budget.ts";
+import { callerLeft, ErrorReason, ServiceError } from "../errors.ts";
+import { BODY_TIMEOUT_MS, type Budget, OPEN_BODY_BYTES } from "../lib/budget.ts";
 import { after } from "../lib/clock.ts";
 import { hasLeft, streamOf } from "../lib/left.ts";
 
-/** Time for a whole form, milliseconds, also where the transport gives it more. */
-const FORM_TIMEOUT_MS = 60_000;
-/** What a form that is being received costs beside its bytes, bytes. */
-const OPEN_BYTES = 32 * 1024;
-
 const crowded = () =>
   new ServiceError(ErrorReason.OVERLOADED, "too much is being received", { retryAfterMs: 1_000 });
-const gone = () => new ServiceError(ErrorReason.CANCELLED, "the caller went away");
 const late = () => new ServiceError(ErrorReason.DEADLINE_EXCEEDED, "no whole form in time");
 const ignore = () => undefined;
 
@@ -25,7 +19,7 @@ export function limitForms(app: FastifyInstance, intake: Budget): void {
     if (request.method !== "POST") return done();
     const share = intake.open();
     reply.raw.once("close", () => share.release());
-    if (!share.take(OPEN_BYTES)) return done(crowded());
+    if (!share.take(OPEN_BODY_BYTES)) return done(crowded());
     let settled = false;
     const fail = (error: ServiceError) => {
       if (settled) return;
@@ -33,12 +27,12 @@ export function limitForms(app: FastifyInstance, intake: Budget): void {
       share.release();
       payload.emit("error", error);
     };
-    const onAborted = () => fail(gone());
+    const onAborted = () => fail(callerLeft());
     // A tick before the form itself ends, and would be taken for whole.
     streamOf(request.raw)?.once("end", () => {
       if (hasLeft(request.raw)) onAborted();
     });
-    const stopTimer = after(FORM_TIMEOUT_MS, () => fail(late()));
+    const stopTimer = after(BODY_TIMEOUT_MS, () => fail(late()));
     function stop(): void {
       settled = true;
       stopTimer();

@@ -1,7 +1,7 @@
 import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { type Language, languageOf } from "../domain/texts.ts";
-import { ErrorReason, type FieldViolation, ServiceError } from "../errors.ts";
+import { callerLeft, ErrorReason, type FieldViolation, ServiceError } from "../errors.ts";
 import type { IncomingCall } from "../handlers/call.ts";
 import type { Methods } from "../handlers/methods.ts";
 import type { Wrapped } from "../handlers/pipeline.ts";
@@ -166,7 +166,7 @@ function incomingCall(
   const gone = new AbortController();
   reply.raw.once("close", () => {
     if (!reply.raw.writableFinished) {
-      gone.abort(new ServiceError(ErrorReason.CANCELLED, "the caller went away"));
+      gone.abort(callerLeft());
     }
   });
   const signature = single(request.headers["x-signature"]);

@@ -1,3 +1,8 @@
+/** What an open request body costs beside its bytes: the process's memory divided by their number, bytes. */
+export const OPEN_BODY_BYTES = 32 * 1024;
+/** Time for a whole request body on every listener, milliseconds. */
+export const BODY_TIMEOUT_MS = 60_000;
+
 /** An amount that many share: what one has taken, the others cannot. */
 export interface Budget {
   /** How much of it is taken. */

@@ -40,7 +40,3 @@ export function networkOf(address: string): string {
 }
 
 const ZEROS = Array.from({ length: NETWORK_BYTES }, () => 0);
-
-/** Whether only this machine has the address. */
-export const isLoopbackAddress = (address: string): boolean =>
-  address === "::1" || address.startsWith("127.");

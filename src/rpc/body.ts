@@ -1,6 +1,6 @@
 import type { IncomingMessage } from "node:http";
-import { ErrorReason, ServiceError } from "../errors.ts";
-import type { Share } from "../lib/budget.ts";
+import { callerLeft, ErrorReason, ServiceError } from "../errors.ts";
+import { BODY_TIMEOUT_MS, OPEN_BODY_BYTES, type Share } from "../lib/budget.ts";
 import { after, onAbort } from "../lib/clock.ts";
 import { hasLeft } from "../lib/left.ts";
 import type { Caller } from "./caller.ts";
@@ -16,10 +16,7 @@ export interface BodyOptions {
   mostBytes: number;
 }
 
-/** Time for a whole body, milliseconds: as Node gives a request of HTTP/1 (`requestTimeout`). */
-export const BODY_TIMEOUT_MS = 60_000;
-/** What an open body costs beside its bytes, and each of its chunks: the process's memory divided by their number, bytes. */
-const OPEN_BYTES = 32 * 1024;
+/** What each chunk of a body costs beside its bytes, bytes. */
 const CHUNK_BYTES = 256;
 /** One for all: whoever refuses much must spend little on it. */
 const CROWDED = new ServiceError(ErrorReason.OVERLOADED, "too much is being received", {
@@ -27,7 +24,6 @@ const CROWDED = new ServiceError(ErrorReason.OVERLOADED, "too much is being rece
 });
 
 const tooLarge = () => new ServiceError(ErrorReason.PAYLOAD_TOO_LARGE, "too large a body");
-const gone = () => new ServiceError(ErrorReason.CANCELLED, "the caller went away");
 const late = () => new ServiceError(ErrorReason.DEADLINE_EXCEEDED, "no whole body in time");
 
 /**
@@ -115,7 +111,7 @@ function follow(source: IncomingMessage, options: BodyOptions, to: Follower): ()
     to.chunk(chunk, whole);
   };
   const onEnd = () => {
-    if (hasLeft(source)) return settle(gone());
+    if (hasLeft(source)) return settle(callerLeft());
     try {
       frames?.end();
     } catch (error) {
@@ -142,8 +138,8 @@ function follow(source: IncomingMessage, options: BodyOptions, to: Follower): ()
     else to.end();
   }
 
-  if (!share.take(OPEN_BYTES)) settle(CROWDED);
-  else if (source.destroyed) settle(gone());
+  if (!share.take(OPEN_BODY_BYTES)) settle(CROWDED);
+  else if (source.destroyed) settle(callerLeft());
   else {
     source.on("data", onData).on("end", onEnd).on("error", onBroken).on("close", onBroken);
     release = onAbort(caller.signal, (reason) => settle(reason as ServiceError));
@@ -155,5 +151,5 @@ function follow(source: IncomingMessage, options: BodyOptions, to: Follower): ()
 function brokenBy(error: NodeJS.ErrnoException | undefined): ServiceError {
   return error?.code?.startsWith("HPE_")
     ? new ServiceError(ErrorReason.MALFORMED_REQUEST, "not HTTP")
-    : gone();
+    : callerLeft();
 }

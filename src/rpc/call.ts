@@ -1,5 +1,5 @@
 import { Code, ConnectError, type HandlerContext } from "@connectrpc/connect";
-import { ErrorReason, ServiceError } from "../errors.ts";
+import { callerLeft, ErrorReason, ServiceError } from "../errors.ts";
 import type { IncomingCall } from "../handlers/call.ts";
 import { bearerToken } from "../lib/bearer.ts";
 
@@ -42,9 +42,7 @@ function translated(signal: AbortSignal): AbortSignal {
   const abort = () => {
     const late = ConnectError.from(signal.reason).code === Code.DeadlineExceeded;
     controller.abort(
-      late
-        ? new ServiceError(ErrorReason.DEADLINE_EXCEEDED, "the caller's deadline passed")
-        : new ServiceError(ErrorReason.CANCELLED, "the caller went away"),
+      late ? new ServiceError(ErrorReason.DEADLINE_EXCEEDED, "the caller's deadline passed") : callerLeft(),
     );
   };
   if (signal.aborted) abort();

@@ -1,5 +1,5 @@
 import type { ServerResponse } from "node:http";
-import { ErrorReason, ServiceError } from "../errors.ts";
+import { callerLeft, ErrorReason, ServiceError } from "../errors.ts";
 import { after } from "../lib/clock.ts";
 
 /** Who waits for an answer, and until when. */
@@ -22,7 +22,7 @@ export function callerOf(response: ServerResponse, timeoutMs: number | undefined
   let left = false;
   const leave = () => {
     left = true;
-    controller.abort(new ServiceError(ErrorReason.CANCELLED, "the caller went away"));
+    controller.abort(callerLeft());
   };
   const late = () =>
     controller.abort(new ServiceError(ErrorReason.DEADLINE_EXCEEDED, "the caller's deadline passed"));

@@ -9,6 +9,7 @@ import fastify, {
 } from "fastify";
 import { ErrorReason, ServiceError } from "../errors.ts";
 import { randomBase62 } from "../lib/base62.ts";
+import { BODY_TIMEOUT_MS } from "../lib/budget.ts";
 import { isForeign } from "../lib/foreign.ts";
 import type { Part } from "../lib/lifecycle.ts";
 import type { Peer } from "../lib/peer.ts";
@@ -123,8 +124,6 @@ const SESSION_MIB = 256;
 
 /** Most calls at once on one HTTP/2 connection, which its clients are told, as those of Go have it. A packet can open a thousand. */
 const STREAMS = 250;
-/** Time for a whole request, milliseconds. */
-const REQUEST_TIMEOUT_MS = 60_000;
 /** Longer than most balancers keep theirs (60 s), so that none of them uses a connection that is just being closed. */
 const KEEP_ALIVE_MS = 72_000;
 
@@ -143,7 +142,7 @@ function openApp(
     requestIdHeader: false,
     genReqId: ({ headers }: { headers: Record<string, string | string[] | undefined> }) =>
       requestId(headers["x-request-id"]),
-    requestTimeout: REQUEST_TIMEOUT_MS,
+    requestTimeout: BODY_TIMEOUT_MS,
     keepAliveTimeout: keepAliveMs,
     // `keepAlive` ends connections whose peer is gone; one that is merely idle stays open.
     http2SessionTimeout: 0,
@@ -175,7 +174,7 @@ function openApp(
   }
   const opened = app as FastifyInstance<RawServerDefault>;
   // Of a server that speaks both versions, Fastify sets neither.
-  Object.assign(opened.server, { requestTimeout: REQUEST_TIMEOUT_MS, keepAliveTimeout: keepAliveMs });
+  Object.assign(opened.server, { requestTimeout: BODY_TIMEOUT_MS, keepAliveTimeout: keepAliveMs });
   opened.removeAllContentTypeParsers();
   return opened;
 }

@@ -1,6 +1,7 @@
 import { BlockList, isIPv6 } from "node:net";
 import type { FastifyRequest } from "fastify";
-import { ipAddress, isLoopbackAddress, type Peer } from "../lib/peer.ts";
+import { isLoopback } from "../lib/environment.ts";
+import { ipAddress, type Peer } from "../lib/peer.ts";
 
 /** Tells where requests come from, behind proxies of which some are trusted. */
 export interface Peers {
@@ -31,7 +32,7 @@ export function createPeers(proxies: readonly string[]): Peers {
       const direct = ipAddress(request.socket.remoteAddress) ?? "";
       const forwarded =
         proxies.length > 0 && request.headers["x-forwarded-for"] !== undefined && isTrusted(direct);
-      if (!forwarded) return { address: direct, local: isLoopbackAddress(direct) };
+      if (!forwarded) return { address: direct, local: isLoopback(direct) };
       const chain = request.ips ?? [];
       // Nearest first; the last one is the first that is not trusted.
       return { address: chain.map(ipAddress).findLast((each) => each !== undefined) ?? direct, local: false };

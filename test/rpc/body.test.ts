@@ -2,8 +2,8 @@ import type { IncomingMessage } from "node:http";
 import { PassThrough } from "node:stream";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { ErrorReason } from "../../src/errors.ts";
-import { createBudget } from "../../src/lib/budget.ts";
-import { BODY_TIMEOUT_MS, readBody } from "../../src/rpc/body.ts";
+import { BODY_TIMEOUT_MS, createBudget } from "../../src/lib/budget.ts";
+import { readBody } from "../../src/rpc/body.ts";
 
 beforeEach(() => void vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] }));
 afterEach(() => void vi.useRealTimers());
