@@ -5,7 +5,6 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { setTimeout as delay } from "node:timers/promises";
 import { promisify } from "node:util";
 
 /** A Redis server of the test's own, on a free port of the loopback, keeping nothing on disk. */
@@ -103,24 +102,6 @@ export async function startSentinel(masterPort: number, name: string, quorum: nu
     kill: () => end(child),
     restart: () => Promise.reject(new Error("not for sentinels")),
   };
-}
-
-/** Starts a cluster of so many primaries and waits until it serves all slots. */
-export async function startShards(primaries: number): Promise<RedisServer[]> {
-  const nodes: RedisServer[] = [];
-  for (let i = 0; i < primaries; i++) {
-    // The bus is ten thousand ports further unless told otherwise, which may be beyond the last one.
-    const bus = String(await freePort());
-    nodes.push(
-      await startRedis("--cluster-enabled", "yes", "--cluster-port", bus, "--cluster-node-timeout", "2000"),
-    );
-  }
-  const hosts = nodes.map(({ port }) => `127.0.0.1:${port}`);
-  await promisify(execFile)("redis-cli", ["--cluster", "create", ...hosts, "--cluster-yes"]);
-  for (const node of nodes) {
-    while (!(await node.cli("CLUSTER", "INFO")).includes("cluster_state:ok")) await delay(50);
-  }
-  return nodes;
 }
 
 /** Ends every server that was started here. For `afterAll`. */

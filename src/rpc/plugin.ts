@@ -9,6 +9,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest, preHandlerAsyncHook
 import { ErrorReason, ServiceError } from "../errors.ts";
 import type { Budget } from "../lib/budget.ts";
 import { after } from "../lib/clock.ts";
+import { takeOver } from "../lib/raw-answer.ts";
 import { doorOf, received } from "./received.ts";
 import { answerRefusals } from "./refusal.ts";
 import { type RefusalEvents, VISIT, type Visit, WATCH_UNREADABLE } from "./unreadable.ts";
@@ -104,12 +105,8 @@ async function answer(
     throw Object.assign(new Error("no protocol for this request"), { statusCode: answered.status });
   }
   if (raw.httpVersionMajor === 1 && !raw.complete) void reply.header("connection", "close");
-  void reply.hijack();
-  for (const [name, value] of Object.entries(reply.getHeaders())) {
-    if (value !== undefined) reply.raw.setHeader(name, value);
-  }
   // It resolves never, and rejects when the caller leaves or the answer cannot be written.
-  universalResponseToNodeResponse(answered, reply.raw).catch((cause: unknown) => {
+  universalResponseToNodeResponse(answered, takeOver(reply)).catch((cause: unknown) => {
     if (reply.raw.destroyed || reply.raw.writableEnded) return;
     visit.refuse(new ServiceError(ErrorReason.INTERNAL, "the answer could not be written", { cause }));
     reply.raw.destroy();

@@ -2,6 +2,7 @@ import { codeToHttpStatus, errorToJsonBytes } from "@connectrpc/connect/protocol
 import { setTrailerStatus } from "@connectrpc/connect/protocol-grpc";
 import type { FastifyInstance } from "fastify";
 import { ServiceError } from "../errors.ts";
+import { endTrailersOnly } from "../lib/raw-answer.ts";
 import { connectError } from "./errors.ts";
 import { doorOf } from "./received.ts";
 import type { RefusalEvents } from "./unreadable.ts";
@@ -21,15 +22,6 @@ export function answerRefusals(app: FastifyInstance, events: RefusalEvents): voi
       const body = Buffer.from(errorToJsonBytes(refusal, JSON_OPTIONS));
       return reply.code(codeToHttpStatus(refusal.code)).type("application/json").send(body);
     }
-    // Trailers-Only (https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md), which gRPC-Web has too
-    // (https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-WEB.md): headers that end the stream.
-    for (const [name, value] of setTrailerStatus(new Headers(), refusal)) void reply.header(name, value);
-    void reply.hijack();
-    reply.raw.statusCode = 200;
-    for (const [name, value] of Object.entries({ ...reply.getHeaders(), "content-type": type })) {
-      if (value !== undefined) reply.raw.setHeader(name, value);
-    }
-    reply.raw.end();
-    return reply;
+    return endTrailersOnly(reply, type, Object.fromEntries(setTrailerStatus(new Headers(), refusal)));
   });
 }

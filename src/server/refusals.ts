@@ -3,6 +3,7 @@ import type { Socket } from "node:net";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { reasonName, ServiceError } from "../errors.ts";
 import { nextTurn } from "../lib/clock.ts";
+import { endTrailersOnly } from "../lib/raw-answer.ts";
 
 /** Why a request came to no door, in the words of the contract's `ErrorReason`. */
 export type Refused =
@@ -135,17 +136,8 @@ export function createRefusals({ newId, events }: RefusalsOptions) {
         const { "content-type": type = "" } = request.headers;
         if (request.method !== "POST" || !type.startsWith("application/grpc"))
           return refuse(request, reply, 404);
-        // gRPC wants its status in a successful answer: Trailers-Only,
-        // https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md.
         events.requestTurnedAway({ requestId: request.id, reason: "ROUTE_NOT_FOUND" });
-        void reply.hijack();
-        const headers = { ...reply.getHeaders(), "content-type": type, ...NO_SUCH_METHOD };
-        // Not by writeHead: its headers would not end the stream, and clients look for a status in those only that do.
-        reply.raw.statusCode = 200;
-        for (const [name, value] of Object.entries(headers))
-          if (value !== undefined) reply.raw.setHeader(name, value);
-        reply.raw.end();
-        return reply;
+        return endTrailersOnly(reply, type, NO_SUCH_METHOD);
       });
     },
   };

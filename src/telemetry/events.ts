@@ -28,7 +28,23 @@ export interface EventsOptions {
  */
 export function createEvents(options: EventsOptions) {
   const { logger, metrics, clock } = options;
-  const [keys, launchStore, limitStore] = [createFlank(), createFlank(), createFlank()];
+  const keys = createFlank();
+
+  /** What is done with each operation of a store that processes do without when it fails. */
+  function sharedStore(
+    name: string,
+    failures: Metrics["launchStoreFailures"],
+    text: { recovered: string; failed: string },
+  ) {
+    const works = createFlank();
+    return ({ ok, error }: { ok: boolean; error?: unknown }) => {
+      if (!ok) failures.inc();
+      if (!works.changes(ok)) return;
+      if (ok) logger.info({ event: `${name}_recovered` }, text.recovered);
+      else logger.warn({ event: `${name}_failed`, ...brief(error) }, text.failed);
+    };
+  }
+
   return {
     serviceStarted(fields: { http?: string; grpc?: string; admin: string; livemode: boolean; role: string }) {
       const { http, grpc, admin, livemode, role } = fields;
@@ -128,25 +144,16 @@ export function createEvents(options: EventsOptions) {
     },
 
     /** One operation of the shared store of repeats. */
-    launchStoreAsked({ ok, error }: { ok: boolean; error?: unknown }) {
-      if (!ok) metrics.launchStoreFailures.inc();
-      if (!launchStore.changes(ok)) return;
-      if (ok) logger.info({ event: "launch_store_recovered" }, "repeats are shared again");
-      else
-        logger.warn(
-          { event: "launch_store_failed", ...brief(error) },
-          "repeats are known to this process only",
-        );
-    },
+    launchStoreAsked: sharedStore("launch_store", metrics.launchStoreFailures, {
+      recovered: "repeats are shared again",
+      failed: "repeats are known to this process only",
+    }),
 
     /** One count of a limit in the shared store. */
-    limitStoreAsked({ ok, error }: { ok: boolean; error?: unknown }) {
-      if (!ok) metrics.limitStoreFailures.inc();
-      if (!limitStore.changes(ok)) return;
-      if (ok) logger.info({ event: "limit_store_recovered" }, "limits are counted together again");
-      else
-        logger.warn({ event: "limit_store_failed", ...brief(error) }, "limits are counted by each process");
-    },
+    limitStoreAsked: sharedStore("limit_store", metrics.limitStoreFailures, {
+      recovered: "limits are counted together again",
+      failed: "limits are counted by each process",
+    }),
 
     /** Settings that were read again, have changed, and hold from the next start on. */
     configWaits({ settings }: { settings: readonly string[] }) {

@@ -1,17 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { ConfigError, readConfig } from "../../src/config.ts";
-
-const BASE = { FACEID_APP_ID: "IDAXXXXX", FACEID_SECRET: "secret" };
-const read = (env: Record<string, string>) => readConfig({ ...BASE, ...env }, () => "");
-const problemsOf = (env: Record<string, string>): readonly string[] => {
-  try {
-    read(env);
-    return [];
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    return error.problems;
-  }
-};
+import { configOf, problemsOf } from "./problems.ts";
 
 const JWT = { JWT_ISSUER: "https://login.example", JWT_AUDIENCE: "face" };
 const VENDOR = "FACEID_BASE_URL: must be https beyond this machine; or set ALLOW_INSECURE=FACEID_BASE_URL";
@@ -40,10 +28,10 @@ describe("clear text beyond this machine", () => {
 describe("names of the admin listener", () => {
   test("are none but this machine's on loopback, any beyond, and those that are configured on both", () => {
     const beyond = { ADMIN_ADDR: "0.0.0.0:9090", ALLOW_INSECURE: "ADMIN_ADDR" };
-    expect(read({}).adminHosts).toEqual([]);
-    expect(read(beyond).adminHosts).toBe("any");
-    expect(read({ ADMIN_HOSTS: "Admin.Internal, ops" }).adminHosts).toEqual(["admin.internal", "ops"]);
-    expect(read({ ...beyond, ADMIN_HOSTS: "ops" }).adminHosts).toEqual(["ops"]);
+    expect(configOf({}).adminHosts).toEqual([]);
+    expect(configOf(beyond).adminHosts).toBe("any");
+    expect(configOf({ ADMIN_HOSTS: "Admin.Internal, ops" }).adminHosts).toEqual(["admin.internal", "ops"]);
+    expect(configOf({ ...beyond, ADMIN_HOSTS: "ops" }).adminHosts).toEqual(["ops"]);
   });
 
   test("are names, without port", () => {

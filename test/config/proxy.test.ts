@@ -2,20 +2,10 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import { type AddressInfo, createServer as createSocketServer } from "node:net";
 import { describe, expect, test } from "vitest";
-import { ConfigError, readConfig } from "../../src/config.ts";
 import { createDispatchers } from "../../src/upstream/dispatcher.ts";
+import { configOf, problemsOf } from "./problems.ts";
 
-const BASE = { FACEID_APP_ID: "IDAXXXXX", FACEID_SECRET: "secret" };
-const proxyOf = (env: Record<string, string>) => readConfig({ ...BASE, ...env }, () => "").proxy;
-const problemsOf = (env: Record<string, string>): readonly string[] => {
-  try {
-    proxyOf(env);
-    return [];
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    return error.problems;
-  }
-};
+const proxyOf = (env: Record<string, string>) => configOf(env).proxy;
 
 describe("the proxy for calls to the vendor, as curl reads it", () => {
   test.each<[Record<string, string>, string | undefined]>([

@@ -4,7 +4,8 @@ import { afterAll, describe, expect, test } from "vitest";
 import type { Check } from "../../src/doctor/check.ts";
 import { runDoctor } from "../../src/doctor/main.ts";
 import { startHarness } from "../harness.ts";
-import { missingRedis, startRedis, startSentinel, startShards, stopRedis } from "../redis.ts";
+import { missingRedis, startRedis, startSentinel, stopRedis } from "../redis.ts";
+import { startCluster } from "../redis-cluster.ts";
 
 /** The rules of each login in the documentation, in its order. */
 const documented = readFileSync(join(import.meta.dirname, "../../docs/redis.md"), "utf8");
@@ -78,12 +79,12 @@ describe.skipIf(missingRedis("redis-server", "redis-sentinel"))(
     });
 
     test("for a cluster", async () => {
-      const nodes = await startShards(3);
-      for (const node of nodes) await node.cli("ACL", "SETUSER", "faceid", "on", ">secret", ...cluster);
-      const hosts = nodes.map(({ port }) => `127.0.0.1:${port}`).join(",");
+      const { primaries, replica, url } = await startCluster("faceid");
+      for (const node of [...primaries, replica])
+        await node.cli("ACL", "SETUSER", "faceid", "on", ">secret", ...cluster);
       const keys = async () =>
-        (await Promise.all(nodes.map((node) => node.cli("KEYS", "*")))).join("\n").split("\n");
-      await drive(`redis+cluster://faceid:secret@${hosts}`, async () => (await keys()).filter(Boolean));
+        (await Promise.all(primaries.map((node) => node.cli("KEYS", "*")))).join("\n").split("\n");
+      await drive(url.replace("://", "://faceid:secret@"), async () => (await keys()).filter(Boolean));
     });
   },
 );
