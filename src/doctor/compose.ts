@@ -49,8 +49,7 @@ export function admit(config: Config, clock: Clock) {
   const sealer = createSealer(appId, () => sealKeys);
   const store = openStore(storeUrl, { clock, appId, baseUrl, timings });
   const register = createRegister(store, clock, timings, transition);
-  const openLink = () =>
-    location.kind === "redis" ? createRedisLink({ location, logins: () => location, clock }) : undefined;
+  const openLink = () => (location.kind === "redis" ? createRedisLink({ location, clock }) : undefined);
   const redis = openLink();
   const ask = (command: string[]) =>
     withDeadline(clock, ASK_MS, async (signal) => redis?.send(scratchKey, command, signal));

@@ -22,7 +22,7 @@ export function createRedisCommands(
 ): RedisCommands | undefined {
   const location = parseStoreUrl(storeUrl);
   if (typeof location === "string" || location.kind !== "redis") return undefined;
-  const link = createRedisLink({ location, logins: logins ?? (() => location), clock });
+  const link = createRedisLink({ location, logins, clock });
   let silentUntil = Number.NEGATIVE_INFINITY;
   let failed: unknown;
 

@@ -26,8 +26,12 @@ export interface LinkOptions {
   hints?: { channel: string; hint: () => void };
 }
 
+/** `logins`: those of the location, unless they may change. */
+export type LinkSettings = Omit<LinkOptions, "logins"> & { logins?: LinkOptions["logins"] | undefined };
+
 /** Loads the client when the link is opened: it is a quarter of all the files of a start, and most have no Redis. */
-export function createRedisLink(options: LinkOptions): RedisLink {
+export function createRedisLink(settings: LinkSettings): RedisLink {
+  const options: LinkOptions = { ...settings, logins: settings.logins ?? (() => settings.location) };
   let link: RedisLink | undefined;
   let loading: Promise<void> | undefined;
   let closed = false;

@@ -36,7 +36,7 @@ export function createRedisStore({ location, logins, key, clock, timings }: Redi
   let unanswered = 0;
   const link = createRedisLink({
     location,
-    logins: logins ?? (() => location),
+    logins,
     clock,
     hints: { channel: key, hint: () => hints.fire() },
   });
