@@ -10,8 +10,8 @@ import {
   GetResultRequestSchema,
   GetResultResponseSchema,
 } from "../gen/faceverification/v1/face_verification_service_pb.ts";
-import { GrpcClient } from "../test/grpc-client.ts";
-import { grpcFrame } from "../test/grpc-frame.ts";
+import { GrpcClient } from "../test/support/grpc-client.ts";
+import { grpcFrame } from "../test/support/grpc-frame.ts";
 import { uploadBody, uploadPath } from "./exchange.ts";
 import { quantile } from "./numbers.ts";
 

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { GetResultRequestSchema } from "../gen/faceverification/v1/face_verification_service_pb.ts";
-import { grpcFrame } from "../test/grpc-frame.ts";
+import { grpcFrame } from "../test/support/grpc-frame.ts";
 import type { Generated, GeneratorOptions } from "./generator.ts";
 
 const run = promisify(execFile);

@@ -4,8 +4,8 @@ import { readFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { systemClock } from "../src/lib/clock.ts";
-import { COMPILE_CACHE } from "../test/compile-cache.ts";
-import { freePort } from "../test/redis.ts";
+import { COMPILE_CACHE } from "../test/support/compile-cache.ts";
+import { freePort } from "../test/support/redis.ts";
 
 /** A program under load, in a process of its own. */
 export interface Program {

@@ -5,17 +5,18 @@ import { type ClientHttp2Session, connect as connectHttp2 } from "node:http2";
 import { connect, type Socket } from "node:net";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { HealthCheckRequestSchema } from "../gen/grpc/health/v1/health_pb.ts";
-import { deriveTimings } from "../src/domain/timings.ts";
+import { parseStoreUrl, type StoreLocation } from "../src/config/store-url.ts";
+import { deriveTimings } from "../src/config/ticket-timings.ts";
 import { systemClock } from "../src/lib/clock.ts";
-import { Secret } from "../src/lib/secret.ts";
+import { Secret } from "../src/lib/redacted.ts";
 import { createCoordinator } from "../src/tickets/coordinator.ts";
-import { openStore } from "../src/tickets/open-store.ts";
+import { IGNORED, type TicketEvents } from "../src/tickets/events.ts";
 import { UNSEEN } from "../src/tickets/processes.ts";
 import { createSealer } from "../src/tickets/sealer.ts";
-import { IGNORED, type TicketEvents } from "../src/tickets/ticket-events.ts";
-import { grpcFrame } from "../test/grpc-frame.ts";
-import { startRedis, stopRedis } from "../test/redis.ts";
+import { openStore } from "../src/tickets/stores/open-store.ts";
 import { simulate } from "../test/simulation/simulation.ts";
+import { grpcFrame } from "../test/support/grpc-frame.ts";
+import { startRedis, stopRedis } from "../test/support/redis.ts";
 import { fixed, median, quantile, spread } from "./numbers.ts";
 import { startProgram, startSandbox, startService } from "./programs.ts";
 import { machine, report, table } from "./report.ts";
@@ -52,8 +53,8 @@ export async function scale({ rounds, write }: { rounds: number; write: boolean 
 }
 
 function coordinatorOn(url: string, replica: string, refreshes: boolean, events: Partial<TicketEvents>) {
-  const where = { clock: systemClock, appId: "TIDA0001", baseUrl: "http://bench", timings: TIMINGS };
-  const store = openStore(url, where);
+  const where = { clock: systemClock, register: "TIDA0001@bench", timings: TIMINGS };
+  const store = openStore(parseStoreUrl(url) as StoreLocation, where);
   let serial = 0;
   const credential = () =>
     Promise.resolve({ value: new Secret(`value${++serial}`.padEnd(64, "0")), lifeMs: 7_200_000 });

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { startRedis, stopRedis } from "../test/redis.ts";
+import { startRedis, stopRedis } from "../test/support/redis.ts";
 import { generate, h2load, type Loaded, wrk } from "./loads.ts";
 import { fixed, median, spread } from "./numbers.ts";
 import { type Program, startProgram, startService, upstreamSeen } from "./programs.ts";

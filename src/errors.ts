@@ -13,7 +13,7 @@ export const reasonName = (reason: ErrorReason): string => NAMES.get(reason) ?? 
 export interface FieldViolation {
   /** The field's proto name, such as `id_no`. */
   field: string;
-  /** A stable name of the rule, such as `string.min_len` or `id_no.check_digit`; `domain/rules.ts` says it in words. */
+  /** A stable name of the rule, such as `string.min_len` or `id_no.check_digit`; `domain/messages.ts` says it in words. */
   rule: string;
 }
 

@@ -1,9 +1,13 @@
 import { readFileSync } from "node:fs";
+import { type Config, ConfigError, readConfig } from "./config/config.ts";
 import { reloadOnChange } from "./config/reload.ts";
-import { type Config, ConfigError, readConfig } from "./config.ts";
 import { systemClock } from "./lib/clock.ts";
 import { createService, openTelemetry } from "./service.ts";
-import { createMemoryRegister, createMemoryStore, type MemoryRegister } from "./tickets/memory-store.ts";
+import {
+  createMemoryRegister,
+  createMemoryStore,
+  type MemoryRegister,
+} from "./tickets/stores/memory-store.ts";
 
 const readFile = (path: string) => readFileSync(path, "utf8");
 
@@ -35,7 +39,7 @@ async function main(): Promise<void> {
   process.on("unhandledRejection", fail);
   process.on("SIGHUP", () => telemetry.reopen());
   // In memory there is no more than one holder of the store, so the console may drop what it holds.
-  const register = trial && config.storeUrl.startsWith("memory:") ? createMemoryRegister(clock) : undefined;
+  const register = trial && config.store.kind === "memory" ? createMemoryRegister(clock) : undefined;
   const store = register && createMemoryStore(register);
   // As `npm run doctor` would, with connections of its own; loaded when somebody asks.
   const diagnose = async () => (await import("./doctor/main.ts")).diagnose(config);

@@ -1,40 +1,37 @@
 import { hostname } from "node:os";
 import type { DestinationStream } from "pino";
 import { FaceVerificationService } from "../gen/faceverification/v1/face_verification_service_pb.ts";
-import type { Config } from "./config.ts";
+import { createAdmission } from "./calls/admission.ts";
+import { createAccess } from "./calls/authorise.ts";
+import type { Caller, IncomingCall } from "./calls/call.ts";
+import { createPipeline } from "./calls/pipeline.ts";
+import { createLimits } from "./calls/rate-limits.ts";
+import { createValidate } from "./calls/validate.ts";
+import type { Config } from "./config/config.ts";
+import { loginsOf } from "./config/store-url.ts";
 import { isTestApp } from "./domain/livemode.ts";
 import { createOrders } from "./domain/order.ts";
-import { createPseudonym } from "./domain/pseudonym.ts";
-import { loginsOf, registerName } from "./domain/store-url.ts";
 import { SERVICE_VERSION } from "./domain/version.ts";
-import { createDoors, STATUSES } from "./doors.ts";
-import { createAccess } from "./handlers/access.ts";
-import { createAdmission } from "./handlers/admission.ts";
-import type { Caller, IncomingCall } from "./handlers/call.ts";
-import { createMethods } from "./handlers/methods.ts";
-import { createPipeline } from "./handlers/pipeline.ts";
+import { createMethods } from "./handlers/service.ts";
 import { createTicketAdmin, type TicketAdminOptions } from "./handlers/ticket-admin.ts";
-import { createValidate } from "./handlers/validate.ts";
 import { openLaunchStore } from "./launches/open-store.ts";
 import { randomBase62 } from "./lib/base62.ts";
 import { certificateEnds } from "./lib/certificates.ts";
 import { type Clock, systemClock } from "./lib/clock.ts";
+import { createPseudonym } from "./lib/keyed-hash.ts";
 import { createLifecycle, type Part, together } from "./lib/lifecycle.ts";
-import type { Secret } from "./lib/secret.ts";
-import { createLimits } from "./limits/limits.ts";
+import type { Secret } from "./lib/redacted.ts";
+import { createDoors, STATUSES } from "./listeners.ts";
 import { createRedisCommands } from "./redis/commands.ts";
-import { createNonce } from "./signing/nonce.ts";
-import { createSigner } from "./signing/signer.ts";
 import { lastRefresh } from "./telemetry/last-refresh.ts";
-import { observeStore } from "./telemetry/store-observer.ts";
+import { countWaiters, createUpstreamObserver, observeStore } from "./telemetry/observers.ts";
 import { createTelemetry, type Telemetry, type TelemetryOptions } from "./telemetry/telemetry.ts";
-import { createUpstreamObserver } from "./telemetry/upstream-observer.ts";
-import { countWaiters } from "./telemetry/waiters.ts";
 import { createCoordinator } from "./tickets/coordinator.ts";
-import { openStore } from "./tickets/open-store.ts";
 import { createProcesses } from "./tickets/processes.ts";
 import { createSealer } from "./tickets/sealer.ts";
+import { openStore } from "./tickets/stores/open-store.ts";
 import { openUpstream } from "./upstream/open.ts";
+import { createNonce, createSigner } from "./upstream/signer.ts";
 
 /** What a test may replace; everything else it wants different is configuration. */
 export interface Overrides {
@@ -68,10 +65,10 @@ export function openTelemetry(config: Config, options: Partial<TelemetryOptions>
   return createTelemetry(config, { ...always, ...options });
 }
 
-/** The whole service. Reads from top to bottom as its architecture: with `doors.ts` the only place where rooms meet. */
+/** The whole service. Reads from top to bottom as its architecture: with `listeners.ts` the only place where rooms meet. */
 export function createService(config: Config, overrides: Overrides = {}): Service {
   const { clock = systemClock, logSink, telemetry = openTelemetry(config, { clock, logSink }) } = overrides;
-  const { appId, livemode, licence, names, timings, limits, role, storeUrl, baseUrl } = config;
+  const { appId, livemode, licence, names, timings, limits, role } = config;
   const [secret] = config.secrets as readonly [Secret, ...Secret[]];
   const { events, metrics, tracer } = telemetry;
   let current = config;
@@ -85,8 +82,9 @@ export function createService(config: Config, overrides: Overrides = {}): Servic
 
   // The river of tickets: coordinator to store to reader.
   const sealer = createSealer(appId, () => current.sealKeys);
-  const logins = () => loginsOf(current.storeUrl);
-  const opened = overrides.store ?? openStore(storeUrl, { clock, appId, baseUrl, logins, timings });
+  const logins = () => loginsOf(current.store);
+  const opened =
+    overrides.store ?? openStore(config.store, { clock, register: config.register, logins, timings });
   const store = observeStore(opened, clock, events);
   const coordinator = createCoordinator({
     secrets,
@@ -105,8 +103,8 @@ export function createService(config: Config, overrides: Overrides = {}): Servic
   metrics.tickets.observe(() => ({ ...coordinator.operator.status(), waiters: tickets.waiters() }));
 
   // What requests share between processes: counts and launches, in the same Redis as the tickets.
-  const shared = createRedisCommands(storeUrl, clock, logins);
-  const prefix = `faceid:{${registerName(appId, baseUrl)}}`;
+  const shared = createRedisCommands(config.store, clock, logins);
+  const prefix = `faceid:{${config.register}}`;
   const limited = createLimits({ ...limits, prefix: `${prefix}:limit`, shared, secret, events });
   const launches = openLaunchStore({ prefix: `${prefix}:launch`, shared, sealer, clock, events });
 

@@ -15,7 +15,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, describe, expect, test } from "vitest";
 import { GetFaceParamsResponseSchema } from "../gen/faceverification/v1/face_verification_service_pb.ts";
-import { startHarness } from "./harness.ts";
+import { startHarness } from "./support/harness.ts";
 
 const ROOT = join(import.meta.dirname, "..");
 const DOCUMENT = readFileSync(join(ROOT, "docs/clients.md"), "utf8");

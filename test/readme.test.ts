@@ -10,16 +10,16 @@ import { FaceVerificationService } from "../gen/faceverification/v1/face_verific
 import { NextStep, Verdict, VerdictReason } from "../gen/faceverification/v1/verdict_pb.ts";
 import { printErrors } from "../scripts/print-errors.ts";
 import { printMetrics } from "../scripts/print-metrics.ts";
-import { readConfig } from "../src/config.ts";
+import { readConfig } from "../src/config/config.ts";
 import { CODES as VENDOR_CODES } from "../src/domain/codes.ts";
 import { judge } from "../src/domain/verdict.ts";
 import { SERVICE_VERSION } from "../src/domain/version.ts";
+import { STATUS } from "../src/doors/form/errors.ts";
+import { CODES } from "../src/doors/rpc/errors.ts";
 import { ErrorReason } from "../src/errors.ts";
-import { STATUS } from "../src/form/errors.ts";
-import { CODES } from "../src/rpc/errors.ts";
-import { startUpstream } from "./child.ts";
-import { COMPILE_CACHE } from "./compile-cache.ts";
-import { variablesOfTheCode } from "./variables.ts";
+import { startUpstream } from "./support/child.ts";
+import { COMPILE_CACHE } from "./support/compile-cache.ts";
+import { variablesOfTheCode } from "./support/variables.ts";
 
 const ROOT = join(import.meta.dirname, "..");
 const read = (path: string) => readFileSync(join(ROOT, path), "utf8");

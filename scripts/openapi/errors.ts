@@ -1,7 +1,7 @@
 import { Code } from "@connectrpc/connect";
+import { STATUS } from "../../src/doors/form/errors.ts";
+import { CODES } from "../../src/doors/rpc/errors.ts";
 import { ErrorReason, reasonName } from "../../src/errors.ts";
-import { STATUS } from "../../src/form/errors.ts";
-import { CODES } from "../../src/rpc/errors.ts";
 import type { Schema } from "./schemas.ts";
 
 const REASONS = Object.values(ErrorReason).filter((reason) => reason !== ErrorReason.UNSPECIFIED);

@@ -4,7 +4,12 @@ import {
   GetFaceParamsResponseSchema,
   GetResultResponseSchema,
 } from "../../gen/faceverification/v1/face_verification_service_pb.ts";
-import { FACE_PARAMS_FIELDS, faceParamsAnswer, RESULT_FIELDS, resultAnswer } from "../../src/form/fields.ts";
+import {
+  FACE_PARAMS_FIELDS,
+  faceParamsAnswer,
+  RESULT_FIELDS,
+  resultAnswer,
+} from "../../src/doors/form/fields.ts";
 import { fieldSchema, type Schema } from "./schemas.ts";
 
 /** A form route and the RPC behind it. */

@@ -1,6 +1,6 @@
 import { tlsProblems } from "../lib/certificates.ts";
 import { type Address, type createEnvironmentReader, isLoopback } from "../lib/environment.ts";
-import type { Secret } from "../lib/secret.ts";
+import type { Secret } from "../lib/redacted.ts";
 
 type Reader = ReturnType<typeof createEnvironmentReader>;
 type Tokens = readonly { caller: string; token: Secret }[];

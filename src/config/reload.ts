@@ -1,6 +1,6 @@
-import type { Config } from "../config.ts";
-import { isSamePlace } from "../domain/store-url.ts";
 import type { Clock } from "../lib/clock.ts";
+import type { Config } from "./config.ts";
+import { isSamePlace } from "./store-url.ts";
 
 export interface ReloadOptions {
   /** What the service was started with. */
@@ -24,7 +24,7 @@ export interface ReloadOptions {
 /** Settings from files that differ in a way that only a start takes up. */
 function waiting(before: Config, after: Config): string[] {
   const changed = {
-    STORE_URL: !isSamePlace(before.storeUrl, after.storeUrl),
+    STORE_URL: !isSamePlace(before.store, after.store),
     FORM_HMAC_KEYS: before.access.formKeys.length > 0 !== after.access.formKeys.length > 0,
   };
   return Object.entries(changed).flatMap(([name, waits]) => (waits ? [name] : []));

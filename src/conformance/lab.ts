@@ -1,9 +1,9 @@
 import type { Clock } from "../lib/clock.ts";
-import type { Breach } from "../sandbox/breaches.ts";
-import type { RuleName } from "../sandbox/rules.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
-import { SCENARIOS } from "../sandbox/scenarios.ts";
-import { launchFields } from "../sandbox/sdk.ts";
+import type { Breach } from "../sandbox/vendor/breaches.ts";
+import type { RuleName } from "../sandbox/vendor/rules.ts";
+import { SCENARIOS } from "../sandbox/vendor/scenarios.ts";
+import { launchFields } from "../sandbox/vendor/sdk.ts";
 import { type Answer, type Backend, isSuccess, type Person } from "./backend.ts";
 
 /** What a rule's examination came to. */

@@ -1,12 +1,12 @@
 import { systemClock } from "../lib/clock.ts";
 import { UsageError } from "../sandbox/arguments.ts";
-import { beginSandbox } from "../sandbox/begin.ts";
+import { beginSandbox } from "../sandbox/trial.ts";
 import { type ConformanceArguments, readConformanceArguments } from "./arguments.ts";
 import { createBackend } from "./backend.ts";
 import { type Command, startCommand } from "./command.ts";
 import { examine } from "./examine.ts";
 import { createLab, type Lab } from "./lab.ts";
-import { printJson, printResult, printSummary } from "./report.ts";
+import { printJson, printResult, printSummary } from "./overall.ts";
 
 /** Exit codes. */
 const KEPT = 0;

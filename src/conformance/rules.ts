@@ -1,9 +1,9 @@
 import { attempts } from "./attempts.ts";
 import { input } from "./input.ts";
 import type { Finding, Lab } from "./lab.ts";
+import { whole } from "./overall.ts";
 import { tokens } from "./tokens.ts";
 import { verdicts } from "./verdicts.ts";
-import { whole } from "./whole.ts";
 
 /** One thing that a backend must do, and how to find out. */
 export interface ConformanceRule {

@@ -1,4 +1,4 @@
-import { SCENARIOS } from "../sandbox/scenarios.ts";
+import { SCENARIOS } from "../sandbox/vendor/scenarios.ts";
 import { isSuccess } from "./backend.ts";
 import { type Finding, type Lab, personOf } from "./lab.ts";
 import type { ConformanceRule } from "./rules.ts";

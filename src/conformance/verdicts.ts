@@ -1,5 +1,5 @@
-import type { FaultSpec } from "../sandbox/faults.ts";
-import { SCENARIOS } from "../sandbox/scenarios.ts";
+import type { FaultSpec } from "../sandbox/controls/faults.ts";
+import { SCENARIOS } from "../sandbox/vendor/scenarios.ts";
 import { type Answer, isSuccess, verdictOf } from "./backend.ts";
 import { type Finding, type Lab, personOf } from "./lab.ts";
 import type { ConformanceRule } from "./rules.ts";

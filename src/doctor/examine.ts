@@ -1,5 +1,5 @@
 import type { Dispatcher } from "undici";
-import type { Config } from "../config.ts";
+import type { Config } from "../config/config.ts";
 import { isTestApp } from "../domain/livemode.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { DoctorArguments } from "./arguments.ts";

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { PROTOCOL_VERSION } from "../domain/version.ts";
-import type { Secret } from "../lib/secret.ts";
+import type { Secret } from "../lib/redacted.ts";
 import type { ExplainArguments } from "./arguments.ts";
 
 /** The values of each call by their names (protocol.md 5.1), besides the ticket. */

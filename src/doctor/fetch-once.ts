@@ -1,7 +1,8 @@
-import { type Clock, withDeadline } from "../lib/clock.ts";
+import type { Clock } from "../lib/clock.ts";
+import { withDeadline } from "../lib/deadline.ts";
 import type { Part } from "../lib/lifecycle.ts";
-import type { TicketStore } from "../tickets/store.ts";
-import type { TicketEvents } from "../tickets/ticket-events.ts";
+import type { TicketEvents } from "../tickets/events.ts";
+import type { TicketStore } from "../tickets/stores/store.ts";
 
 export interface FetchOptions {
   /** A coordinator as every process has one: it takes the lease, so that nobody else refreshes meanwhile. Tells the events that are listened to. */

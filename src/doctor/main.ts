@@ -1,11 +1,11 @@
 import { readFileSync } from "node:fs";
-import { type Config, ConfigError, readConfig } from "../config.ts";
+import { type Config, ConfigError, readConfig } from "../config/config.ts";
 import { type Clock, systemClock } from "../lib/clock.ts";
 import type { Environment } from "../lib/environment.ts";
-import { Secret } from "../lib/secret.ts";
+import { Secret } from "../lib/redacted.ts";
 import { type DoctorArguments, type ExplainArguments, readDoctorArguments, UsageError } from "./arguments.ts";
 import { about, type Check, codeOf } from "./check.ts";
-import { admit } from "./compose.ts";
+import { admit } from "./composition.ts";
 import { examine, unmeant } from "./examine.ts";
 import { explainSignature } from "./explain.ts";
 import { exitCodeOf, printJson, printTable } from "./report.ts";

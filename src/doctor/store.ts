@@ -1,6 +1,6 @@
-import type { StoreLocation } from "../domain/store-url.ts";
+import type { StoreLocation } from "../config/store-url.ts";
 import type { Clock } from "../lib/clock.ts";
-import type { TicketStore } from "../tickets/store.ts";
+import type { TicketStore } from "../tickets/stores/store.ts";
 import { about, type Check, codeOf } from "./check.ts";
 import { checkDirectories } from "./directory.ts";
 import { checkRedis, type RedisParts, redisCure } from "./redis.ts";

@@ -1,7 +1,7 @@
-import type { Secret } from "../lib/secret.ts";
+import type { Secret } from "../lib/redacted.ts";
 import type { IssuedPair } from "../tickets/pair.ts";
-import type { Register } from "../tickets/register.ts";
 import type { Sealer } from "../tickets/sealer.ts";
+import type { Register } from "../tickets/shared-state.ts";
 import { about, type Check, codeOf, seconds } from "./check.ts";
 
 /** The pair that the running processes use, as it lies in the store. */

@@ -2,11 +2,10 @@ import { codeEntry } from "../domain/codes.ts";
 import type { Orders } from "../domain/order.ts";
 import { UpstreamError } from "../errors.ts";
 import { randomBase62 } from "../lib/base62.ts";
-import { Pii } from "../lib/pii.ts";
-import type { Secret } from "../lib/secret.ts";
-import type { Signer } from "../signing/signer.ts";
+import { Pii, type Secret } from "../lib/redacted.ts";
 import type { UpstreamClient } from "../upstream/client.ts";
-import type { TokenParam } from "../upstream/dialect.ts";
+import type { TokenParam } from "../upstream/editions.ts";
+import type { Signer } from "../upstream/signer.ts";
 import { about, type Check } from "./check.ts";
 
 /** What the vendor is asked with. None of these calls ends a token, and none is charged (protocol.md 10.2). */

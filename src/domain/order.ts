@@ -1,9 +1,8 @@
 import { createHmac, type KeyObject, timingSafeEqual } from "node:crypto";
 import { digestToBase62, fromBase62, randomBase62, toBase62 } from "../lib/base62.ts";
-import { deriveKey } from "../lib/derive-key.ts";
-import { derived } from "../lib/derived.ts";
-import type { Pii } from "../lib/pii.ts";
-import type { Secret } from "../lib/secret.ts";
+import { deriveKey } from "../lib/keyed-hash.ts";
+import { derived } from "../lib/memoize.ts";
+import type { Pii, Secret } from "../lib/redacted.ts";
 
 /**
  * Order numbers that certify themselves (docs/architecture.md#order-numbers): 32 characters [0-9A-Za-z] =

@@ -6,16 +6,16 @@ import {
   GetFaceParamsResponseSchema,
   PhotoType,
 } from "../../gen/faceverification/v1/face_verification_service_pb.ts";
+import type { Call } from "../calls/call.ts";
 import type { Orders } from "../domain/order.ts";
 import { PROTOCOL_VERSION } from "../domain/version.ts";
-import { onAbort } from "../lib/clock.ts";
-import { Pii } from "../lib/pii.ts";
-import type { Signer } from "../signing/signer.ts";
+import { onAbort } from "../lib/deadline.ts";
+import { Pii } from "../lib/redacted.ts";
 import type { TicketReader } from "../tickets/reader.ts";
 import type { Upload, UpstreamClient } from "../upstream/client.ts";
-import type { Call } from "./call.ts";
+import type { Signer } from "../upstream/signer.ts";
 import { createNonceSpacing, type NonceSpacingOptions } from "./nonce-spacing.ts";
-import { withUsablePair } from "./refusal.ts";
+import { withUsablePair } from "./with-valid-pair.ts";
 
 export interface GetFaceParamsOptions extends NonceSpacingOptions {
   appId: string;

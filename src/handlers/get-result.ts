@@ -6,18 +6,19 @@ import {
   GetResultResponseSchema,
 } from "../../gen/faceverification/v1/face_verification_service_pb.ts";
 import { Verdict, VerdictReason } from "../../gen/faceverification/v1/verdict_pb.ts";
+import type { Call, Caller, Handler } from "../calls/call.ts";
 import { isRefusal } from "../domain/codes.ts";
 import type { OrderCertificate, Orders } from "../domain/order.ts";
 import { judge } from "../domain/verdict.ts";
 import { ErrorReason, ServiceError, UpstreamError } from "../errors.ts";
-import { type Clock, limitTime } from "../lib/clock.ts";
-import type { Signer } from "../signing/signer.ts";
+import type { Clock } from "../lib/clock.ts";
+import { limitTime } from "../lib/deadline.ts";
+import { Pii } from "../lib/redacted.ts";
 import type { TicketReader } from "../tickets/reader.ts";
 import type { QueryResult, UpstreamClient } from "../upstream/client.ts";
 import type { RiskInfo } from "../upstream/query-result.ts";
-import type { Call, Caller, Handler } from "./call.ts";
-import { collectMedia, type Files } from "./media.ts";
-import { withUsablePair } from "./refusal.ts";
+import type { Signer } from "../upstream/signer.ts";
+import { withUsablePair } from "./with-valid-pair.ts";
 
 export interface GetResultOptions {
   livemode: boolean;
@@ -121,4 +122,32 @@ function nameIn(names: Readonly<Record<string, number>>, value: number): string 
 /** Internal callers read any order; others what was made here for them, and that includes "for nobody in particular". */
 function mayRead(caller: Caller, certificate: OrderCertificate | undefined): boolean {
   return caller.internal || (certificate?.belongsTo(caller.subject) ?? false);
+}
+
+export interface Files {
+  photo: Pii<Uint8Array>;
+  video: Pii<Uint8Array>;
+}
+
+/** Files lag the verdict; the vendor advises three polls, two seconds apart (protocol.md 6.1). */
+const POLLS = 3;
+const POLL_MS = 2_000;
+const NONE = new Pii(new Uint8Array(0));
+
+/**
+ * The files of an attempt; undefined when there are none. After a pass they are waited for; after any other verdict the
+ * vendor may never have any (protocol.md 6.1).
+ */
+export async function collectMedia(
+  fetchFiles: () => Promise<{ [File in keyof Files]: Files[File] | undefined }>,
+  { passed, clock, signal }: { passed: boolean; clock: Clock; signal: AbortSignal },
+): Promise<Files | undefined> {
+  for (let poll = 1; ; poll++) {
+    const { photo, video } = await fetchFiles();
+    const complete = photo !== undefined && video !== undefined;
+    if (complete || !passed || poll === POLLS) {
+      return photo || video ? { photo: photo ?? NONE, video: video ?? NONE } : undefined;
+    }
+    await clock.sleep(POLL_MS, signal);
+  }
 }

@@ -6,12 +6,12 @@ import {
   type GetFaceParamsResponse,
   GetFaceParamsResponseSchema,
 } from "../../gen/faceverification/v1/face_verification_service_pb.ts";
+import type { Call } from "../calls/call.ts";
 import { ErrorReason, ServiceError } from "../errors.ts";
 import type { LaunchStore } from "../launches/store.ts";
 import { randomBase62 } from "../lib/base62.ts";
 import type { Clock } from "../lib/clock.ts";
-import { type SharedWork, shareWork } from "../lib/shared-work.ts";
-import type { Call } from "./call.ts";
+import { type SharedWork, shareWork } from "../lib/concurrency.ts";
 import type { Launch } from "./get-face-params.ts";
 
 export interface ShareLaunchesOptions {

@@ -7,9 +7,9 @@ import {
   TicketAdminService,
   TicketStatusResponseSchema,
 } from "../../gen/faceverification/v1/ticket_admin_service_pb.ts";
+import type { Pipeline } from "../calls/pipeline.ts";
 import type { TicketOperator } from "../tickets/operator.ts";
-import type { TicketStatus } from "../tickets/ticket-status.ts";
-import type { Pipeline } from "./pipeline.ts";
+import type { TicketStatus } from "../tickets/status.ts";
 
 export interface TicketAdminOptions {
   operator: TicketOperator;

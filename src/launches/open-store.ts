@@ -1,6 +1,5 @@
 import type { Clock } from "../lib/clock.ts";
 import type { Sealer } from "../tickets/sealer.ts";
-import { withFallback } from "./fallback.ts";
 import { createMemoryLaunchStore } from "./memory-store.ts";
 import { createRedisLaunchStore, type Send } from "./redis-store.ts";
 import type { LaunchStore } from "./store.ts";
@@ -33,3 +32,32 @@ export function openLaunchStore({ prefix, shared, sealer, clock, events }: Launc
 
 /** Launches belong to no generation of tickets; the token keeps one from being opened as another. */
 const identityOf = (token: string) => ({ generation: 0, kind: `launch ${token}` }) as const;
+
+/**
+ * The shared store while it answers, else this process's own: repeats are then known to one replica only, which is
+ * better than no launches at all.
+ */
+export function withFallback(
+  shared: LaunchStore,
+  own: LaunchStore,
+  events: { launchStoreAsked(asked: { ok: boolean; error?: unknown }): void },
+): LaunchStore {
+  async function either<T>(attempt: (store: LaunchStore) => Promise<T>): Promise<T> {
+    try {
+      const result = await attempt(shared);
+      events.launchStoreAsked({ ok: true });
+      return result;
+    } catch (error) {
+      events.launchStoreAsked({ ok: false, error });
+      return attempt(own);
+    }
+  }
+
+  return {
+    shared: shared.shared,
+    claim: (...args) => either((store) => store.claim(...args)),
+    release: (...args) => either((store) => store.release(...args)),
+    keep: (...args) => either((store) => store.keep(...args)),
+    outcome: (...args) => either((store) => store.outcome(...args)),
+  };
+}

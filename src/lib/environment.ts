@@ -1,5 +1,5 @@
 import { isIP } from "node:net";
-import { Secret } from "./secret.ts";
+import { Secret } from "./redacted.ts";
 
 /** Environment variables as given; an empty one counts as not set. */
 export type Environment = Readonly<Record<string, string | undefined>>;

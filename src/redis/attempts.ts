@@ -1,5 +1,5 @@
 import { StoreError } from "../errors.ts";
-import { orAborted } from "../lib/clock.ts";
+import { orAborted } from "../lib/deadline.ts";
 import { isSilent, troubleOf } from "./trouble.ts";
 
 /**

@@ -1,10 +1,11 @@
-import { type Logins, parseStoreUrl } from "../domain/store-url.ts";
+import type { Logins, StoreLocation } from "../config/store-url.ts";
 import { StoreError } from "../errors.ts";
-import { type Clock, withDeadline } from "../lib/clock.ts";
+import type { Clock } from "../lib/clock.ts";
+import { withDeadline } from "../lib/deadline.ts";
 import type { Part } from "../lib/lifecycle.ts";
 import { createRedisLink } from "./link.ts";
 
-/** Single commands to the Redis of STORE_URL, for what requests share beside the tickets. */
+/** Single commands to the Redis of the ticket store, for what requests share beside the tickets. */
 export interface RedisCommands extends Required<Part> {
   /** Sends one to the server that holds `key`. Rejects when there is no answer in time, or was none a moment ago. */
   send(key: string, command: string[]): Promise<unknown>;
@@ -14,14 +15,13 @@ export interface RedisCommands extends Required<Part> {
 const TIMEOUT_MS = 300;
 const PAUSE_MS = 2_000;
 
-/** Undefined unless `storeUrl` names a Redis. `logins`: those of the moment, where they may change. */
+/** Undefined unless `location` is one of Redis. `logins`: those of the moment, where they may change. */
 export function createRedisCommands(
-  storeUrl: string,
+  location: StoreLocation,
   clock: Clock,
   logins?: () => Logins,
 ): RedisCommands | undefined {
-  const location = parseStoreUrl(storeUrl);
-  if (typeof location === "string" || location.kind !== "redis") return undefined;
+  if (location.kind !== "redis") return undefined;
   const link = createRedisLink({ location, logins, clock });
   let silentUntil = Number.NEGATIVE_INFINITY;
   let failed: unknown;

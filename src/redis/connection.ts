@@ -1,4 +1,4 @@
-import type { Login, RedisLocation } from "../domain/store-url.ts";
+import type { Login, RedisLocation } from "../config/store-url.ts";
 
 /** What the client reports by itself needs no action: every call has a deadline and an answer of its own. */
 export const ignore = () => undefined;

@@ -1,6 +1,7 @@
-import type { Logins, RedisLocation } from "../domain/store-url.ts";
+import type { Logins, RedisLocation } from "../config/store-url.ts";
 import { StoreError } from "../errors.ts";
-import { type Clock, orAborted } from "../lib/clock.ts";
+import type { Clock } from "../lib/clock.ts";
+import { orAborted } from "../lib/deadline.ts";
 
 /** A way to the server that holds a key, whatever stands between. Finds it again by itself, for ever. */
 export interface RedisLink {

@@ -1,9 +1,9 @@
 import { parseArgs } from "node:util";
 import { createEnvironmentReader, type Environment } from "../lib/environment.ts";
-import { EDITIONS, type Edition } from "./orders.ts";
 import { seededRandom } from "./random.ts";
 import type { SandboxOptions } from "./sandbox.ts";
-import { ANSWERS, type Answers } from "./shape.ts";
+import { EDITIONS, type Edition } from "./vendor/orders.ts";
+import { ANSWERS, type Answers } from "./vendor/shape.ts";
 
 /** What the command line asks for. */
 export interface SandboxArguments {

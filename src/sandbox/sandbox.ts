@@ -2,21 +2,21 @@ import type { AddressInfo } from "node:net";
 import type { FastifyInstance } from "fastify";
 import { type Clock, systemClock } from "../lib/clock.ts";
 import { isLoopback } from "../lib/environment.ts";
-import type { Backend } from "./backend.ts";
-import type { Breach } from "./breaches.ts";
-import { createFaults, type Faults } from "./faults.ts";
-import { createJournal } from "./journal.ts";
-import { EDITIONS, type Edition } from "./orders.ts";
-import { type Picture, takePicture } from "./picture.ts";
+import type { Backend } from "./controls/backend.ts";
+import { createFaults, type Faults } from "./controls/faults.ts";
+import { createJournal } from "./controls/journal.ts";
+import { type Picture, takePicture } from "./controls/snapshot.ts";
+import { createCounters, type Stats } from "./controls/stats.ts";
 import { createRandomText } from "./random.ts";
-import { RULES } from "./rules.ts";
-import { scenarioNamed } from "./scenarios.ts";
-import { completeOrder, type SdkReply } from "./sdk.ts";
 import { createServer } from "./server.ts";
-import type { Answers } from "./shape.ts";
-import { createState } from "./state.ts";
-import { createCounters, type Stats } from "./stats.ts";
 import { createTurnableClock, type TurnableClock } from "./turnable-clock.ts";
+import type { Breach } from "./vendor/breaches.ts";
+import { EDITIONS, type Edition } from "./vendor/orders.ts";
+import { RULES } from "./vendor/rules.ts";
+import { scenarioNamed } from "./vendor/scenarios.ts";
+import { completeOrder, type SdkReply } from "./vendor/sdk.ts";
+import type { Answers } from "./vendor/shape.ts";
+import { createState } from "./vendor/state.ts";
 
 /** Everything has a default. Times are milliseconds and default to the vendor's (protocol.md 10.1). */
 export interface SandboxOptions {

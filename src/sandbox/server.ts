@@ -1,22 +1,22 @@
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import { isForeign } from "../lib/foreign.ts";
-import { SCHEMALESS } from "../lib/schemaless.ts";
-import type { Backend } from "./backend.ts";
-import { addConsole } from "./console.ts";
-import { addControls } from "./controls.ts";
-import type { Faults } from "./faults.ts";
-import { answerUpload, UPLOADS } from "./identity.ts";
-import type { Journal } from "./journal.ts";
-import { type Answer, answer, type Wire } from "./misbehave.ts";
-import { answerAccessToken, answerNonceTicket, answerSignTicket } from "./oauth.ts";
-import type { Edition } from "./orders.ts";
-import { answerQuery } from "./record.ts";
-import type { Reply } from "./reply.ts";
-import type { Endpoint, SandboxRequest } from "./request.ts";
+import { SCHEMALESS } from "../lib/http.ts";
+import { type Answer, answer, type Wire } from "./controls/apply-fault.ts";
+import type { Backend } from "./controls/backend.ts";
+import { addConsole } from "./controls/console.ts";
+import type { Faults } from "./controls/faults.ts";
+import type { Journal } from "./controls/journal.ts";
+import { addControls } from "./controls/routes.ts";
+import type { Counters } from "./controls/stats.ts";
 import type { Sandbox } from "./sandbox.ts";
-import { playSdk } from "./sdk.ts";
-import type { State } from "./state.ts";
-import type { Counters } from "./stats.ts";
+import type { Edition } from "./vendor/orders.ts";
+import { answerQuery } from "./vendor/query.ts";
+import type { Reply } from "./vendor/reply.ts";
+import type { Endpoint, SandboxRequest } from "./vendor/request.ts";
+import { playSdk } from "./vendor/sdk.ts";
+import type { State } from "./vendor/state.ts";
+import { answerAccessToken, answerNonceTicket, answerSignTicket } from "./vendor/tokens.ts";
+import { answerUpload, UPLOADS } from "./vendor/upload.ts";
 
 export interface ServerParts {
   state: State;

@@ -1,9 +1,8 @@
 import { type Clock, systemClock } from "../lib/clock.ts";
 import type { Environment } from "../lib/environment.ts";
 import { readArguments, UsageError } from "./arguments.ts";
-import type { Backend } from "./backend.ts";
-import { beginSandbox } from "./begin.ts";
-import type { Sandbox } from "./sandbox.ts";
+import type { Backend } from "./controls/backend.ts";
+import { createSandbox, type Sandbox, type SandboxOptions } from "./sandbox.ts";
 import { createTurnableClock, type TurnableClock } from "./turnable-clock.ts";
 
 /** A sandbox with everything a service needs to run in front of it. */
@@ -96,4 +95,17 @@ Turn the clock curl -s --json '{"advance_ms":60000}' ${url}/sandbox/clock
 
 More in docs/sandbox.md. Ctrl-C ends it.
 `);
+}
+
+/** A sandbox that runs; throws `UsageError` where its address cannot be had. */
+export async function beginSandbox(options: SandboxOptions): Promise<Sandbox> {
+  const sandbox = createSandbox(options);
+  try {
+    await sandbox.start();
+  } catch (error) {
+    const { code, syscall, message } = error as NodeJS.ErrnoException;
+    if (syscall !== "listen" && code !== "ENOTFOUND") throw error;
+    throw new UsageError(`--port, --host: cannot listen there (${message}); --port 0 picks a free port`);
+  }
+  return sandbox;
 }

@@ -2,8 +2,8 @@ import { type IncomingMessage, STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { reasonName, ServiceError } from "../errors.ts";
-import { nextTurn } from "../lib/clock.ts";
-import { endTrailersOnly } from "../lib/raw-answer.ts";
+import { nextTurn } from "../lib/event-loop.ts";
+import { endTrailersOnly } from "../lib/http.ts";
 
 /** Why a request came to no door, in the words of the contract's `ErrorReason`. */
 export type Refused =

@@ -2,7 +2,7 @@ import type { AddressInfo, Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import type { FastifyInstance } from "fastify";
 import type { Clock } from "../lib/clock.ts";
-import { certificateName } from "./certificate.ts";
+import { certificateName } from "./peer-certificate.ts";
 
 export interface RefusedClientsOptions {
   clock: Clock;

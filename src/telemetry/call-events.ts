@@ -1,9 +1,9 @@
+import type { CallFinished } from "../calls/pipeline.ts";
 import { codeEntry } from "../domain/codes.ts";
 import { ErrorReason, reasonName, ServiceError } from "../errors.ts";
-import type { CallFinished } from "../handlers/pipeline.ts";
 import type { AuditLine } from "./audit.ts";
-import { brief, frames } from "./describe.ts";
 import type { EventsOptions } from "./events.ts";
+import { brief, frames } from "./logger.ts";
 
 /** What the form door and the RPC doors answer for each reason: HTTP status and gRPC code. */
 export interface Statuses {

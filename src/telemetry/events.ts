@@ -3,13 +3,13 @@ import type { UpstreamEndpoint } from "../errors.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Audit } from "./audit.ts";
 import { callEvents, type Statuses } from "./call-events.ts";
-import { brief, describe } from "./describe.ts";
 import { createFlank } from "./flank.ts";
+import { brief, describe } from "./logger.ts";
 import { machineEvents } from "./machine-events.ts";
 import type { Metrics } from "./metrics.ts";
+import type { UpstreamCalled } from "./observers.ts";
 import { ticketEvents } from "./ticket-events.ts";
 import type { Tracer } from "./tracer.ts";
-import type { UpstreamCalled } from "./upstream-observer.ts";
 
 export interface EventsOptions {
   logger: Logger;

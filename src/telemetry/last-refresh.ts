@@ -1,6 +1,6 @@
 import { UpstreamError } from "../errors.ts";
-import type { TicketStatus } from "../tickets/ticket-status.ts";
-import { brief } from "./describe.ts";
+import type { TicketStatus } from "../tickets/status.ts";
+import { brief } from "./logger.ts";
 
 /** The transport's word for what it met, such as ECONNREFUSED or HTTP 503. */
 const causeOf = (error: unknown) =>

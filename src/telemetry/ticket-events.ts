@@ -1,6 +1,6 @@
 import type { Logger } from "pino";
-import type { TicketEvents } from "../tickets/ticket-events.ts";
-import { brief, describe } from "./describe.ts";
+import type { TicketEvents } from "../tickets/events.ts";
+import { brief, describe } from "./logger.ts";
 import type { TicketMetrics } from "./ticket-metrics.ts";
 
 /** Log lines and metrics of the ticket cache: generations, ages and classes, never a token (ticket-cache.md 5). */

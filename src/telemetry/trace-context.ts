@@ -1,4 +1,4 @@
-import { randomBytes } from "../lib/random.ts";
+import { randomBytes } from "../lib/base62.ts";
 import type { OpenSpan, SpanSource } from "./tracer.ts";
 
 /** A position in a trace (https://www.w3.org/TR/trace-context/). */

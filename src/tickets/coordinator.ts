@@ -1,30 +1,30 @@
-import type { TicketTimings } from "../domain/timings.ts";
+import type { TicketTimings } from "../config/ticket-timings.ts";
 import type { Clock } from "../lib/clock.ts";
-import { derived } from "../lib/derived.ts";
+import { singleFlight } from "../lib/concurrency.ts";
 import type { Part } from "../lib/lifecycle.ts";
-import type { Secret } from "../lib/secret.ts";
-import { singleFlight } from "../lib/single-flight.ts";
-import { createAlone, planAlone } from "./alone.ts";
-import { createCalls, type TicketUpstream } from "./calls.ts";
-import { createHolder } from "./held.ts";
-import { createLeaseWatch } from "./lease-watch.ts";
-import { createLoop } from "./loop.ts";
-import { isUrgent, needOf, waitMs } from "./need.ts";
-import { createObserver } from "./observer.ts";
+import { derived } from "../lib/memoize.ts";
+import type { Secret } from "../lib/redacted.ts";
+import type { RefreshOutcome, TicketEvents } from "./events.ts";
+import { createLeaseWatch } from "./lease.ts";
 import { createOneRefresh } from "./one-refresh.ts";
 import { createOperator, type TicketOperator } from "./operator.ts";
 import { fingerprint } from "./pair.ts";
+import { createHolder } from "./pair-cache.ts";
+import { createLoop } from "./poll-loop.ts";
 import type { Processes } from "./processes.ts";
+import { isUrgent, needOf, waitMs } from "./protocol/refresh-reason.ts";
+import { transition } from "./protocol/transition.ts";
 import { createReader, type TicketReader } from "./reader.ts";
 import { createRefresh } from "./refresh.ts";
-import { createRegister, type View } from "./register.ts";
-import { createReports } from "./reports.ts";
+import { createCalls, type TicketUpstream } from "./refresh-calls.ts";
+import { createReports } from "./refresh-log.ts";
 import type { Sealer } from "./sealer.ts";
-import { transition } from "./state.ts";
-import type { TicketStore } from "./store.ts";
+import { createRegister, type View } from "./shared-state.ts";
+import { createAlone, planAlone } from "./solo-refresh.ts";
+import { type TicketStatus, ticketStatus } from "./status.ts";
 import { createStoreHealth } from "./store-health.ts";
-import type { RefreshOutcome, TicketEvents } from "./ticket-events.ts";
-import { type TicketStatus, ticketStatus } from "./ticket-status.ts";
+import { createObserver } from "./store-watcher.ts";
+import type { TicketStore } from "./stores/store.ts";
 
 export interface CoordinatorOptions {
   /** The current secret and, while it is being rotated, the next one. */

@@ -1,6 +1,6 @@
 import type { Clock } from "../lib/clock.ts";
-import type { Loop } from "./loop.ts";
-import type { RefreshOutcome } from "./ticket-events.ts";
+import type { RefreshOutcome } from "./events.ts";
+import type { Loop } from "./poll-loop.ts";
 
 export interface OneRefreshOptions {
   clock: Clock;

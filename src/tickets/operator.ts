@@ -1,10 +1,10 @@
 import { ErrorReason, ServiceError } from "../errors.ts";
-import type { Holder } from "./held.ts";
-import { OBSTACLES } from "./obstacle.ts";
-import type { Applied, Register, View } from "./register.ts";
+import type { RefreshOutcome } from "./events.ts";
+import type { Holder } from "./pair-cache.ts";
+import { OBSTACLES } from "./protocol/refresh-reason.ts";
+import type { Applied, Register, View } from "./shared-state.ts";
+import type { TicketStatus } from "./status.ts";
 import type { StoreHealth } from "./store-health.ts";
-import type { RefreshOutcome } from "./ticket-events.ts";
-import type { TicketStatus } from "./ticket-status.ts";
 
 /** A rotation that an operator asked for. */
 export interface ForcedRefresh {

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { Secret } from "../lib/secret.ts";
+import { Secret } from "../lib/redacted.ts";
 
 /** A token as it was issued; `issuedAt` is the store's time just before the call, so that its end is early, never late. */
 export interface IssuedToken {

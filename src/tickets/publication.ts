@@ -1,10 +1,10 @@
 import { backoffMs } from "../lib/backoff.ts";
-import { whileBeating } from "./heartbeat.ts";
-import type { Mine, Operation } from "./operation.ts";
+import type { RefreshFinished, RefreshOutcome } from "./events.ts";
+import { whileBeating } from "./lease.ts";
 import { type IssuedPair, type IssuedToken, readPair, secretOf, writePair } from "./pair.ts";
+import type { Mine, Operation } from "./protocol/operations.ts";
 import type { RefreshOptions } from "./refresh.ts";
-import type { View } from "./register.ts";
-import type { RefreshFinished, RefreshOutcome } from "./ticket-events.ts";
+import type { View } from "./shared-state.ts";
 
 /** A token that only lacks its ticket, and the generation it is staged under. */
 export interface Staged {

@@ -1,13 +1,14 @@
-import type { TicketTimings } from "../domain/timings.ts";
+import type { TicketTimings } from "../config/ticket-timings.ts";
 import { ErrorReason, ServiceError } from "../errors.ts";
-import { type Clock, withDeadline } from "../lib/clock.ts";
-import type { Secret } from "../lib/secret.ts";
-import { doubtAgeMs, doubtWaitMs } from "./doubt.ts";
-import type { Holder } from "./held.ts";
-import type { Loop } from "./loop.ts";
-import type { Observer } from "./observer.ts";
-import type { Applied, Register } from "./register.ts";
-import type { TicketEvents } from "./ticket-events.ts";
+import type { Clock } from "../lib/clock.ts";
+import { withDeadline } from "../lib/deadline.ts";
+import type { Secret } from "../lib/redacted.ts";
+import type { TicketEvents } from "./events.ts";
+import type { Holder } from "./pair-cache.ts";
+import type { Loop } from "./poll-loop.ts";
+import { doubtAgeMs, doubtWaitMs } from "./protocol/doubt.ts";
+import type { Applied, Register } from "./shared-state.ts";
+import type { Observer } from "./store-watcher.ts";
 
 /** What requests are signed with: a token and the SIGN ticket that was issued for it. */
 export interface TicketPair {

@@ -1,15 +1,15 @@
-import type { TicketTimings } from "../domain/timings.ts";
+import type { TicketTimings } from "../config/ticket-timings.ts";
 import type { Clock } from "../lib/clock.ts";
-import type { Secret } from "../lib/secret.ts";
-import type { createCalls, Failed } from "./calls.ts";
-import { giveUp } from "./give-up.ts";
-import type { Candidate } from "./held.ts";
-import type { Mine, Operation } from "./operation.ts";
+import type { Secret } from "../lib/redacted.ts";
+import type { RefreshFinished, RefreshOutcome, TicketEvents } from "./events.ts";
 import { type IssuedToken, readToken, secretOf, writePair } from "./pair.ts";
+import type { Candidate } from "./pair-cache.ts";
+import { giveUp } from "./protocol/failed-call.ts";
+import type { Mine, Operation } from "./protocol/operations.ts";
 import { createPublication } from "./publication.ts";
-import type { Register, View } from "./register.ts";
+import type { createCalls, Failed } from "./refresh-calls.ts";
 import type { Sealer } from "./sealer.ts";
-import type { RefreshFinished, RefreshOutcome, TicketEvents } from "./ticket-events.ts";
+import type { Register, View } from "./shared-state.ts";
 
 export interface RefreshOptions {
   secrets: () => readonly Secret[];

@@ -1,7 +1,7 @@
 import { createCipheriv, createDecipheriv } from "node:crypto";
-import { isDerived, type SealKey } from "../domain/key-ring.ts";
-import { randomBytes } from "../lib/random.ts";
-import type { Secret } from "../lib/secret.ts";
+import { isDerived, type SealKey } from "../domain/seal-keys.ts";
+import { randomBytes } from "../lib/base62.ts";
+import type { Secret } from "../lib/redacted.ts";
 
 /** Which record a sealed text is: it opens as this one and no other (ticket-cache.md 2.11). */
 export interface Identity {

@@ -1,7 +1,7 @@
-import type { TicketTimings } from "../domain/timings.ts";
+import type { TicketTimings } from "../config/ticket-timings.ts";
 import type { Clock } from "../lib/clock.ts";
-import type { TicketStore } from "./store.ts";
-import type { TicketEvents } from "./ticket-events.ts";
+import type { TicketEvents } from "./events.ts";
+import type { TicketStore } from "./stores/store.ts";
 
 export interface StoreHealthOptions {
   store: Pick<TicketStore, "probe">;

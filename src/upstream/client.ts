@@ -1,15 +1,12 @@
 import { PROTOCOL_VERSION } from "../domain/version.ts";
 import { UpstreamError } from "../errors.ts";
-import { Pii } from "../lib/pii.ts";
-import type { Secret } from "../lib/secret.ts";
-import { createAsk } from "./ask.ts";
-import { type Credential, credential } from "./credential.ts";
-import { type Edition, type TokenParam, UPLOAD } from "./dialect.ts";
-import type { ObserveExchange } from "./observe.ts";
+import { Pii, type Secret } from "../lib/redacted.ts";
+import { type Edition, type TokenParam, UPLOAD } from "./editions.ts";
+import { createAsk, type ObserveExchange } from "./observed-exchange.ts";
 import { type QueryResult, readQueryResult } from "./query-result.ts";
+import { type Credential, credential, successful } from "./reply.ts";
 import type { Exchange, Transport } from "./transport.ts";
 import { isRecord, text } from "./values.ts";
-import { successful } from "./wire.ts";
 
 export type { Credential, QueryResult };
 

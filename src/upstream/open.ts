@@ -1,7 +1,7 @@
-import type { TicketTimings } from "../domain/timings.ts";
+import type { TicketTimings } from "../config/ticket-timings.ts";
 import { createUpstreamClient, type UpstreamClient, type UpstreamOptions } from "./client.ts";
-import { createDispatchers, type DispatcherOptions } from "./dispatcher.ts";
-import { type GuardOptions, guarded } from "./guard.ts";
+import { createDispatchers, type DispatcherOptions } from "./connection.ts";
+import { type GuardOptions, guarded } from "./resilience.ts";
 import { createTransport } from "./transport.ts";
 
 /** Connections kept to the vendor at most. */

@@ -1,7 +1,7 @@
 import { UpstreamError } from "../errors.ts";
-import type { Pii } from "../lib/pii.ts";
+import type { Pii } from "../lib/redacted.ts";
+import type { Reply } from "./reply.ts";
 import { chinaTime, file, isRecord, score, shortText } from "./values.ts";
-import type { Reply } from "./wire.ts";
 
 /** What the vendor says of an order; any code, since most are verdicts. */
 export interface QueryResult {

@@ -4,13 +4,11 @@ import {
   UpstreamError,
   type UpstreamFailure,
 } from "../errors.ts";
-import { nextTurn } from "../lib/clock.ts";
-import { Masked } from "../lib/masked.ts";
-import { type Body, createBody } from "./body.ts";
-import { createBodyWithFiles } from "./body-with-files.ts";
-import type { Dispatchers } from "./dispatcher.ts";
-import { type Broken, CutShort, receive } from "./receive.ts";
-import { replyOf } from "./wire.ts";
+import { nextTurn } from "../lib/event-loop.ts";
+import { Masked } from "../lib/redacted.ts";
+import { type Broken, CutShort, type Dispatchers, receive } from "./connection.ts";
+import { replyOf } from "./reply.ts";
+import { type Body, createBody, createBodyWithFiles } from "./streamed-json.ts";
 
 /** What is sent; secrets and personal data are masked up to the moment when it is written. */
 type Values = Readonly<Record<string, string | Masked<string>>>;

@@ -1,5 +1,5 @@
-import { Pii } from "../lib/pii.ts";
-import { decodeBase64 } from "./base64-file.ts";
+import { Pii } from "../lib/redacted.ts";
+import { decodeBase64 } from "./streamed-json.ts";
 
 /** A text or number as text; undefined for anything else and for the empty text. */
 export function text(value: unknown): string | undefined {

@@ -1,4 +1,4 @@
-import { type Config, ConfigError, readConfig } from "../../src/config.ts";
+import { type Config, ConfigError, readConfig } from "../../src/config/config.ts";
 
 const BASE = { FACEID_APP_ID: "IDAXXXXX", FACEID_SECRET: "secret" };
 

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import { type AddressInfo, createServer as createSocketServer } from "node:net";
 import { describe, expect, test } from "vitest";
-import { createDispatchers } from "../../src/upstream/dispatcher.ts";
+import { createDispatchers } from "../../src/upstream/connection.ts";
 import { configOf, problemsOf } from "./problems.ts";
 
 const proxyOf = (env: Record<string, string>) => configOf(env).proxy;

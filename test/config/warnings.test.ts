@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
+import { ConfigError, readConfig } from "../../src/config/config.ts";
 import { slipsBetween } from "../../src/config/stray-names.ts";
-import { ConfigError, readConfig } from "../../src/config.ts";
-import { startHarness } from "../harness.ts";
+import { startHarness } from "../support/harness.ts";
 
 const BASE = { FACEID_APP_ID: "IDAXXXXX", FACEID_SECRET: "secret" };
 const warningsOf = (env: Record<string, string>, content = "") =>

@@ -8,7 +8,7 @@ import { createLab } from "../../src/conformance/lab.ts";
 import { CONFORMANCE_RULE_NAMES, type ConformanceRuleName } from "../../src/conformance/rules.ts";
 import { systemClock } from "../../src/lib/clock.ts";
 import { createSandbox, type Sandbox } from "../../src/sandbox/sandbox.ts";
-import { startHarness, unusedPort } from "../harness.ts";
+import { startHarness, unusedPort } from "../support/harness.ts";
 import { startPlanted } from "./planted.ts";
 
 const brokenOnes = (results: readonly Result[]) => results.filter(({ ok }) => !ok);

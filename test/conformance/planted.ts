@@ -2,7 +2,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { ConformanceRuleName } from "../../src/conformance/rules.ts";
-import { expectedSign } from "../../src/sandbox/verify.ts";
+import { expectedSign } from "../../src/sandbox/vendor/verify.ts";
 
 /** Where the vendor is, and who the backend is to it. */
 export interface Vendor {

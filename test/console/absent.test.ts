@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { startHarness } from "../harness.ts";
+import { startHarness } from "../support/harness.ts";
 
 test("the service itself has neither console nor controls, on any listener", async () => {
   await using harness = await startHarness();

@@ -4,8 +4,8 @@ import { expect, test } from "vitest";
 import { NextStep, Verdict, VerdictReason } from "../../gen/faceverification/v1/verdict_pb.ts";
 import { CODES } from "../../src/domain/codes.ts";
 import { judge } from "../../src/domain/verdict.ts";
-import { FAULT_KINDS } from "../../src/sandbox/faults.ts";
-import { ENDPOINTS } from "../../src/sandbox/request.ts";
+import { FAULT_KINDS } from "../../src/sandbox/controls/faults.ts";
+import { ENDPOINTS } from "../../src/sandbox/vendor/request.ts";
 
 const CONSOLE = join(import.meta.dirname, "../../src/sandbox/console");
 const { TEXTS } = (await import(join(CONSOLE, "texts.js"))) as {

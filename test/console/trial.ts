@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { COMPILE_CACHE } from "../compile-cache.ts";
+import { COMPILE_CACHE } from "../support/compile-cache.ts";
 
 /** A running `npm run sandbox`, or the upstream alone, on ports of its own. */
 export interface RunningTrial {

@@ -1,15 +1,15 @@
 import { setTimeout as delay } from "node:timers/promises";
+import { ConfigError } from "../../src/config/config.ts";
 import { reloadOnChange } from "../../src/config/reload.ts";
-import { ConfigError } from "../../src/config.ts";
-import { keyRing } from "../../src/domain/key-ring.ts";
+import { keyRing } from "../../src/domain/seal-keys.ts";
 import { systemClock } from "../../src/lib/clock.ts";
-import { Secret } from "../../src/lib/secret.ts";
+import { Secret } from "../../src/lib/redacted.ts";
 import { createTurnableClock, type TurnableClock } from "../../src/sandbox/turnable-clock.ts";
 import { createService, openTelemetry } from "../../src/service.ts";
-import { createAuthority } from "../certificates.ts";
-import { eventually, type Harness, type HarnessOptions, startHarness } from "../harness.ts";
-import { AUDIENCE, ISSUER, startProvider } from "../identity-provider.ts";
-import { startRedis } from "../redis.ts";
+import { createAuthority } from "../support/certificates.ts";
+import { eventually, type Harness, type HarnessOptions, startHarness } from "../support/harness.ts";
+import { AUDIENCE, ISSUER, startProvider } from "../support/identity-provider.ts";
+import { startRedis } from "../support/redis.ts";
 import { type Scrape, scrape, total } from "./exposition.ts";
 
 /** What the processes told before and after something happened to them. */

@@ -1,8 +1,8 @@
 import { execFileSync } from "node:child_process";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { readConfig } from "../../src/config.ts";
-import { variablesOfTheCode } from "../variables.ts";
+import { readConfig } from "../../src/config/config.ts";
+import { variablesOfTheCode } from "../support/variables.ts";
 import { compose, deployed } from "./manifests.ts";
 
 const { faceverification, balancer, valkey } = compose.services;

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { stringify } from "yaml";
-import { missingPromtool } from "../promtool.ts";
+import { missingPromtool } from "../support/promtool.ts";
 import { ruleProblems } from "./promtool-tests.ts";
 import { knownMetrics, metricsIn } from "./vocabulary.ts";
 

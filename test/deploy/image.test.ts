@@ -7,9 +7,9 @@ import { createInterface } from "node:readline";
 import { promisify } from "node:util";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import type { Sandbox } from "../../src/sandbox/sandbox.ts";
-import { startUpstream } from "../child.ts";
-import { eventually } from "../harness.ts";
-import { missingRedis, startRedis, stopRedis } from "../redis.ts";
+import { startUpstream } from "../support/child.ts";
+import { eventually } from "../support/harness.ts";
+import { missingRedis, startRedis, stopRedis } from "../support/redis.ts";
 import { deployed } from "./manifests.ts";
 
 const ROOT = join(import.meta.dirname, "../..");

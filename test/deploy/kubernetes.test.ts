@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { FaceVerificationService } from "../../gen/faceverification/v1/face_verification_service_pb.ts";
-import { readConfig } from "../../src/config.ts";
-import { variablesOfTheCode } from "../variables.ts";
+import { readConfig } from "../../src/config/config.ts";
+import { variablesOfTheCode } from "../support/variables.ts";
 import { configMap, kustomization, type Manifest, manifest, manifests } from "./manifests.ts";
 
 /** The published schemas of the kinds that are used. Not imported as types, which do not satisfy our compiler's options. */
@@ -86,7 +86,7 @@ test("every variable exists in the code, and together they make a configuration"
   const config = configured();
   expect(config.admin).toEqual({ host: "10.1.2.3", port: ports.get("admin") });
   expect([config.http.port, config.grpc.port]).toEqual([ports.get("http"), ports.get("grpc")]);
-  expect(config.storeUrl).toMatch(/^redis:/);
+  expect(config.store.kind).toBe("redis");
 });
 
 test("only the admin listener may admit everybody", () => {

@@ -1,4 +1,4 @@
-import { eventually, type Harness } from "../harness.ts";
+import { eventually, type Harness } from "../support/harness.ts";
 
 /** Resolves once the first pair is in the store; the service uses it a little earlier. */
 export const committed = (harness: Harness): Promise<void> =>

@@ -20,10 +20,10 @@ import { checkDirectories } from "../../src/doctor/directory.ts";
 import { runDoctor } from "../../src/doctor/main.ts";
 import { type Clock, systemClock } from "../../src/lib/clock.ts";
 import { createTurnableClock } from "../../src/sandbox/turnable-clock.ts";
-import { prepareDirectory } from "../../src/tickets/file-directory.ts";
-import { type Authority, createAuthority } from "../certificates.ts";
-import { type Harness, startHarness, unusedPort } from "../harness.ts";
-import { missingRedis, startRedis, stopRedis } from "../redis.ts";
+import { prepareDirectory } from "../../src/tickets/stores/file-directory.ts";
+import { type Authority, createAuthority } from "../support/certificates.ts";
+import { type Harness, startHarness, unusedPort } from "../support/harness.ts";
+import { missingRedis, startRedis, stopRedis } from "../support/redis.ts";
 import { committed } from "./committed.ts";
 
 let directory: string;

@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { runDoctor } from "../../src/doctor/main.ts";
-import { startHarness } from "../harness.ts";
-import { missingRedis, startRedis, stopRedis } from "../redis.ts";
+import { startHarness } from "../support/harness.ts";
+import { missingRedis, startRedis, stopRedis } from "../support/redis.ts";
 import { committed } from "./committed.ts";
 
 const NONCE = "kHoSxvLZGxSoFsjxlbzEoUzh5PAnTU7T";

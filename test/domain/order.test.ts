@@ -1,7 +1,6 @@
 import { expect, test } from "vitest";
 import { createOrders } from "../../src/domain/order.ts";
-import { Pii } from "../../src/lib/pii.ts";
-import { Secret } from "../../src/lib/secret.ts";
+import { Pii, Secret } from "../../src/lib/redacted.ts";
 
 const current = new Secret("a".repeat(64));
 const next = new Secret("b".repeat(64));

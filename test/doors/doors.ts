@@ -17,10 +17,10 @@ import {
   RetryInfoSchema,
 } from "../../gen/google/rpc/error_details_pb.ts";
 import { StatusSchema } from "../../gen/google/rpc/status_pb.ts";
+import { STATUS } from "../../src/doors/form/errors.ts";
+import { CODES } from "../../src/doors/rpc/errors.ts";
 import { ErrorReason } from "../../src/errors.ts";
-import { STATUS } from "../../src/form/errors.ts";
-import { CODES } from "../../src/rpc/errors.ts";
-import { GrpcClient } from "../grpc-client.ts";
+import { GrpcClient } from "../support/grpc-client.ts";
 
 /** What a call came to, in the same words for every door. */
 export type Cell =

@@ -1,19 +1,19 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Verdict } from "../../gen/faceverification/v1/verdict_pb.ts";
 import { CODES as VENDOR_CODES } from "../../src/domain/codes.ts";
-import { TEXTS } from "../../src/domain/texts.ts";
+import { TEXTS } from "../../src/domain/messages.ts";
 import { judge } from "../../src/domain/verdict.ts";
+import { createFormRoutes } from "../../src/doors/form/routes.ts";
+import { connectPlugin } from "../../src/doors/rpc/plugin.ts";
+import { createRoutes } from "../../src/doors/rpc/routes.ts";
 import { ErrorReason, reasonName, ServiceError } from "../../src/errors.ts";
-import { createFormRoutes } from "../../src/form/routes.ts";
-import type { Methods } from "../../src/handlers/methods.ts";
+import type { Methods } from "../../src/handlers/service.ts";
 import { createBudget } from "../../src/lib/budget.ts";
 import { systemClock } from "../../src/lib/clock.ts";
-import { connectPlugin } from "../../src/rpc/plugin.ts";
-import { createRoutes } from "../../src/rpc/routes.ts";
-import { SCENARIOS } from "../../src/sandbox/scenarios.ts";
+import { SCENARIOS } from "../../src/sandbox/vendor/scenarios.ts";
 import { createListener, type Listener } from "../../src/server/listener.ts";
-import { type Authority, createAuthority } from "../certificates.ts";
-import { type Harness, startHarness } from "../harness.ts";
+import { type Authority, createAuthority } from "../support/certificates.ts";
+import { type Harness, startHarness } from "../support/harness.ts";
 import { type Cell, type Door, openDoors } from "./doors.ts";
 
 /** The same call by every door; every cell of the row has to be the same. */

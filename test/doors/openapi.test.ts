@@ -2,7 +2,7 @@ import { Ajv2020 } from "ajv/dist/2020.js";
 import addFormats from "ajv-formats";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { FaceVerificationService } from "../../gen/faceverification/v1/face_verification_service_pb.ts";
-import { type Answer, type Harness, startHarness } from "../harness.ts";
+import { type Answer, type Harness, startHarness } from "../support/harness.ts";
 
 const person = { name: "张三", id_no: "11010519491231002X" };
 const message = { name: person.name, idNo: person.id_no };

@@ -4,15 +4,15 @@ import {
   GetFaceParamsResponseSchema,
   GetResultResponseSchema,
 } from "../../gen/faceverification/v1/face_verification_service_pb.ts";
-import { createFormRoutes } from "../../src/form/routes.ts";
-import type { Methods } from "../../src/handlers/methods.ts";
+import { createFormRoutes } from "../../src/doors/form/routes.ts";
+import { answerUsual } from "../../src/doors/rpc/fast-path/fast-path.ts";
+import { connectPlugin } from "../../src/doors/rpc/plugin.ts";
+import { createRoutes } from "../../src/doors/rpc/routes.ts";
+import type { Methods } from "../../src/handlers/service.ts";
 import { createBudget } from "../../src/lib/budget.ts";
 import { systemClock } from "../../src/lib/clock.ts";
-import { connectPlugin } from "../../src/rpc/plugin.ts";
-import { createRoutes } from "../../src/rpc/routes.ts";
-import { answerUsual } from "../../src/rpc/unary.ts";
 import { createListener, type Listener } from "../../src/server/listener.ts";
-import { type Authority, createAuthority } from "../certificates.ts";
+import { type Authority, createAuthority } from "../support/certificates.ts";
 import { openDoors } from "./doors.ts";
 
 // An answer that no encoder takes: whatever comes to be one must not leave its caller without any.

@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { afterAll, afterEach, describe, expect, test } from "vitest";
 import { systemClock } from "../../src/lib/clock.ts";
 import { createSandbox, type Sandbox } from "../../src/sandbox/sandbox.ts";
-import { eventually, startHarness } from "../harness.ts";
-import { missingRedis, startRedis, stopRedis } from "../redis.ts";
+import { eventually, startHarness } from "../support/harness.ts";
+import { missingRedis, startRedis, stopRedis } from "../support/redis.ts";
 import { startLoad, type Target } from "./load.ts";
 import { endProcesses, type ServiceProcess, startProcess } from "./process.ts";
 

@@ -1,7 +1,7 @@
 import * as grpc from "@grpc/grpc-js";
 import { FaceVerificationService } from "../../gen/faceverification/v1/face_verification_service_pb.ts";
 import { systemClock } from "../../src/lib/clock.ts";
-import { GrpcClient } from "../grpc-client.ts";
+import { GrpcClient } from "../support/grpc-client.ts";
 
 /** Where calls are sent to, and whether they count at the moment. */
 export interface Target {

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Sandbox } from "../../src/sandbox/sandbox.ts";
-import { COMPILE_CACHE } from "../compile-cache.ts";
+import { COMPILE_CACHE } from "../support/compile-cache.ts";
 
 const MAIN = join(import.meta.dirname, "../../src/main.ts");
 

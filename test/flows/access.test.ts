@@ -3,8 +3,8 @@ import { createHmac, randomBytes } from "node:crypto";
 import * as grpc from "@grpc/grpc-js";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { FaceVerificationService } from "../../gen/faceverification/v1/face_verification_service_pb.ts";
-import { type Harness, startHarness } from "../harness.ts";
-import { AUDIENCE, ISSUER, startProvider } from "../identity-provider.ts";
+import { type Harness, startHarness } from "../support/harness.ts";
+import { AUDIENCE, ISSUER, startProvider } from "../support/identity-provider.ts";
 
 const { getFaceParams, getResult } = FaceVerificationService.method;
 const person = { name: "张三", id_no: "11010519491231002X" };

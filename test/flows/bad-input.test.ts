@@ -6,8 +6,8 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { FaceVerificationService } from "../../gen/faceverification/v1/face_verification_service_pb.ts";
 import { BadRequestSchema } from "../../gen/google/rpc/error_details_pb.ts";
 import { StatusSchema } from "../../gen/google/rpc/status_pb.ts";
-import { grpcFrame } from "../grpc-frame.ts";
-import { type Harness, startHarness } from "../harness.ts";
+import { grpcFrame } from "../support/grpc-frame.ts";
+import { type Harness, startHarness } from "../support/harness.ts";
 
 const { getFaceParams } = FaceVerificationService.method;
 const good = { name: "张三", id_no: "11010519491231002X" };

@@ -5,8 +5,8 @@ import {
   GetFaceParamsRequestSchema,
   GetFaceParamsResponseSchema,
 } from "../../gen/faceverification/v1/face_verification_service_pb.ts";
-import { grpcFrame } from "../grpc-frame.ts";
-import { type Harness, startHarness } from "../harness.ts";
+import { grpcFrame } from "../support/grpc-frame.ts";
+import { type Harness, startHarness } from "../support/harness.ts";
 
 const PATH = "/faceverification.v1.FaceVerificationService/GetFaceParams";
 const ORIGIN = "https://app.example";

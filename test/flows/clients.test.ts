@@ -10,7 +10,7 @@ import { FaceVerificationService } from "../../gen/faceverification/v1/face_veri
 import { Verdict } from "../../gen/faceverification/v1/verdict_pb.ts";
 import { ErrorInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
 import { Health } from "../../gen/grpc/health/v1/health_pb.ts";
-import { type Harness, startHarness } from "../harness.ts";
+import { type Harness, startHarness } from "../support/harness.ts";
 
 const SERVICE = FaceVerificationService.typeName;
 let harness: Harness;

@@ -3,7 +3,7 @@ import http2 from "node:http2";
 import * as grpc from "@grpc/grpc-js";
 import { afterEach, describe, expect, test } from "vitest";
 import { FaceVerificationService } from "../../gen/faceverification/v1/face_verification_service_pb.ts";
-import { eventually, type Harness, startHarness } from "../harness.ts";
+import { eventually, type Harness, startHarness } from "../support/harness.ts";
 
 const { getFaceParams, getResult } = FaceVerificationService.method;
 const fields = { name: "张三", id_no: "11010519491231002X" };

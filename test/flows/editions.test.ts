@@ -4,7 +4,7 @@ import {
   PhotoType,
 } from "../../gen/faceverification/v1/face_verification_service_pb.ts";
 import { Verdict } from "../../gen/faceverification/v1/verdict_pb.ts";
-import { startHarness } from "../harness.ts";
+import { startHarness } from "../support/harness.ts";
 
 const { getFaceParams, getResult } = FaceVerificationService.method;
 const person = { name: "张三", idNo: "11010519491231002X" };

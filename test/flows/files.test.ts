@@ -8,13 +8,13 @@ import tls from "node:tls";
 import * as grpc from "@grpc/grpc-js";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { FaceVerificationService } from "../../gen/faceverification/v1/face_verification_service_pb.ts";
+import { type ConfigError, readConfig } from "../../src/config/config.ts";
 import { reloadOnChange } from "../../src/config/reload.ts";
-import { type ConfigError, readConfig } from "../../src/config.ts";
 import { createSandbox, type Sandbox } from "../../src/sandbox/sandbox.ts";
 import { createService, type Service } from "../../src/service.ts";
-import { type Authority, createAuthority } from "../certificates.ts";
-import { GrpcClient } from "../grpc-client.ts";
-import { eventually } from "../harness.ts";
+import { type Authority, createAuthority } from "../support/certificates.ts";
+import { GrpcClient } from "../support/grpc-client.ts";
+import { eventually } from "../support/harness.ts";
 
 const { getResult } = FaceVerificationService.method;
 

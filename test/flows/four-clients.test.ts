@@ -5,7 +5,7 @@ import * as grpc from "@grpc/grpc-js";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { FaceVerificationService } from "../../gen/faceverification/v1/face_verification_service_pb.ts";
 import { Verdict, VerdictReason } from "../../gen/faceverification/v1/verdict_pb.ts";
-import { type Harness, startHarness } from "../harness.ts";
+import { type Harness, startHarness } from "../support/harness.ts";
 
 const { getFaceParams, getResult } = FaceVerificationService.method;
 const SERVICE = FaceVerificationService.typeName;

@@ -1,17 +1,16 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import http from "node:http";
 import http2 from "node:http2";
-import type { AddressInfo } from "node:net";
-import { createServer } from "node:net";
+import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as grpc from "@grpc/grpc-js";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { FaceVerificationService } from "../../gen/faceverification/v1/face_verification_service_pb.ts";
 import type { Sandbox } from "../../src/sandbox/sandbox.ts";
-import { endChildren, launchChild, startChild, startUpstream } from "../child.ts";
-import { GrpcClient } from "../grpc-client.ts";
-import { eventually } from "../harness.ts";
+import { endChildren, launchChild, startChild, startUpstream } from "../support/child.ts";
+import { GrpcClient } from "../support/grpc-client.ts";
+import { eventually } from "../support/harness.ts";
 
 const TOKEN = "0123456789abcdef";
 let sandbox: Sandbox;

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { startHarness } from "../harness.ts";
+import { startHarness } from "../support/harness.ts";
 
 const person = { name: "张三", id_no: "11010519491231002X" };
 const warnings = (logs: readonly Record<string, unknown>[]) =>

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { systemClock } from "../../src/lib/clock.ts";
 import { createTurnableClock } from "../../src/sandbox/turnable-clock.ts";
-import { createAuthority } from "../certificates.ts";
-import { eventually, type Harness, startHarness } from "../harness.ts";
+import { createAuthority } from "../support/certificates.ts";
+import { eventually, type Harness, startHarness } from "../support/harness.ts";
 
 const person = { name: "张三", id_no: "11010519491231002X" };
 const MINUTE = 60_000;

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { startHarness } from "../harness.ts";
+import { startHarness } from "../support/harness.ts";
 
 const TYPED: [typed: string, card: string][] = [
   ["买买提•艾力", "买买提·艾力"],

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { FaceVerificationService } from "../../gen/faceverification/v1/face_verification_service_pb.ts";
 import { Verdict } from "../../gen/faceverification/v1/verdict_pb.ts";
-import { type Harness, startHarness } from "../harness.ts";
+import { type Harness, startHarness } from "../support/harness.ts";
 
 // A vendor whose answer to a query says what it cannot mean: that is no value, and never a call without an answer.
 

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, describe, expect, test } from "vitest";
-import { type HarnessOptions, startHarness } from "../harness.ts";
-import { missingRedis, startRedis, stopRedis } from "../redis.ts";
-import { type Dialect, startDialect } from "../redis-dialect.ts";
+import { type HarnessOptions, startHarness } from "../support/harness.ts";
+import { missingRedis, startRedis, stopRedis } from "../support/redis.ts";
+import { type Dialect, startDialect } from "../support/redis-dialect.ts";
 
 const person = { name: "张三", id_no: "11010519491231002X" };
 const closing: (() => Promise<unknown>)[] = [];

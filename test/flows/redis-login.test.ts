@@ -3,9 +3,9 @@ import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import type { Check } from "../../src/doctor/check.ts";
 import { runDoctor } from "../../src/doctor/main.ts";
-import { startHarness } from "../harness.ts";
-import { missingRedis, startRedis, startSentinel, stopRedis } from "../redis.ts";
-import { startCluster } from "../redis-cluster.ts";
+import { startHarness } from "../support/harness.ts";
+import { missingRedis, startRedis, startSentinel, stopRedis } from "../support/redis.ts";
+import { startCluster } from "../support/redis-cluster.ts";
 
 /** The rules of each login in the documentation, in its order. */
 const documented = readFileSync(join(import.meta.dirname, "../../docs/redis.md"), "utf8");

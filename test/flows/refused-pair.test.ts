@@ -2,7 +2,7 @@ import * as grpc from "@grpc/grpc-js";
 import { describe, expect, test } from "vitest";
 import { FaceVerificationService } from "../../gen/faceverification/v1/face_verification_service_pb.ts";
 import { systemClock } from "../../src/lib/clock.ts";
-import { type Harness, startHarness } from "../harness.ts";
+import { type Harness, startHarness } from "../support/harness.ts";
 
 const { getFaceParams, getResult } = FaceVerificationService.method;
 const person = { name: "张三", id_no: "11010519491231002X", user_id: "refused1" };

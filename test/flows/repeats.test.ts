@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { type Harness, startHarness } from "../harness.ts";
+import { type Harness, startHarness } from "../support/harness.ts";
 
 const person = { name: "张三", id_no: "11010519491231002X" };
 const launchOf = ({ body }: Awaited<ReturnType<Harness["form"]>>) => {

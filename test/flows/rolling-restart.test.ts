@@ -5,9 +5,9 @@ import { join } from "node:path";
 import * as grpc from "@grpc/grpc-js";
 import { expect, test } from "vitest";
 import { FaceVerificationService } from "../../gen/faceverification/v1/face_verification_service_pb.ts";
-import { type Balancer, startBalancer } from "../balancer.ts";
-import { type Child, endChildren, startChild, startUpstream } from "../child.ts";
-import { GrpcClient } from "../grpc-client.ts";
+import { type Balancer, startBalancer } from "../support/balancer.ts";
+import { type Child, endChildren, startChild, startUpstream } from "../support/child.ts";
+import { GrpcClient } from "../support/grpc-client.ts";
 
 const CALLS = 20_000;
 const TOKEN = "0123456789abcdef";

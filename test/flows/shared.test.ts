@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type Harness, startHarness } from "../harness.ts";
-import { missingRedis, type RedisServer, startRedis, stopRedis } from "../redis.ts";
+import { type Harness, startHarness } from "../support/harness.ts";
+import { missingRedis, type RedisServer, startRedis, stopRedis } from "../support/redis.ts";
 
 const person = { name: "张三", id_no: "11010519491231002X" };
 

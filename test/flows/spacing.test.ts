@@ -4,8 +4,8 @@ import { createNonceSpacing } from "../../src/handlers/nonce-spacing.ts";
 import { createMemoryLaunchStore } from "../../src/launches/memory-store.ts";
 import { systemClock } from "../../src/lib/clock.ts";
 import { createTurnableClock } from "../../src/sandbox/turnable-clock.ts";
-import { type Harness, startHarness } from "../harness.ts";
-import { missingRedis, type RedisServer, startRedis, stopRedis } from "../redis.ts";
+import { type Harness, startHarness } from "../support/harness.ts";
+import { missingRedis, type RedisServer, startRedis, stopRedis } from "../support/redis.ts";
 
 const person = { name: "张三", id_no: "11010519491231002X" };
 

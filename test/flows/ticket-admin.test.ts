@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { expect, test } from "vitest";
-import { startChild, startUpstream } from "../child.ts";
-import { startHarness } from "../harness.ts";
+import { startChild, startUpstream } from "../support/child.ts";
+import { startHarness } from "../support/harness.ts";
 
 const BUF = join(import.meta.dirname, "../../node_modules/.bin/buf");
 const SERVICE = "faceverification.v1.TicketAdminService";

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { FaceVerificationService } from "../../gen/faceverification/v1/face_verification_service_pb.ts";
 import { NextStep, Verdict, VerdictReason } from "../../gen/faceverification/v1/verdict_pb.ts";
 import { systemClock } from "../../src/lib/clock.ts";
-import { type Harness, startHarness } from "../harness.ts";
+import { type Harness, startHarness } from "../support/harness.ts";
 
 const { getFaceParams, getResult } = FaceVerificationService.method;
 const person = { name: "张三", id_no: "11010519491231002X" };

@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from "vitest";
-import { endChildren } from "../child.ts";
+import { endChildren } from "../support/child.ts";
 import { fuzz } from "./fuzz.ts";
 
 afterEach(endChildren);

@@ -1,5 +1,5 @@
 import { seededRandom } from "../../src/sandbox/random.ts";
-import { startChild, startUpstream } from "../child.ts";
+import { startChild, startUpstream } from "../support/child.ts";
 import { envelopeInput, formInput, http1Input, http2Input, jsonInput, protoInput } from "./inputs.ts";
 import { createRandom } from "./mutate.ts";
 import { type Address, type Answers, sendGrpc, sendHttp1, sendRaw } from "./send.ts";

@@ -6,11 +6,11 @@ import {
   GetFaceParamsRequestSchema,
   GetFaceParamsResponseSchema,
 } from "../../gen/faceverification/v1/face_verification_service_pb.ts";
-import type { Call } from "../../src/handlers/call.ts";
+import type { Call } from "../../src/calls/call.ts";
 import type { Launch } from "../../src/handlers/get-face-params.ts";
 import { shareLaunches } from "../../src/handlers/share-launches.ts";
-import { withFallback } from "../../src/launches/fallback.ts";
 import { createMemoryLaunchStore } from "../../src/launches/memory-store.ts";
+import { withFallback } from "../../src/launches/open-store.ts";
 import type { LaunchStore } from "../../src/launches/store.ts";
 import { systemClock } from "../../src/lib/clock.ts";
 

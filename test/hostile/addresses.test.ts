@@ -1,6 +1,6 @@
 import { request } from "node:http";
 import { describe, expect, test } from "vitest";
-import { startHarness } from "../harness.ts";
+import { startHarness } from "../support/harness.ts";
 
 const person = { name: "张三", id_no: "11010519491231002X" };
 const LIMIT = 5;

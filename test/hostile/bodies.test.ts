@@ -1,8 +1,8 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import type { Sandbox } from "../../src/sandbox/sandbox.ts";
-import { type Child, endChildren, startChild, startUpstream } from "../child.ts";
-import { eventually } from "../harness.ts";
+import { type Child, endChildren, startChild, startUpstream } from "../support/child.ts";
+import { eventually } from "../support/harness.ts";
 import { type Cost, costOf } from "./cost.ts";
 import { begin, calls, open } from "./send.ts";
 import { BODIES, FAST, GET_FACE_PARAMS, JSONS, MIB, PLAIN, WEB } from "./shapes.ts";

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { readFileSync, writeFileSync } from "node:fs";
 import { Worker } from "node:worker_threads";
-import type { Child } from "../child.ts";
+import type { Child } from "../support/child.ts";
 
 /** What something cost the process it was done to. */
 export interface Cost {

@@ -1,8 +1,8 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import type { Sandbox } from "../../src/sandbox/sandbox.ts";
-import { type Child, endChildren, startChild, startUpstream } from "../child.ts";
-import { eventually } from "../harness.ts";
+import { type Child, endChildren, startChild, startUpstream } from "../support/child.ts";
+import { eventually } from "../support/harness.ts";
 import { costOf } from "./cost.ts";
 import { begin, open, outcome } from "./send.ts";
 import { FAST, GET_RESULT, MIB, PLAIN, WEB } from "./shapes.ts";

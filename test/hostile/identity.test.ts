@@ -4,10 +4,10 @@ import type { AddressInfo } from "node:net";
 import * as grpc from "@grpc/grpc-js";
 import { describe, expect, test } from "vitest";
 import { FaceVerificationService } from "../../gen/faceverification/v1/face_verification_service_pb.ts";
-import { createAuthority } from "../certificates.ts";
-import { GrpcClient } from "../grpc-client.ts";
-import { startHarness } from "../harness.ts";
-import { AUDIENCE, ISSUER, startProvider } from "../identity-provider.ts";
+import { createAuthority } from "../support/certificates.ts";
+import { GrpcClient } from "../support/grpc-client.ts";
+import { startHarness } from "../support/harness.ts";
+import { AUDIENCE, ISSUER, startProvider } from "../support/identity-provider.ts";
 
 const { getFaceParams, getResult } = FaceVerificationService.method;
 const person = { name: "张三", id_no: "11010519491231002X" };

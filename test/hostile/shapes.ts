@@ -1,5 +1,5 @@
 import { gzipSync } from "node:zlib";
-import { grpcFrame } from "../grpc-frame.ts";
+import { grpcFrame } from "../support/grpc-frame.ts";
 
 /** A body that no honest client sends, and what it calls itself. */
 export interface Shape {

@@ -1,7 +1,7 @@
 import http from "node:http";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import type { Sandbox } from "../../src/sandbox/sandbox.ts";
-import { type Child, endChildren, startChild, startUpstream } from "../child.ts";
+import { type Child, endChildren, startChild, startUpstream } from "../support/child.ts";
 
 const STOPS = 20;
 const CLIENTS = 8;

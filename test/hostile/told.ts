@@ -1,5 +1,5 @@
-import type { Child } from "../child.ts";
-import { eventually } from "../harness.ts";
+import type { Child } from "../support/child.ts";
+import { eventually } from "../support/harness.ts";
 
 let marks = 0;
 

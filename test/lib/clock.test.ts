@@ -1,5 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { type Clock, nextTurn, systemClock, withDeadline } from "../../src/lib/clock.ts";
+import { type Clock, systemClock } from "../../src/lib/clock.ts";
+import { withDeadline } from "../../src/lib/deadline.ts";
+import { nextTurn } from "../../src/lib/event-loop.ts";
 
 const aborted = (reason: Error) => {
   const controller = new AbortController();

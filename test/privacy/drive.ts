@@ -4,12 +4,12 @@ import {
   PhotoType,
 } from "../../gen/faceverification/v1/face_verification_service_pb.ts";
 import { Health } from "../../gen/grpc/health/v1/health_pb.ts";
-import type { FaultKind } from "../../src/sandbox/faults.ts";
+import type { FaultKind } from "../../src/sandbox/controls/faults.ts";
 import type { Sandbox } from "../../src/sandbox/sandbox.ts";
-import type { Child } from "../child.ts";
-import { GrpcClient } from "../grpc-client.ts";
-import type { startProvider } from "../identity-provider.ts";
-import type { Recorder, SeenCall } from "../recorder.ts";
+import type { Child } from "../support/child.ts";
+import { GrpcClient } from "../support/grpc-client.ts";
+import type { startProvider } from "../support/identity-provider.ts";
+import type { Recorder, SeenCall } from "../support/recorder.ts";
 
 /** Whom the calls are about, and what must stay with the vendor and the caller. */
 export interface Marks {

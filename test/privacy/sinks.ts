@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { RedisServer } from "../redis.ts";
+import type { RedisServer } from "../support/redis.ts";
 
 /** Names and contents of all files below a directory, and what their bytes say as text. */
 export function readDirectory(directory: string): string {

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { expect, test } from "vitest";
-import { RULES } from "../../src/sandbox/rules.ts";
+import { RULES } from "../../src/sandbox/vendor/rules.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 const FOLDERS = ["src", "proto/faceverification", "test", "scripts", "bench", "docs", "deploy"];
@@ -149,7 +149,7 @@ test("every section, case and anchor of a document that is cited exists", () => 
 
 test("every rule of the sandbox names a section of docs/protocol.md that exists, or is its own", () => {
   const named = Object.entries(RULES).map(([rule, { source }]) => ({
-    path: `src/sandbox/rules.ts ${rule}`,
+    path: `src/sandbox/vendor/rules.ts ${rule}`,
     text: source === "own" ? "" : `${"protocol"}.md ${source}`,
   }));
   const { count, dead } = citations(named);

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import type { Sandbox } from "../../src/sandbox/sandbox.ts";
-import { endChildren, startChild, startUpstream } from "../child.ts";
+import { endChildren, startChild, startUpstream } from "../support/child.ts";
 
 /** Says at the end which files were loaded, those of packages by the name of the package. */
 const TELL = `data:text/javascript,${encodeURIComponent(`

@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
-import { createBreachLog } from "../../src/sandbox/breaches.ts";
-import { PHOTO_BASE64 } from "../../src/sandbox/media.ts";
-import type { RuleName } from "../../src/sandbox/rules.ts";
 import { createTurnableClock } from "../../src/sandbox/turnable-clock.ts";
-import { expectedSign } from "../../src/sandbox/verify.ts";
+import { createBreachLog } from "../../src/sandbox/vendor/breaches.ts";
+import { PHOTO_BASE64 } from "../../src/sandbox/vendor/media.ts";
+import type { RuleName } from "../../src/sandbox/vendor/rules.ts";
+import { expectedSign } from "../../src/sandbox/vendor/verify.ts";
 import { type Changes, frozenClock, PERSON, until, withSandbox } from "./merchant.ts";
 
 describe("the token call", () => {

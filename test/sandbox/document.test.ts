@@ -7,8 +7,8 @@ import { expect, test } from "vitest";
 import { USAGE as CONFORMANCE_USAGE, readConformanceArguments } from "../../src/conformance/arguments.ts";
 import { CONFORMANCE_RULES } from "../../src/conformance/rules.ts";
 import { USAGE } from "../../src/sandbox/arguments.ts";
-import { FAULT_KINDS } from "../../src/sandbox/faults.ts";
-import { ENDPOINTS } from "../../src/sandbox/request.ts";
+import { FAULT_KINDS } from "../../src/sandbox/controls/faults.ts";
+import { ENDPOINTS } from "../../src/sandbox/vendor/request.ts";
 import { withSandbox } from "./merchant.ts";
 
 const ROOT = join(import.meta.dirname, "../..");

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { createFaults } from "../../src/sandbox/faults.ts";
+import { createFaults } from "../../src/sandbox/controls/faults.ts";
 import { until, withSandbox } from "./merchant.ts";
 
 test("a fault hits so many calls of its endpoint, after so many have passed", () => {

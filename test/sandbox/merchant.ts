@@ -1,6 +1,6 @@
 import type { Clock } from "../../src/lib/clock.ts";
 import { createSandbox, type Sandbox, type SandboxOptions } from "../../src/sandbox/sandbox.ts";
-import { expectedSign } from "../../src/sandbox/verify.ts";
+import { expectedSign } from "../../src/sandbox/vendor/verify.ts";
 
 export interface Json {
   code?: string;

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { PHOTO_BASE64, VIDEO_BASE64 } from "../../src/sandbox/media.ts";
-import { isValidIdentity } from "../../src/sandbox/person.ts";
-import { SCENARIOS } from "../../src/sandbox/scenarios.ts";
+import { PHOTO_BASE64, VIDEO_BASE64 } from "../../src/sandbox/vendor/media.ts";
+import { isValidIdentity } from "../../src/sandbox/vendor/person.ts";
+import { SCENARIOS } from "../../src/sandbox/vendor/scenarios.ts";
 import { PERSON, withSandbox } from "./merchant.ts";
 
 const atQuery = SCENARIOS.filter(({ at }) => at === "query");

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { systemClock } from "../../src/lib/clock.ts";
-import { formatChinaTime } from "../../src/sandbox/china-time.ts";
 import { createTurnableClock } from "../../src/sandbox/turnable-clock.ts";
+import { formatChinaTime } from "../../src/sandbox/vendor/reply.ts";
 import { frozenClock, withSandbox } from "./merchant.ts";
 
 const SECOND = 1000;

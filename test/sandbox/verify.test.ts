@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { expectedSign, isSignedBy, sameText } from "../../src/sandbox/verify.ts";
+import { expectedSign, isSignedBy, sameText } from "../../src/sandbox/vendor/verify.ts";
 
 const NONCE = "kHoSxvLZGxSoFsjxlbzEoUzh5PAnTU7T";
 const TICKET_A = "XO99Qfxlti9iTVgHAjwvJdAZKN3nMuUhrsPdPlPVKlcyS50N6tlLnfuFBPIucaMS";

@@ -3,7 +3,7 @@ import net from "node:net";
 import { afterEach, expect, test } from "vitest";
 import { systemClock } from "../../src/lib/clock.ts";
 import { createListener, type Listener } from "../../src/server/listener.ts";
-import { eventually } from "../harness.ts";
+import { eventually } from "../support/harness.ts";
 
 const NO_SLOW_READERS = { watch: () => undefined, watchStream: () => undefined };
 let listener: Listener | undefined;

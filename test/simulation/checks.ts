@@ -1,4 +1,4 @@
-import type { TicketState } from "../../src/tickets/record.ts";
+import type { TicketState } from "../../src/tickets/protocol/state.ts";
 
 /** What every write must keep (ticket-cache.md 3), seen from the store: the state before, the state after, the store's clock. */
 export function brokenByWrite(before: TicketState, after: TicketState, now: number): string[] {

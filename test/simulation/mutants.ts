@@ -1,6 +1,6 @@
-import type { Operation, Transition } from "../../src/tickets/operation.ts";
-import type { TicketState } from "../../src/tickets/record.ts";
-import { transition } from "../../src/tickets/state.ts";
+import type { Operation, Transition } from "../../src/tickets/protocol/operations.ts";
+import type { TicketState } from "../../src/tickets/protocol/state.ts";
+import { transition } from "../../src/tickets/protocol/transition.ts";
 import { SCENARIOS, type Scenario } from "./scenarios.ts";
 
 type Protocol = typeof transition;

@@ -1,4 +1,4 @@
-import { Secret } from "../../src/lib/secret.ts";
+import { Secret } from "../../src/lib/redacted.ts";
 import type { Coordinator, CoordinatorOptions } from "../../src/tickets/coordinator.ts";
 import type { TicketPair } from "../../src/tickets/reader.ts";
 

@@ -1,6 +1,6 @@
 import { createSecretKey } from "node:crypto";
-import { keyRing, type SealKey } from "../../src/domain/key-ring.ts";
-import { Secret } from "../../src/lib/secret.ts";
+import { keyRing, type SealKey } from "../../src/domain/seal-keys.ts";
+import { Secret } from "../../src/lib/redacted.ts";
 import type { World } from "./world.ts";
 
 /** What a process has been given, and may be given anew while it runs. */

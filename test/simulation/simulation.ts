@@ -1,18 +1,18 @@
-import { deriveTimings } from "../../src/domain/timings.ts";
+import { deriveTimings } from "../../src/config/ticket-timings.ts";
 import { UpstreamError } from "../../src/errors.ts";
-import type { TicketUpstream } from "../../src/tickets/calls.ts";
 import {
   type Coordinator,
   type CoordinatorOptions,
   createCoordinator,
 } from "../../src/tickets/coordinator.ts";
+import type { TicketEvents } from "../../src/tickets/events.ts";
 import { readPair } from "../../src/tickets/pair.ts";
 import { UNSEEN } from "../../src/tickets/processes.ts";
+import { EMPTY, parseState, type TicketState } from "../../src/tickets/protocol/state.ts";
+import type { transition } from "../../src/tickets/protocol/transition.ts";
 import type { TicketPair } from "../../src/tickets/reader.ts";
-import { EMPTY, parseState, type TicketState } from "../../src/tickets/record.ts";
+import type { TicketUpstream } from "../../src/tickets/refresh-calls.ts";
 import { createSealer } from "../../src/tickets/sealer.ts";
-import type { transition } from "../../src/tickets/state.ts";
-import type { TicketEvents } from "../../src/tickets/ticket-events.ts";
 import { brokenByWrite } from "./checks.ts";
 import { Machine } from "./machine.ts";
 import { ProcessLife } from "./node.ts";

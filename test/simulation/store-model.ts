@@ -1,4 +1,4 @@
-import type { TicketStore } from "../../src/tickets/store.ts";
+import type { TicketStore } from "../../src/tickets/stores/store.ts";
 import { EPOCH_MS, type ProcessLife } from "./node.ts";
 import type { World } from "./world.ts";
 

@@ -1,5 +1,5 @@
 import { UpstreamError } from "../../src/errors.ts";
-import { Secret } from "../../src/lib/secret.ts";
+import { Secret } from "../../src/lib/redacted.ts";
 import type { World } from "./world.ts";
 
 interface Token {

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { FaceVerificationService } from "../../gen/faceverification/v1/face_verification_service_pb.ts";
 import { openTelemetry } from "../../src/service.ts";
 import { createAudit } from "../../src/telemetry/audit.ts";
-import { type Harness, startHarness } from "../harness.ts";
+import { type Harness, startHarness } from "../support/harness.ts";
 
 const person = { name: "张三", id_no: "11010519491231002X" };
 

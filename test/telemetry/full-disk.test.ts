@@ -4,9 +4,9 @@ import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
-import { startUpstream } from "../child.ts";
-import { eventually } from "../harness.ts";
-import { freePort } from "../redis.ts";
+import { startUpstream } from "../support/child.ts";
+import { eventually } from "../support/harness.ts";
+import { freePort } from "../support/redis.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 const directory = mkdtempSync(join(tmpdir(), "full-"));

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { FaceVerificationService } from "../../gen/faceverification/v1/face_verification_service_pb.ts";
 import { openTelemetry } from "../../src/service.ts";
-import { type Harness, startHarness } from "../harness.ts";
-import { missingPromtool, promtoolFindings } from "../promtool.ts";
+import { type Harness, startHarness } from "../support/harness.ts";
+import { missingPromtool, promtoolFindings } from "../support/promtool.ts";
 
 const person = { name: "张三", id_no: "11010519491231002X" };
 let harness: Harness;

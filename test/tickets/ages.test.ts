@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { deriveTimings } from "../../src/domain/timings.ts";
+import { deriveTimings } from "../../src/config/ticket-timings.ts";
 import { UpstreamError } from "../../src/errors.ts";
-import { EMPTY, type TicketState } from "../../src/tickets/record.ts";
+import { EMPTY, type TicketState } from "../../src/tickets/protocol/state.ts";
 import { createRig, MINUTE } from "./rig.ts";
 
 const never = new AbortController().signal;

@@ -1,9 +1,9 @@
 import { createSecretKey } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import { ErrorReason, ServiceError, UpstreamError } from "../../src/errors.ts";
-import { Secret } from "../../src/lib/secret.ts";
+import { Secret } from "../../src/lib/redacted.ts";
 import { createSealer } from "../../src/tickets/sealer.ts";
-import type { TicketStore } from "../../src/tickets/store.ts";
+import type { TicketStore } from "../../src/tickets/stores/store.ts";
 import { createRig, MINUTE, TIMINGS } from "./rig.ts";
 
 const never = new AbortController().signal;

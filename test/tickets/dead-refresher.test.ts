@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { parseState, type TicketState } from "../../src/tickets/record.ts";
+import { parseState, type TicketState } from "../../src/tickets/protocol/state.ts";
 import { Machine } from "../simulation/machine.ts";
 import { createRig, MINUTE, TIMINGS } from "./rig.ts";
 

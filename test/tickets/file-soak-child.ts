@@ -1,6 +1,6 @@
 import { writeSync } from "node:fs";
 import { systemClock } from "../../src/lib/clock.ts";
-import { createFileStore } from "../../src/tickets/file-store.ts";
+import { createFileStore } from "../../src/tickets/stores/file-store.ts";
 
 /**
  * One process of the soak: adds to the register's total and to its own share until it is killed, and says every addition

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { systemClock } from "../../src/lib/clock.ts";
-import { createFileStore } from "../../src/tickets/file-store.ts";
+import { createFileStore } from "../../src/tickets/stores/file-store.ts";
 
 const PROCESSES = 5;
 const DURATION_MS = 8_000;

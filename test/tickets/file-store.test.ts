@@ -15,9 +15,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { systemClock } from "../../src/lib/clock.ts";
-import { proveSlot } from "../../src/tickets/file-proof.ts";
-import { createFileStore, type FileStoreOptions } from "../../src/tickets/file-store.ts";
-import type { TicketStore } from "../../src/tickets/store.ts";
+import { proveSlot } from "../../src/tickets/stores/file-slots.ts";
+import { createFileStore, type FileStoreOptions } from "../../src/tickets/stores/file-store.ts";
+import type { TicketStore } from "../../src/tickets/stores/store.ts";
 import { describeStore } from "./store.contract.ts";
 
 const timings = { storeTimeoutMs: 10_000, refreshIntervalMs: 1_200_000 };

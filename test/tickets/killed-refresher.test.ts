@@ -4,12 +4,12 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, describe, expect, test } from "vitest";
-import { Secret } from "../../src/lib/secret.ts";
-import type { TicketUpstream } from "../../src/tickets/calls.ts";
+import { Secret } from "../../src/lib/redacted.ts";
+import type { TicketEvents } from "../../src/tickets/events.ts";
 import { type Processes, UNSEEN } from "../../src/tickets/processes.ts";
-import type { TicketEvents } from "../../src/tickets/ticket-events.ts";
-import { eventually } from "../harness.ts";
-import { missingRedis, startRedis, stopRedis } from "../redis.ts";
+import type { TicketUpstream } from "../../src/tickets/refresh-calls.ts";
+import { eventually } from "../support/harness.ts";
+import { missingRedis, startRedis, stopRedis } from "../support/redis.ts";
 import { coordinatorAt, TIMINGS } from "./refresher-child.ts";
 
 const CHILD = join(import.meta.dirname, "refresher-child.ts");

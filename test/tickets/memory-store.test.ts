@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { systemClock } from "../../src/lib/clock.ts";
-import { createMemoryRegister, createMemoryStore } from "../../src/tickets/memory-store.ts";
+import { createMemoryRegister, createMemoryStore } from "../../src/tickets/stores/memory-store.ts";
 import { describeStore } from "./store.contract.ts";
 
 describeStore("memory", async () => {

@@ -1,8 +1,8 @@
 import { createSecretKey } from "node:crypto";
 import { describe, expect, test } from "vitest";
-import { keyRing, type SealKey } from "../../src/domain/key-ring.ts";
+import { keyRing, type SealKey } from "../../src/domain/seal-keys.ts";
 import { ServiceError, UpstreamError } from "../../src/errors.ts";
-import { Secret } from "../../src/lib/secret.ts";
+import { Secret } from "../../src/lib/redacted.ts";
 import { createSealer } from "../../src/tickets/sealer.ts";
 import { createRig, MINUTE, type Replica } from "./rig.ts";
 

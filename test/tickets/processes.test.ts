@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { describe, expect, test } from "vitest";
 import { createProcesses, type ProcessTable } from "../../src/tickets/processes.ts";
-import { eventually } from "../harness.ts";
+import { eventually } from "../support/harness.ts";
 
 const failure = (code: string) => Object.assign(new Error(code), { code });
 const STAT = "42 (a) b (c)) S 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 1234 20 21";

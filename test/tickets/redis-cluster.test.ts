@@ -3,9 +3,9 @@ import { ServiceError } from "../../src/errors.ts";
 import { systemClock } from "../../src/lib/clock.ts";
 import type { Coordinator } from "../../src/tickets/coordinator.ts";
 import type { ForcedRefresh } from "../../src/tickets/operator.ts";
-import { eventually } from "../harness.ts";
-import { missingRedis, stopRedis } from "../redis.ts";
-import { type RedisCluster, startCluster } from "../redis-cluster.ts";
+import { eventually } from "../support/harness.ts";
+import { missingRedis, stopRedis } from "../support/redis.ts";
+import { type RedisCluster, startCluster } from "../support/redis-cluster.ts";
 import { answers, fleet, KEY, openAt, publishedIn } from "./redis-rig.ts";
 
 /** A refresh forced as soon as the cluster takes it: on a loaded machine its nodes lose sight of each other at times. */

@@ -1,12 +1,12 @@
 import { afterAll, describe, expect, test } from "vitest";
 import { systemClock } from "../../src/lib/clock.ts";
-import { parseState } from "../../src/tickets/record.ts";
-import { COMPARE_AND_SET } from "../../src/tickets/redis-scripts.ts";
-import { createRegister } from "../../src/tickets/register.ts";
-import { transition } from "../../src/tickets/state.ts";
-import { eventually } from "../harness.ts";
-import { startProxy } from "../proxy.ts";
-import { missingRedis, type RedisServer, startRedis, startSentinel, stopRedis } from "../redis.ts";
+import { parseState } from "../../src/tickets/protocol/state.ts";
+import { transition } from "../../src/tickets/protocol/transition.ts";
+import { createRegister } from "../../src/tickets/shared-state.ts";
+import { COMPARE_AND_SET } from "../../src/tickets/stores/redis-store.ts";
+import { eventually } from "../support/harness.ts";
+import { startProxy } from "../support/proxy.ts";
+import { missingRedis, type RedisServer, startRedis, startSentinel, stopRedis } from "../support/redis.ts";
 import { answers, closing, fleet, openAt, publishedIn, storeAt, TIMINGS, timeOf } from "./redis-rig.ts";
 
 describe.skipIf(missingRedis("redis-server"))("one server and what can happen to it", () => {

@@ -1,17 +1,17 @@
 import { createSecretKey } from "node:crypto";
 import { afterEach } from "vitest";
-import { parseStoreUrl, type RedisLocation } from "../../src/domain/store-url.ts";
-import { deriveTimings } from "../../src/domain/timings.ts";
+import { parseStoreUrl, type RedisLocation } from "../../src/config/store-url.ts";
+import { deriveTimings } from "../../src/config/ticket-timings.ts";
 import { systemClock } from "../../src/lib/clock.ts";
-import { Secret } from "../../src/lib/secret.ts";
+import { Secret } from "../../src/lib/redacted.ts";
 import { createCoordinator } from "../../src/tickets/coordinator.ts";
 import { UNSEEN } from "../../src/tickets/processes.ts";
-import { parseState } from "../../src/tickets/record.ts";
-import { createRedisStore } from "../../src/tickets/redis-store.ts";
+import { parseState } from "../../src/tickets/protocol/state.ts";
 import { createSealer } from "../../src/tickets/sealer.ts";
-import type { TicketStore } from "../../src/tickets/store.ts";
-import { eventually } from "../harness.ts";
-import type { RedisServer } from "../redis.ts";
+import { createRedisStore } from "../../src/tickets/stores/redis-store.ts";
+import type { TicketStore } from "../../src/tickets/stores/store.ts";
+import { eventually } from "../support/harness.ts";
+import type { RedisServer } from "../support/redis.ts";
 
 export const KEY = "faceid:{test@host}:tickets";
 /** A clock three times as fast as the vendor's: half a second for the store, a poll every 1.7 s. */

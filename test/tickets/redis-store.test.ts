@@ -1,8 +1,8 @@
 import { afterAll, describe, expect } from "vitest";
-import { parseStoreUrl, type RedisLocation } from "../../src/domain/store-url.ts";
+import { parseStoreUrl, type RedisLocation } from "../../src/config/store-url.ts";
 import { systemClock } from "../../src/lib/clock.ts";
-import { createRedisStore } from "../../src/tickets/redis-store.ts";
-import { missingRedis, type RedisServer, startRedis, stopRedis } from "../redis.ts";
+import { createRedisStore } from "../../src/tickets/stores/redis-store.ts";
+import { missingRedis, type RedisServer, startRedis, stopRedis } from "../support/redis.ts";
 import { describeStore } from "./store.contract.ts";
 
 const key = "faceid:{test@host}:tickets";

@@ -1,15 +1,16 @@
 import { createSecretKey } from "node:crypto";
 import { writeSync } from "node:fs";
-import { deriveTimings } from "../../src/domain/timings.ts";
+import { parseStoreUrl, type StoreLocation } from "../../src/config/store-url.ts";
+import { deriveTimings } from "../../src/config/ticket-timings.ts";
 import { systemClock } from "../../src/lib/clock.ts";
-import { Secret } from "../../src/lib/secret.ts";
-import type { TicketUpstream } from "../../src/tickets/calls.ts";
+import { Secret } from "../../src/lib/redacted.ts";
 import { type Coordinator, createCoordinator } from "../../src/tickets/coordinator.ts";
-import { openStore } from "../../src/tickets/open-store.ts";
+import { IGNORED, type TicketEvents } from "../../src/tickets/events.ts";
 import { createProcesses } from "../../src/tickets/processes.ts";
+import type { TicketUpstream } from "../../src/tickets/refresh-calls.ts";
 import { createSealer } from "../../src/tickets/sealer.ts";
-import type { TicketStore } from "../../src/tickets/store.ts";
-import { IGNORED, type TicketEvents } from "../../src/tickets/ticket-events.ts";
+import { openStore } from "../../src/tickets/stores/open-store.ts";
+import type { TicketStore } from "../../src/tickets/stores/store.ts";
 
 /** Three times as fast as the vendor's. */
 export const TIMINGS = deriveTimings({ refreshIntervalMs: 20 * 60_000, tokenOverlapMs: 20_000 });
@@ -21,10 +22,9 @@ export function coordinatorAt(
   events: Partial<TicketEvents> = {},
   processes = createProcesses(),
 ): { store: TicketStore; coordinator: Coordinator } {
-  const store = openStore(url, {
+  const store = openStore(parseStoreUrl(url) as StoreLocation, {
     clock: systemClock,
-    appId: "TIDA0001",
-    baseUrl: "http://vendor",
+    register: "TIDA0001@vendor",
     timings: TIMINGS,
   });
   const issued = async () => ({ value: new Secret(crypto.randomUUID()), lifeMs: 3_600_000 });

@@ -1,16 +1,16 @@
 import { createSecretKey } from "node:crypto";
-import { deriveTimings } from "../../src/domain/timings.ts";
-import { Secret } from "../../src/lib/secret.ts";
-import type { TicketUpstream } from "../../src/tickets/calls.ts";
+import { deriveTimings } from "../../src/config/ticket-timings.ts";
+import { Secret } from "../../src/lib/redacted.ts";
 import {
   type Coordinator,
   type CoordinatorOptions,
   createCoordinator,
 } from "../../src/tickets/coordinator.ts";
+import type { RefreshFinished, TicketEvents } from "../../src/tickets/events.ts";
 import { UNSEEN } from "../../src/tickets/processes.ts";
+import type { TicketUpstream } from "../../src/tickets/refresh-calls.ts";
 import { createSealer } from "../../src/tickets/sealer.ts";
-import type { TicketStore } from "../../src/tickets/store.ts";
-import type { RefreshFinished, TicketEvents } from "../../src/tickets/ticket-events.ts";
+import type { TicketStore } from "../../src/tickets/stores/store.ts";
 import type { Machine } from "../simulation/machine.ts";
 import { ProcessLife } from "../simulation/node.ts";
 import { createStoreClient, StoreModel } from "../simulation/store-model.ts";

@@ -1,8 +1,8 @@
 import { afterAll, describe, expect, test } from "vitest";
 import { systemClock } from "../../src/lib/clock.ts";
 import { createStoreHealth } from "../../src/tickets/store-health.ts";
-import { startHarness } from "../harness.ts";
-import { missingRedis, startRedis, stopRedis } from "../redis.ts";
+import { startHarness } from "../support/harness.ts";
+import { missingRedis, startRedis, stopRedis } from "../support/redis.ts";
 
 afterAll(stopRedis);
 

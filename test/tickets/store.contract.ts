@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import type { TicketStore } from "../../src/tickets/store.ts";
+import type { TicketStore } from "../../src/tickets/stores/store.ts";
 
 /** One register and the ways into it. */
 export interface Fixture {
@@ -11,7 +11,7 @@ export interface Fixture {
   end?(): Promise<void>;
 }
 
-/** What every store must do, whatever it is made of (`src/tickets/store.ts`). */
+/** What every store must do, whatever it is made of (`src/tickets/stores/store.ts`). */
 export function describeStore(name: string, setup: () => Promise<Fixture>): void {
   describe(`${name}: a compare-and-set register with a clock`, () => {
     let fixture: Fixture;

@@ -1,13 +1,13 @@
 import { describe, expect, test } from "vitest";
 import { UpstreamError } from "../../src/errors.ts";
-import { Secret } from "../../src/lib/secret.ts";
-import { planAlone } from "../../src/tickets/alone.ts";
-import { createCalls } from "../../src/tickets/calls.ts";
-import { invalidate } from "../../src/tickets/invalidate.ts";
-import type { Operation } from "../../src/tickets/operation.ts";
-import { EMPTY, type TicketState } from "../../src/tickets/record.ts";
-import { createRegister } from "../../src/tickets/register.ts";
-import { transition } from "../../src/tickets/state.ts";
+import { Secret } from "../../src/lib/redacted.ts";
+import { invalidate } from "../../src/tickets/protocol/doubt.ts";
+import type { Operation } from "../../src/tickets/protocol/operations.ts";
+import { EMPTY, type TicketState } from "../../src/tickets/protocol/state.ts";
+import { transition } from "../../src/tickets/protocol/transition.ts";
+import { createCalls } from "../../src/tickets/refresh-calls.ts";
+import { createRegister } from "../../src/tickets/shared-state.ts";
+import { planAlone } from "../../src/tickets/solo-refresh.ts";
 import { createRig, MINUTE, TIMINGS } from "./rig.ts";
 
 // Rules that a wrong version of once passed all tests: `npm run mutate` finds those, and each has its case here.

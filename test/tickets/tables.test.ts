@@ -1,17 +1,21 @@
 import { createSecretKey } from "node:crypto";
 import { describe, expect, test } from "vitest";
-import { isDerived, keyRing } from "../../src/domain/key-ring.ts";
-import { deriveTimings, type TicketTimings, timingProblems } from "../../src/domain/timings.ts";
+import { deriveTimings, type TicketTimings, timingProblems } from "../../src/config/ticket-timings.ts";
+import { isDerived, keyRing } from "../../src/domain/seal-keys.ts";
 import { UpstreamError, type UpstreamFailure } from "../../src/errors.ts";
-import { Secret } from "../../src/lib/secret.ts";
-import type { Failed } from "../../src/tickets/calls.ts";
-import { type Circumstances, giveUp } from "../../src/tickets/give-up.ts";
-import { type Facts, needOf, waitMs } from "../../src/tickets/need.ts";
-import type { Operation } from "../../src/tickets/operation.ts";
-import { type Outcome, outcomeOf } from "../../src/tickets/outcome.ts";
-import { EMPTY, type TicketState } from "../../src/tickets/record.ts";
+import { Secret } from "../../src/lib/redacted.ts";
+import {
+  type Circumstances,
+  giveUp,
+  type Outcome,
+  outcomeOf,
+} from "../../src/tickets/protocol/failed-call.ts";
+import type { Operation } from "../../src/tickets/protocol/operations.ts";
+import { type Facts, needOf, waitMs } from "../../src/tickets/protocol/refresh-reason.ts";
+import { EMPTY, type TicketState } from "../../src/tickets/protocol/state.ts";
+import { transition } from "../../src/tickets/protocol/transition.ts";
+import type { Failed } from "../../src/tickets/refresh-calls.ts";
 import { createSealer } from "../../src/tickets/sealer.ts";
-import { transition } from "../../src/tickets/state.ts";
 
 const MINUTE = 60_000;
 const TIMINGS = deriveTimings({ refreshIntervalMs: 20 * MINUTE, tokenOverlapMs: MINUTE });

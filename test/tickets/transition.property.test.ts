@@ -1,11 +1,11 @@
 import { createSecretKey } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import type { Operation, Transition } from "../../src/tickets/operation.ts";
-import { EMPTY, parseState, SCHEMA, type TicketState } from "../../src/tickets/record.ts";
-import { createRegister } from "../../src/tickets/register.ts";
+import type { Operation, Transition } from "../../src/tickets/protocol/operations.ts";
+import { EMPTY, parseState, SCHEMA, type TicketState } from "../../src/tickets/protocol/state.ts";
+import { transition } from "../../src/tickets/protocol/transition.ts";
 import { createSealer } from "../../src/tickets/sealer.ts";
-import { transition } from "../../src/tickets/state.ts";
+import { createRegister } from "../../src/tickets/shared-state.ts";
 import { brokenByWrite } from "../simulation/checks.ts";
 import { createRig, MINUTE, TIMINGS } from "./rig.ts";
 

@@ -1,9 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { Pii } from "../../src/lib/pii.ts";
-import { createBody } from "../../src/upstream/body.ts";
-import { createBodyWithFiles, NO_FILE } from "../../src/upstream/body-with-files.ts";
-import { LONGEST_TEXT } from "../../src/upstream/json-text.ts";
+import { Pii } from "../../src/lib/redacted.ts";
+import { createBody, createBodyWithFiles, LONGEST_TEXT, NO_FILE } from "../../src/upstream/streamed-json.ts";
 
 /** The answer in chunks of `size` bytes. */
 function chunks(document: string, size: number): Buffer[] {

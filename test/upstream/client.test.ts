@@ -2,12 +2,11 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import { afterAll, afterEach, beforeEach, describe, expect, test } from "vitest";
 import { UpstreamError } from "../../src/errors.ts";
-import { Pii } from "../../src/lib/pii.ts";
-import { Secret } from "../../src/lib/secret.ts";
+import { Pii, Secret } from "../../src/lib/redacted.ts";
 import { createUpstreamClient, type UpstreamClient } from "../../src/upstream/client.ts";
-import type { Edition, TokenParam } from "../../src/upstream/dialect.ts";
-import { createDispatchers } from "../../src/upstream/dispatcher.ts";
-import { unobserved } from "../../src/upstream/observe.ts";
+import { createDispatchers } from "../../src/upstream/connection.ts";
+import type { Edition, TokenParam } from "../../src/upstream/editions.ts";
+import { unobserved } from "../../src/upstream/observed-exchange.ts";
 import { createTransport } from "../../src/upstream/transport.ts";
 
 interface Seen {

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { ErrorReason, type UpstreamEndpoint, UpstreamError, type UpstreamFailure } from "../../src/errors.ts";
-import { Secret } from "../../src/lib/secret.ts";
+import { Secret } from "../../src/lib/redacted.ts";
 import type { QueryResult, UpstreamClient } from "../../src/upstream/client.ts";
-import { guarded } from "../../src/upstream/guard.ts";
+import { guarded } from "../../src/upstream/resilience.ts";
 
 const query = { orderNo: "o", nonce: "n", sign: "s" };
 const signal = new AbortController().signal;

@@ -1,10 +1,9 @@
 import { Worker } from "node:worker_threads";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { UpstreamError } from "../../src/errors.ts";
-import { Pii } from "../../src/lib/pii.ts";
-import { Secret } from "../../src/lib/secret.ts";
+import { Pii, Secret } from "../../src/lib/redacted.ts";
 import { createUpstreamClient, type UpstreamClient } from "../../src/upstream/client.ts";
-import { createDispatchers, type Dispatchers } from "../../src/upstream/dispatcher.ts";
+import { createDispatchers, type Dispatchers } from "../../src/upstream/connection.ts";
 import { createTransport } from "../../src/upstream/transport.ts";
 
 /**

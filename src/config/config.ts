@@ -1,0 +1,201 @@
+import { isLive, parseHosts } from "../domain/livemode.ts";
+import { keyRing, type SealKey } from "../domain/seal-keys.ts";
+import { type Address, createEnvironmentReader, type Environment, isLoopback } from "../lib/environment.ts";
+import { Secret } from "../lib/redacted.ts";
+import { type AccessConfig, clearText, openDoors, readAccess } from "./access.ts";
+import { type ProxyConfig, readProxy } from "./proxy.ts";
+import { parseRates, type Rate } from "./rates.ts";
+import { parseStoreUrl, registerName, type StoreLocation } from "./store-url.ts";
+import { strayNames } from "./stray-names.ts";
+import { deriveTimings, type TicketTimings, timingProblems } from "./ticket-timings.ts";
+import { readTraces, type TraceSettings } from "./tracing.ts";
+
+/** Everything that can be configured (README, "Configuration"); units are in the names. */
+export interface Config {
+  appId: string;
+  /** The current secret and, while it is being rotated, the next one. */
+  secrets: readonly Secret[];
+  baseUrl: string;
+  edition: "basic" | "enhanced" | "plus";
+  tokenParam: "app_id" | "appId";
+  licence: string;
+  /** How names are sent to the vendor: as the person's card has them, or as they were typed. */
+  names: "card" | "typed";
+  /** Whether the configured host is the vendor's. */
+  livemode: boolean;
+  http: Address;
+  grpc: Address;
+  admin: Address;
+  /** Names in `Host` that the admin listener answers to besides addresses and `localhost`. */
+  adminHosts: readonly string[] | "any";
+  /** Where the tickets are kept, and what the register of this app is called there. */
+  store: StoreLocation;
+  register: string;
+  /** What seals stored pairs: the keys of STORE_KEYS, or those derived from the secrets. */
+  sealKeys: readonly SealKey[];
+  role: "all" | "serve" | "refresh";
+  timings: TicketTimings;
+  access: AccessConfig;
+  limits: LimitsConfig;
+  /** What requests and answers may take of the memory, each in the whole process, bytes. */
+  buffers: { received: number; unread: number };
+  proxy: ProxyConfig | undefined;
+  logLevel: "trace" | "debug" | "info" | "warn" | "error" | "fatal" | "silent";
+  /** How long an idle connection of HTTP/1 is kept: longer than what stands before keeps its own. */
+  keepAliveMs: number;
+  shutdownGraceMs: number;
+  /** How long the doors stay open once the service says that it is not ready. */
+  shutdownDelayMs: number;
+  /** A file, `stderr`, or undefined for no audit trail. */
+  auditLog: string | undefined;
+  /** What the standard variables of OpenTelemetry ask for; undefined when they do not. */
+  traces: TraceSettings | undefined;
+  /** What the environment has that is probably not meant; the service runs all the same. */
+  warnings: readonly string[];
+}
+
+/** How much is let through; no rates, no limit. */
+export interface LimitsConfig {
+  perCaller: readonly Rate[];
+  perIp: readonly Rate[];
+  perPerson: readonly Rate[];
+  /** Most calls under way at once in this process. */
+  inFlight: number;
+}
+
+const MIB = 1024 * 1024;
+
+/** The environment is not one to start with; the message lists every problem, and every warning after them. */
+export class ConfigError extends Error {
+  override readonly name = "ConfigError";
+  readonly problems: readonly string[];
+  readonly warnings: readonly string[];
+
+  constructor(problems: readonly string[], warnings: readonly string[] = []) {
+    const list = (title: string, entries: readonly string[]) =>
+      entries.length === 0 ? [] : [`${title}:`, ...entries.map((entry) => `  ${entry}`)];
+    super(
+      [
+        ...list(`the configuration has ${problems.length} problem(s)`, problems),
+        ...list("probably not meant", warnings),
+      ].join("\n"),
+    );
+    this.problems = problems;
+    this.warnings = warnings;
+  }
+}
+
+/** Reads and checks the whole environment; throws ConfigError with all problems at once, also those between values. */
+export function readConfig(env: Environment, readFile: (path: string) => string): Config {
+  const read = createEnvironmentReader(env, readFile);
+  const { problems } = read;
+
+  const appId = read.text("FACEID_APP_ID") ?? "";
+  if (!/^[0-9A-Za-z]{1,32}$/.test(appId))
+    problems.push("FACEID_APP_ID: must be set to the WBappid, letters and digits");
+  const secrets = (read.secretText("FACEID_SECRET") ?? "")
+    .split(",")
+    .filter((secret) => secret.trim() !== "")
+    .map((secret) => new Secret(secret.trim()));
+  if (secrets.length < 1 || secrets.length > 2) {
+    problems.push("FACEID_SECRET (or FACEID_SECRET_FILE): must hold the secret, or two separated by a comma");
+  }
+
+  const refreshIntervalMs = read.durationMs("REFRESH_INTERVAL", 20 * 60_000);
+  const tokenOverlapMs = read.durationMs("TOKEN_OVERLAP", 60_000);
+  const timings = deriveTimings({ refreshIntervalMs, tokenOverlapMs });
+  for (const problem of timingProblems(timings)) problems.push(`REFRESH_INTERVAL, TOKEN_OVERLAP: ${problem}`);
+
+  const store = readStore(read);
+  const role = read.choice("ROLE", ["all", "serve", "refresh"]);
+  if (role !== "all" && store.kind === "memory") {
+    problems.push(`ROLE: ${role} needs a store that another process shares; STORE_URL is memory:`);
+  }
+
+  const baseUrl = read.baseUrl("FACEID_BASE_URL", "https://kyc1.qcloud.com");
+  const hostsRule = "must be host names separated by commas";
+  const liveHosts = read.parsed<readonly string[]>("FACEID_LIVE_HOSTS", [], hostsRule, parseHosts);
+
+  const config: Config = {
+    appId,
+    secrets,
+    baseUrl,
+    edition: read.choice("FACEID_EDITION", ["enhanced", "basic", "plus"]),
+    tokenParam: read.choice("FACEID_TOKEN_PARAM", ["app_id", "appId"]),
+    licence: read.text("FACEID_LICENCE") ?? "",
+    names: read.choice("FACEID_NAMES", ["card", "typed"]),
+    livemode: isLive(baseUrl, liveHosts),
+    http: read.address("HTTP_ADDR", { host: "127.0.0.1", port: 8080 }),
+    grpc: read.address("GRPC_ADDR", { host: "127.0.0.1", port: 50_051 }),
+    admin: read.address("ADMIN_ADDR", { host: "127.0.0.1", port: 9090 }),
+    adminHosts: "any",
+    store,
+    register: registerName(appId, baseUrl),
+    sealKeys: readSealKeys(read, secrets),
+    role,
+    timings,
+    access: readAccess(read),
+    limits: {
+      perCaller: readRates(read, "LIMIT_PER_CALLER"),
+      perIp: readRates(read, "LIMIT_PER_IP"),
+      perPerson: readRates(read, "LIMIT_PER_PERSON"),
+      inFlight: read.count("LIMIT_IN_FLIGHT", 1_000),
+    },
+    buffers: {
+      received: read.count("LIMIT_RECEIVED_MIB", 64) * MIB,
+      unread: read.count("LIMIT_UNREAD_MIB", 64) * MIB,
+    },
+    proxy: readProxy(read),
+    logLevel: read.choice("LOG_LEVEL", ["info", "trace", "debug", "warn", "error", "fatal", "silent"]),
+    keepAliveMs: read.durationMs("KEEP_ALIVE_TIMEOUT", 72_000),
+    shutdownGraceMs: read.durationMs("SHUTDOWN_GRACE", 10_000),
+    shutdownDelayMs: read.durationMs("SHUTDOWN_DELAY", 1_000),
+    auditLog: read.text("AUDIT_LOG"),
+    traces: readTraces(read),
+    warnings: read.warnings,
+  };
+
+  // A page can rebind its name only to what its visitor's machine reaches, and beyond loopback names are many.
+  if (read.has("ADMIN_HOSTS") || isLoopback(config.admin.host))
+    config.adminHosts = read.hostNames("ADMIN_HOSTS");
+
+  const allowed = read.text("ALLOW_INSECURE")?.split(/\s*,\s*/) ?? [];
+  if (!allowed.includes("1")) {
+    problems.push(...openDoors({ ...config, serves: role !== "refresh" }, config.access, allowed));
+    const urls = { FACEID_BASE_URL: config.baseUrl, JWT_JWKS_URL: config.access.jwt?.jwksUrl };
+    problems.push(...clearText(urls, allowed));
+  }
+  if (config.shutdownDelayMs + 1_000 > config.shutdownGraceMs) {
+    problems.push("SHUTDOWN_DELAY: must leave at least a second of SHUTDOWN_GRACE");
+  }
+  read.warnings.push(...strayNames(env, read.asked));
+  if (problems.length > 0) throw new ConfigError(problems, read.warnings);
+  return config;
+}
+
+type Reader = ReturnType<typeof createEnvironmentReader>;
+
+const DEFAULT_STORE: StoreLocation = { kind: "file", directory: "./.faceid" };
+
+function readStore(read: Reader): StoreLocation {
+  const url = read.secretText("STORE_URL");
+  const location = url === undefined ? DEFAULT_STORE : parseStoreUrl(url);
+  if (typeof location !== "string") return location;
+  read.problems.push(`STORE_URL: ${location}`);
+  return DEFAULT_STORE;
+}
+
+function readRates(read: Reader, name: string): readonly Rate[] {
+  const rule = "must be off, or counts such as 6/m or 6/m,30/d (s, m, h, d)";
+  return read.parsed<readonly Rate[]>(name, [], rule, parseRates);
+}
+
+function readSealKeys(read: Reader, secrets: readonly Secret[]): SealKey[] {
+  const text = read.secretText("STORE_KEYS");
+  try {
+    return keyRing(text === undefined ? undefined : new Secret(text), secrets);
+  } catch (error) {
+    read.problems.push(`STORE_KEYS: ${(error as Error).message}`);
+    return [];
+  }
+}

@@ -1,0 +1,148 @@
+import { isDeepStrictEqual } from "node:util";
+import { Secret } from "../lib/redacted.ts";
+
+/** Where the tickets are kept, from STORE_URL. */
+export type StoreLocation = { kind: "memory" } | { kind: "file"; directory: string } | RedisLocation;
+
+export interface RedisLocation {
+  kind: "redis";
+  tls: boolean;
+  /** One server, a master that Sentinels name, or a cluster. For the last two `hosts` are where to begin to ask. */
+  topology: "single" | "sentinel" | "cluster";
+  hosts: readonly { host: string; port: number }[];
+  login: Login | undefined;
+  /** Sentinels have a login of their own, or none. */
+  sentinelLogin: Login | undefined;
+  /** The name the Sentinels know the master by; undefined elsewhere. */
+  master: string | undefined;
+  database: number;
+}
+
+export interface Login {
+  username: string | undefined;
+  password: Secret;
+}
+
+const FORMS = "must be memory:, file:DIR, redis://HOST, rediss://HOST, redis+sentinel:// or redis+cluster://";
+
+/** What a server demands to know; read again for each connection, since a password may be rotated. */
+export type Logins = Pick<RedisLocation, "login" | "sentinelLogin">;
+
+/**
+ * What the register of an app is called: tickets of two environments never mix, and behind one gateway two are told apart by
+ * the path alone.
+ */
+export function registerName(appId: string, baseUrl: string): string {
+  const { host, pathname } = new URL(baseUrl);
+  return `${appId}@${host}${pathname.replace(/\/+$/, "")}`;
+}
+
+/** The logins of a location; none for one without. */
+export function loginsOf(location: StoreLocation): Logins {
+  const redis = location.kind === "redis" ? location : undefined;
+  return { login: redis?.login, sentinelLogin: redis?.sentinelLogin };
+}
+
+/** Whether two locations are the same place, whatever their logins. */
+export function isSamePlace(one: StoreLocation, other: StoreLocation): boolean {
+  const [a, b] = [one, other].map((location) => ({
+    ...location,
+    login: undefined,
+    sentinelLogin: undefined,
+  }));
+  return isDeepStrictEqual(a, b);
+}
+
+/**
+ * Reads STORE_URL. A string is the rule it breaks, without the URL, which may hold a password.
+ *
+ * - `memory:` one process, forgotten at its end
+ * - `file:DIR` a directory on this machine's own disk, relative or absolute; also `file:///DIR`; taken as it is spelt
+ * - `redis://[USER:PASSWORD@]HOST[:6379][/DATABASE]`
+ * - `redis+sentinel://[USER:PASSWORD@]HOST[:26379],HOST…/MASTER[/DATABASE][?sentinel_username=…&sentinel_password=…]`
+ * - `redis+cluster://[USER:PASSWORD@]HOST[:6379],HOST…`
+ *
+ * `rediss` instead of `redis` speaks TLS. User and password are percent-encoded.
+ */
+export function parseStoreUrl(url: string): StoreLocation | string {
+  if (url === "memory:") return { kind: "memory" };
+  if (url.startsWith("file:")) return parseFile(url.slice("file:".length));
+  const parts = /^(rediss?)(?:\+(sentinel|cluster))?:\/\/([^/?#]*)(\/[^?#]*)?(\?[^#]*)?$/.exec(url);
+  return parts ? parseRedis(parts) : FORMS;
+}
+
+function parseFile(rest: string): StoreLocation | string {
+  const directory = rest.startsWith("//") ? rest.slice(2).replace(/^localhost(?=\/)/, "") : rest;
+  if (rest.startsWith("//") && !directory.startsWith("/")) {
+    return "file://DIR would name a host; write file:DIR or file:///DIR";
+  }
+  if (directory === "" || directory.includes("\0")) return "file: must be followed by a directory";
+  return { kind: "file", directory };
+}
+
+function parseRedis(parts: RegExpExecArray): RedisLocation | string {
+  const [, scheme, topology = "single", authority = "", path = "", query = ""] = parts;
+  const at = authority.lastIndexOf("@");
+  const login = at < 0 ? undefined : parseLogin(authority.slice(0, at));
+  if (login === "bad") return "user and password must be percent-encoded";
+  if (login === "ambiguous") return "before @ comes USER:PASSWORD, or :PASSWORD for a password alone";
+
+  const hosts = authority
+    .slice(at + 1)
+    .split(",")
+    .map((text) => parseHost(text, topology === "sentinel" ? 26_379 : 6_379));
+  if (topology === "single" && hosts.length > 1) {
+    return "redis:// takes one host; use redis+sentinel:// or redis+cluster:// for several";
+  }
+  if (!hosts.every((host) => host !== undefined)) return "every host must be HOST or HOST:PORT";
+
+  const segments = path.split("/").slice(1);
+  const master = topology === "sentinel" ? segments.shift() : undefined;
+  if (topology === "sentinel" && !/^[\w.-]+$/.test(master ?? "")) {
+    return "redis+sentinel:// needs the master's name after the hosts: redis+sentinel://HOST,HOST/MASTER";
+  }
+  const [database = "", ...more] = segments;
+  if (more.length > 0 || !/^\d{0,3}$/.test(database)) return "after the host comes at most a database number";
+  if (topology === "cluster" && Number(database) !== 0) return "a cluster has only database 0";
+
+  const options = new URLSearchParams(query);
+  const allowed = topology === "sentinel" ? ["sentinel_username", "sentinel_password"] : [];
+  if (![...options.keys()].every((key) => allowed.includes(key))) {
+    return "has an option after ? that is not known";
+  }
+  const sentinelPassword = options.get("sentinel_password");
+  return {
+    kind: "redis",
+    tls: scheme === "rediss",
+    topology: topology as RedisLocation["topology"],
+    hosts,
+    login,
+    sentinelLogin: sentinelPassword
+      ? {
+          username: options.get("sentinel_username") || undefined,
+          password: new Secret(sentinelPassword),
+        }
+      : undefined,
+    master,
+    database: Number(database),
+  };
+}
+
+function parseLogin(text: string): Login | undefined | "bad" | "ambiguous" {
+  const [user = "", password] = text.split(/:(.*)/s);
+  // Some clients take `redis://x@host` for a user without password, others for a password.
+  if (user !== "" && !password) return "ambiguous";
+  try {
+    const username = decodeURIComponent(user) || undefined;
+    return password ? { username, password: new Secret(decodeURIComponent(password)) } : undefined;
+  } catch {
+    return "bad";
+  }
+}
+
+function parseHost(text: string, defaultPort: number): { host: string; port: number } | undefined {
+  const [, v6, name, port] = /^(?:\[([0-9a-fA-F:.]+)\]|([\w.-]+))(?::(\d{1,5}))?$/.exec(text) ?? [];
+  const host = v6 ?? name;
+  const number = port === undefined ? defaultPort : Number(port);
+  return host !== undefined && number > 0 && number <= 65_535 ? { host, port: number } : undefined;
+}

@@ -1,0 +1,139 @@
+import { rm } from "node:fs/promises";
+import type { Config } from "../config/config.ts";
+import { registerName } from "../config/store-url.ts";
+import { createOrders } from "../domain/order.ts";
+import { randomBase62 } from "../lib/base62.ts";
+import type { Clock } from "../lib/clock.ts";
+import { withDeadline } from "../lib/deadline.ts";
+import { createRedisLink } from "../redis/link.ts";
+import { createCoordinator } from "../tickets/coordinator.ts";
+import { IGNORED, type TicketEvents } from "../tickets/events.ts";
+import { fingerprint, readPair } from "../tickets/pair.ts";
+import { createProcesses } from "../tickets/processes.ts";
+import { transition } from "../tickets/protocol/transition.ts";
+import { createSealer } from "../tickets/sealer.ts";
+import { createRegister } from "../tickets/shared-state.ts";
+import { openStore, registerDirectory } from "../tickets/stores/open-store.ts";
+import { createUpstreamClient } from "../upstream/client.ts";
+import { createDispatchers } from "../upstream/connection.ts";
+import type { TokenParam } from "../upstream/editions.ts";
+import { unobserved } from "../upstream/observed-exchange.ts";
+import { createNonce, createSigner } from "../upstream/signer.ts";
+import { createTransport } from "../upstream/transport.ts";
+import type { Patient } from "./examine.ts";
+import { fetchOnce } from "./fetch-once.ts";
+import { readStored } from "./stored.ts";
+
+/** Time for one call to the vendor, milliseconds; as the service's. */
+const CALL_TIMEOUT_MS = 8_000;
+/** Time for one command of Redis, milliseconds. */
+const ASK_MS = 3_000;
+
+/** What the doctor examines, from the rooms of the service: the doctor's `service.ts`. Opens nothing before `connect`. */
+export function admit(config: Config, clock: Clock) {
+  const {
+    appId,
+    baseUrl,
+    secrets,
+    sealKeys,
+    store: location,
+    register: name,
+    timings,
+    edition,
+    tokenParam,
+  } = config;
+  const dispatchers = createDispatchers({ connections: 4, proxy: config.proxy });
+  const clientWith = (param: TokenParam) =>
+    createUpstreamClient({
+      appId,
+      edition,
+      tokenParam: param,
+      transport: createTransport({ baseUrl, dispatchers }),
+      observe: unobserved,
+      tokenTimeoutMs: timings.tokenTimeoutMs,
+      signTimeoutMs: timings.signTimeoutMs,
+      callTimeoutMs: CALL_TIMEOUT_MS,
+    });
+  const sealer = createSealer(appId, () => sealKeys);
+  const store = openStore(location, { clock, register: name, timings });
+  const register = createRegister(store, clock, timings, transition);
+  const openLink = () => (location.kind === "redis" ? createRedisLink({ location, clock }) : undefined);
+  const redis = openLink();
+  const ask = (command: string[]) =>
+    withDeadline(clock, ASK_MS, async (signal) => redis?.send(scratchKey, command, signal));
+  /** By a connection of its own, which is of no other use afterwards. */
+  const askApart = async (command: string[]): Promise<unknown> => {
+    const link = openLink();
+    link?.open();
+    try {
+      return await withDeadline(clock, ASK_MS, async (signal) => link?.send(scratchKey, command, signal));
+    } finally {
+      await link?.close();
+    }
+  };
+
+  const scratchId = `doctor${randomBase62(12)}`;
+  const scratchName = registerName(scratchId, baseUrl);
+  const scratchKey = `faceid:{${scratchName}}:tickets`;
+  const removeScratch = async (): Promise<void> => {
+    if (location.kind === "file") {
+      await rm(registerDirectory(location.directory, scratchName), {
+        recursive: true,
+        force: true,
+      });
+    }
+    // Without the right to delete, it ends by itself within a day.
+    await ask(["DEL", scratchKey]);
+  };
+
+  const coordinate = (events: Partial<TicketEvents>) =>
+    createCoordinator({
+      secrets: () => secrets,
+      upstream: clientWith(tokenParam),
+      store,
+      sealer,
+      clock,
+      random: Math.random,
+      timings,
+      replica: scratchId,
+      refreshes: true,
+      processes: createProcesses(),
+      events: { ...IGNORED, ...events },
+    });
+
+  return {
+    /** Not `open`, which would make a directory: that is the service's to do, and its user's. */
+    connect: async () => {
+      if (location.kind === "redis") await store.open();
+      redis?.open();
+    },
+    close: async () => {
+      await Promise.all([store.close(), redis?.close(), dispatchers.close()]);
+    },
+    patient: {
+      config,
+      clock,
+      dispatcher: dispatchers.pooled,
+      store: {
+        location,
+        register: location.kind === "file" ? registerDirectory(location.directory, name) : undefined,
+        scratch: openStore(location, { clock, register: scratchName, timings }),
+        removeScratch,
+        redis: redis && { ask, askApart, key: `faceid:{${scratchName}}:doctor` },
+        clock,
+      },
+      stored: () => readStored({ register, sealer, readPair }),
+      secretIds: secrets.map(fingerprint),
+      vendor: {
+        clientWith,
+        tokenParam,
+        edition,
+        signer: createSigner({ appId }),
+        orders: createOrders(() => secrets),
+        createNonce,
+        now: () => clock.now(),
+      },
+      fetchPair: () => fetchOnce({ coordinate, store, clock, patienceMs: timings.leaseMs * 2 }),
+    } satisfies Patient,
+  };
+}

@@ -1,0 +1,63 @@
+import { type Language, TEXTS, violationsText } from "../../domain/messages.ts";
+import { ErrorReason, reasonName, ServiceError } from "../../errors.ts";
+
+/** Every reason's HTTP status on the form routes (RFC 9110). */
+export const STATUS = {
+  [ErrorReason.UNSPECIFIED]: 500,
+  [ErrorReason.INVALID_REQUEST]: 400,
+  [ErrorReason.MALFORMED_REQUEST]: 400,
+  [ErrorReason.UNSUPPORTED_MEDIA_TYPE]: 415,
+  [ErrorReason.PAYLOAD_TOO_LARGE]: 413,
+  [ErrorReason.ROUTE_NOT_FOUND]: 404,
+  [ErrorReason.ORDER_NOT_FOUND]: 404,
+  [ErrorReason.UNAUTHENTICATED]: 401,
+  [ErrorReason.PERMISSION_DENIED]: 403,
+  [ErrorReason.IDENTITY_REJECTED]: 400,
+  [ErrorReason.PHOTO_REJECTED]: 400,
+  [ErrorReason.DAILY_LIMIT]: 429,
+  [ErrorReason.RATE_LIMITED]: 429,
+  [ErrorReason.REQUEST_ID_REUSED]: 409,
+  [ErrorReason.AUTHENTICATION_UNAVAILABLE]: 503,
+  [ErrorReason.OVERLOADED]: 503,
+  [ErrorReason.TICKET_UNAVAILABLE]: 503,
+  [ErrorReason.UPSTREAM_UNAVAILABLE]: 503,
+  [ErrorReason.UPSTREAM_TIMEOUT]: 504,
+  [ErrorReason.UPSTREAM_REFUSED]: 502,
+  [ErrorReason.UPSTREAM_MISCONFIGURED]: 502,
+  [ErrorReason.UPSTREAM_UNEXPECTED]: 502,
+  [ErrorReason.DEADLINE_EXCEEDED]: 504,
+  // The caller has gone and reads nothing; this is what the access log of proxies calls it.
+  [ErrorReason.CANCELLED]: 499,
+  [ErrorReason.INTERNAL]: 500,
+} satisfies Record<ErrorReason, number>;
+
+/** A route that exists, asked by another method than POST (RFC 9110 15.5.6). */
+export class MethodNotAllowed extends ServiceError {}
+
+/** A failed call as the form routes answer it. */
+export interface FormError {
+  status: number;
+  headers: Readonly<Record<string, string>>;
+  body: { code: string; msg: string; reason: string; fields?: readonly { field: string; rule: string }[] };
+}
+
+/** The answer for a failed call: the vendor's code where there is one, else the HTTP status; never "0". */
+export function formError(error: ServiceError, language: Language): FormError {
+  const { reason, violations, metadata, retryAfterMs } = error;
+  const status = error instanceof MethodNotAllowed ? 405 : STATUS[reason];
+  const upstreamCode = metadata["upstream_code"];
+  const named = violationsText(violations, language);
+  return {
+    status,
+    headers: {
+      ...(retryAfterMs !== undefined && { "retry-after": String(Math.ceil(retryAfterMs / 1000)) }),
+      ...(status === 401 && { "www-authenticate": "Bearer" }),
+    },
+    body: {
+      code: upstreamCode === undefined || upstreamCode === "0" ? String(status) : upstreamCode,
+      msg: named === "" ? TEXTS[reason][language] : `${TEXTS[reason][language]}: ${named}`,
+      reason: reasonName(reason),
+      ...(violations.length > 0 && { fields: violations.map(({ field, rule }) => ({ field, rule })) }),
+    },
+  };
+}

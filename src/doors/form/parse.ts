@@ -1,0 +1,74 @@
+import { ErrorReason, type FieldViolation, ServiceError } from "../../errors.ts";
+
+/** No route has more than a handful; what a framework or a tracker adds fits in. */
+const MOST_FIELDS = 64;
+
+/**
+ * Reads an `application/x-www-form-urlencoded` body strictly: the values are signed and compared by the vendor, so a
+ * broken escape must not turn into another name (`URLSearchParams` never rejects anything). Throws MALFORMED_REQUEST
+ * naming the field.
+ */
+export function parseForm(body: Uint8Array): ReadonlyMap<string, string> {
+  const fields = new Map<string, string>();
+  const text = decodeUtf8(body, "body");
+  if (text === "") return fields;
+  for (const pair of text.split("&", MOST_FIELDS + 1)) {
+    if (pair === "") continue;
+    if (fields.size === MOST_FIELDS) throw malformed("body", "form.too_many");
+    const equals = pair.indexOf("=");
+    const name = unescape(equals < 0 ? pair : pair.slice(0, equals), "a field's name");
+    if (fields.has(name)) throw malformed(printable(name), "form.duplicate");
+    fields.set(name, unescape(equals < 0 ? "" : pair.slice(equals + 1), printable(name)));
+  }
+  return fields;
+}
+
+function unescape(escaped: string, field: string): string {
+  const spaced = escaped.replaceAll("+", " ");
+  if (/%(?![0-9A-Fa-f]{2})/.test(spaced)) throw malformed(field, "form.escape");
+  try {
+    return decodeURIComponent(spaced);
+  } catch {
+    throw malformed(field, "form.utf8");
+  }
+}
+
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+function decodeUtf8(bytes: Uint8Array, field: string): string {
+  try {
+    return utf8.decode(bytes);
+  } catch {
+    throw malformed(field, "form.utf8");
+  }
+}
+
+function malformed(field: string, rule: string): ServiceError {
+  return new ServiceError(ErrorReason.MALFORMED_REQUEST, `malformed form: ${field} (${rule})`, {
+    violations: [{ field, rule }],
+  });
+}
+
+/**
+ * What a strict form door refuses: fields that the route does not have, and anything in the URL, which ends up in logs. Each
+ * once, however often it occurs.
+ */
+export function strictViolations(
+  form: ReadonlyMap<string, string>,
+  fields: readonly string[],
+  query: Readonly<Record<string, unknown>>,
+): FieldViolation[] {
+  const names = (given: Iterable<string>) => [...new Set(Array.from(given, printable))];
+  const unknown = [...form.keys()].filter((name) => !fields.includes(name));
+  const queried = Object.keys(query);
+  if (unknown.length === 0 && queried.length === 0) return [];
+  return [
+    ...names(unknown).map((field) => ({ field, rule: "form.unknown" })),
+    ...names(queried).map((field) => ({ field, rule: "form.query" })),
+  ];
+}
+
+const FIELDS = new Set(["name", "id_no", "user_id", "request_id", "order_no"]);
+
+/** A field's name as it may be repeated in answer and log; any other is the client's own text, and may be a value. */
+export const printable = (name: string): string => (FIELDS.has(name) ? name : "a field");

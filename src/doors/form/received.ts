@@ -1,0 +1,52 @@
+import type { FastifyInstance } from "fastify";
+import { callerLeft, ErrorReason, ServiceError } from "../../errors.ts";
+import { BODY_TIMEOUT_MS, type Budget, OPEN_BODY_BYTES } from "../../lib/budget.ts";
+import { after } from "../../lib/clock.ts";
+import { hasLeft, streamOf } from "../../lib/http.ts";
+
+const crowded = () =>
+  new ServiceError(ErrorReason.OVERLOADED, "too much is being received", { retryAfterMs: 1_000 });
+const late = () => new ServiceError(ErrorReason.DEADLINE_EXCEEDED, "no whole form in time");
+const ignore = () => undefined;
+
+/**
+ * Watches the forms that Fastify reads: in the whole process they take `intake` at most until they are answered, none takes
+ * longer than a minute, and one whose caller leaves is not called unreadable. Whatever is wrong, Fastify hears of it as an
+ * error of the body.
+ */
+export function limitForms(app: FastifyInstance, intake: Budget): void {
+  app.addHook("preParsing", (request, reply, payload, done) => {
+    if (request.method !== "POST") return done();
+    const share = intake.open();
+    reply.raw.once("close", () => share.release());
+    if (!share.take(OPEN_BODY_BYTES)) return done(crowded());
+    let settled = false;
+    const fail = (error: ServiceError) => {
+      if (settled) return;
+      stop();
+      share.release();
+      payload.emit("error", error);
+    };
+    const onAborted = () => fail(callerLeft());
+    // A tick before the form itself ends, and would be taken for whole.
+    streamOf(request.raw)?.once("end", () => {
+      if (hasLeft(request.raw)) onAborted();
+    });
+    const stopTimer = after(BODY_TIMEOUT_MS, () => fail(late()));
+    function stop(): void {
+      settled = true;
+      stopTimer();
+      payload.off("data", onData).off("end", stop).off("aborted", onAborted).off("close", onAborted);
+    }
+    function onData(chunk: Buffer): void {
+      if (!share.take(chunk.length)) fail(crowded());
+    }
+    payload
+      .on("error", ignore)
+      .on("data", onData)
+      .on("end", stop)
+      .on("aborted", onAborted)
+      .on("close", onAborted);
+    done();
+  });
+}

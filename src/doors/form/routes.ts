@@ -1,0 +1,198 @@
+import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import type { IncomingCall } from "../../calls/call.ts";
+import type { Wrapped } from "../../calls/pipeline.ts";
+import { type Language, languageOf } from "../../domain/messages.ts";
+import { callerLeft, ErrorReason, type FieldViolation, ServiceError } from "../../errors.ts";
+import type { Methods } from "../../handlers/service.ts";
+import { bearerToken } from "../../lib/http.ts";
+import { formError, MethodNotAllowed } from "./errors.ts";
+import {
+  FACE_PARAMS_FIELDS,
+  type FormAnswer,
+  faceParamsAnswer,
+  faceParamsRequest,
+  RESULT_FIELDS,
+  resultAnswer,
+  resultRequest,
+} from "./fields.ts";
+import { parseForm, strictViolations } from "./parse.ts";
+
+const FORM = "application/x-www-form-urlencoded";
+
+export interface FormOptions {
+  methods: Methods;
+  /** Largest body, bytes. */
+  bodyLimit: number;
+  /** What is done about what the demo's server never looked at: nothing, a word to the operator, or a refusal. */
+  strict: "off" | "observe" | "enforce";
+  events: {
+    /** A request that never reached a handler. */
+    requestRefused(refused: { door: string; requestId: string; path: string; error: ServiceError }): void;
+    /** An answer that could not be written. */
+    answerFailed(failed: { door: string; requestId: string; path: string; error: unknown }): void;
+    /** A request that would not have, were `strict` enforced. */
+    wouldBeRefused(refused: { door: string; rule: string; requestId: string }): void;
+  };
+}
+
+/** One route: the request it reads from a form, and the answer it writes. */
+interface Route<Input extends DescMessage, Output extends DescMessage> {
+  path: string;
+  /** Names of all form fields. */
+  fields: readonly string[];
+  method: Wrapped<Input, Output>;
+  read: (form: ReadonlyMap<string, string>) => MessageShape<Input>;
+  write: (response: MessageShape<Output>, language: Language) => FormAnswer;
+}
+
+/**
+ * The form door: the two routes of the vendor's demo, unchanged (protocol.md 7.3, docs/architecture.md#the-form-routes). It translates, and
+ * calls the same wrapped handlers as the RPC door.
+ */
+export function createFormRoutes({ methods, bodyLimit, strict, events }: FormOptions) {
+  /** What is wrong with a form that can be read all the same. */
+  function inspect(
+    form: ReadonlyMap<string, string>,
+    fields: readonly string[],
+    request: FastifyRequest,
+  ): readonly FieldViolation[] {
+    if (strict === "off") return [];
+    const violations = strictViolations(form, fields, request.query as Readonly<Record<string, unknown>>);
+    const [first] = violations;
+    if (!first || strict === "enforce") return violations;
+    events.wouldBeRefused({ door: "form", rule: first.rule, requestId: request.id });
+    return [];
+  }
+
+  return async (app: FastifyInstance): Promise<void> => {
+    app.removeAllContentTypeParsers();
+    app.addContentTypeParser(FORM, { parseAs: "buffer", bodyLimit }, (_request, body, done) =>
+      done(null, body),
+    );
+    app.setErrorHandler<FastifyError>((error, request, reply) => {
+      const refused = asRefusal(error);
+      const known = { door: "form", requestId: request.id, path: request.routeOptions.url ?? "" };
+      // Before the pipeline nothing of ours fails, and in it nothing comes out; then there was an answer.
+      if (refused.reason === ErrorReason.INTERNAL) events.answerFailed({ ...known, error });
+      else events.requestRefused({ ...known, error: refused });
+      return answerError(refused, request, reply);
+    });
+    route(app, inspect, {
+      path: "/get_face_params",
+      fields: FACE_PARAMS_FIELDS,
+      method: methods.getFaceParams,
+      read: faceParamsRequest,
+      write: faceParamsAnswer,
+    });
+    route(app, inspect, {
+      path: "/get_result",
+      fields: RESULT_FIELDS,
+      method: methods.getResult,
+      read: resultRequest,
+      write: resultAnswer,
+    });
+  };
+}
+
+function route<Input extends DescMessage, Output extends DescMessage>(
+  app: FastifyInstance,
+  inspect: (
+    form: ReadonlyMap<string, string>,
+    fields: readonly string[],
+    request: FastifyRequest,
+  ) => readonly FieldViolation[],
+  { path, fields, method, read, write }: Route<Input, Output>,
+): void {
+  app.post(path, async (request, reply) => {
+    const body = formBody(request);
+    const form = parseForm(body);
+    const call = {
+      ...incomingCall(request, reply, path, body),
+      violations: () => inspect(form, fields, request),
+    };
+    const answer = await method(read(form), call).then(
+      (response) => () => write(response, language(request)),
+      // The pipeline rejects with nothing else, and has observed it.
+      (error: ServiceError) => () => answerError(error, request, reply),
+    );
+    return answer();
+  });
+  app.route({
+    method: ["GET", "PUT", "PATCH", "DELETE"],
+    url: path,
+    handler: (_request, reply) => {
+      void reply.header("allow", "POST");
+      throw new MethodNotAllowed(ErrorReason.ROUTE_NOT_FOUND, "only POST is answered here");
+    },
+  });
+}
+
+/** The body's bytes; Fastify has seen to size and content type, but not to the charset or to a body without a type. */
+function formBody(request: FastifyRequest): Uint8Array {
+  const type = request.headers["content-type"] ?? "";
+  const charset = /charset="?([^;"\s]+)/i.exec(type)?.[1] ?? "utf-8";
+  if (!(request.body instanceof Uint8Array) || !/^utf-?8$/i.test(charset)) throw unsupported();
+  const encoding = request.headers["content-encoding"] ?? "identity";
+  if (encoding !== "identity") throw unsupported({ field: "content-encoding", rule: "form.encoding" });
+  return request.body;
+}
+
+const CONTENT_TYPE = { field: "content-type", rule: "form.content_type" };
+
+function unsupported(violation: FieldViolation = CONTENT_TYPE): ServiceError {
+  return new ServiceError(ErrorReason.UNSUPPORTED_MEDIA_TYPE, "not a form", { violations: [violation] });
+}
+
+/** What Fastify or the parser refused, in our words. */
+function asRefusal(error: FastifyError | ServiceError): ServiceError {
+  if (error instanceof ServiceError) return error;
+  if (error.statusCode === 413)
+    return new ServiceError(ErrorReason.PAYLOAD_TOO_LARGE, "the form is too large");
+  if (error.statusCode === 415) return unsupported();
+  if (error.statusCode !== undefined && error.statusCode < 500) {
+    return new ServiceError(ErrorReason.MALFORMED_REQUEST, "not a readable request", { cause: error.code });
+  }
+  return new ServiceError(ErrorReason.INTERNAL, "unexpected error", { cause: error });
+}
+
+function incomingCall(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  path: string,
+  body: Uint8Array,
+): IncomingCall {
+  const gone = new AbortController();
+  reply.raw.once("close", () => {
+    if (!reply.raw.writableFinished) {
+      gone.abort(callerLeft());
+    }
+  });
+  const signature = single(request.headers["x-signature"]);
+  return {
+    door: "form",
+    listener: "public",
+    requestId: request.id,
+    credential: bearerToken(request.headers.authorization),
+    // The public listener asks for no certificates.
+    certificate: undefined,
+    appSignature: signature === undefined ? undefined : { header: signature, path, body },
+    // The listener's own word, whatever the client wrote there.
+    peer: single(request.raw.headers["x-peer-address"]) ?? "",
+    traceparent: single(request.headers["traceparent"]),
+    answerHeader: (name, value) => void reply.header(name, value),
+    language: request.headers["accept-language"],
+    signal: gone.signal,
+  };
+}
+
+/** A header that may be given once only. */
+const single = (header: string | string[] | undefined) => (typeof header === "string" ? header : undefined);
+
+/** The demo's users read Chinese; others say so. */
+const language = (request: FastifyRequest) => languageOf(request.headers["accept-language"], "zh");
+
+function answerError(error: ServiceError, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const { status, headers, body } = formError(error, language(request));
+  return reply.code(status).headers(headers).send(body);
+}

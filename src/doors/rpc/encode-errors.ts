@@ -1,0 +1,71 @@
+import { toBinary, toJsonString } from "@bufbuild/protobuf";
+import {
+  Code,
+  ConnectError,
+  type ConnectRouterOptions,
+  createContextKey,
+  type HandlerContext,
+  type UnaryResponse,
+} from "@connectrpc/connect";
+import { ErrorReason, ServiceError } from "../../errors.ts";
+import { connectError } from "./errors.ts";
+
+export interface AnswerEvents {
+  /** An answer that could not be written; the call itself has been told of as finished. */
+  answerFailed(failed: { door: string; requestId: string; path: string; error: unknown }): void;
+}
+
+/** What the caller is told of it. */
+export const UNWRITABLE = new ServiceError(ErrorReason.INTERNAL, "an answer could not be written");
+
+/**
+ * Answers of handlers that Connect cannot write. It would send its own text, which quotes the answer, and tell nobody; so
+ * the caller gets INTERNAL in our words, and the failure is told as an event.
+ */
+export function watchUnwritable(events: AnswerEvents) {
+  const key = createContextKey<{ context: HandlerContext | undefined; answered: boolean }>({
+    context: undefined,
+    answered: false,
+  });
+
+  function failed({ protocolName, requestHeader, method }: HandlerContext, error: unknown): ConnectError {
+    const requestId = requestHeader.get("x-request-id") ?? "";
+    events.answerFailed({ door: protocolName, requestId, path: method.name, error });
+    return connectError(UNWRITABLE, requestHeader.get("accept-language") ?? undefined);
+  }
+
+  return {
+    requestGate(context) {
+      const visit = { context, answered: false };
+      context.values.set(key, visit);
+      // In its own protocol Connect aborts the call with what it met before it writes that down.
+      context.signal.addEventListener("abort", () => {
+        const { reason } = context.signal as { reason: unknown };
+        if (!visit.answered || !(reason instanceof ConnectError) || reason.code !== Code.Internal) return;
+        const { code, rawMessage, message, details } = failed(context, reason.cause);
+        Object.assign(reason, { code, rawMessage, message, details, cause: undefined });
+      });
+    },
+    interceptors: [
+      (next) => async (request) => {
+        const response = await next(request);
+        const visit = request.contextValues.get(key);
+        const { context } = visit;
+        visit.answered = context?.protocolName === "connect";
+        if (response.stream || !context || visit.answered) return response;
+        // In the others it says nothing before the trailers are made, so the answer is written once for trial.
+        try {
+          write(response, context);
+        } catch (error) {
+          throw failed(context, error);
+        }
+        return response;
+      },
+    ],
+  } satisfies Partial<ConnectRouterOptions>;
+}
+
+function write({ method, message }: UnaryResponse, { requestHeader }: HandlerContext): void {
+  if (requestHeader.get("content-type")?.includes("json")) toJsonString(method.output, message);
+  else toBinary(method.output, message);
+}

@@ -1,0 +1,115 @@
+import { create } from "@bufbuild/protobuf";
+import { durationFromMs } from "@bufbuild/protobuf/wkt";
+import { Code, ConnectError } from "@connectrpc/connect";
+import {
+  BadRequestSchema,
+  ErrorInfoSchema,
+  LocalizedMessageSchema,
+  RetryInfoSchema,
+} from "../../../gen/google/rpc/error_details_pb.ts";
+import { type Language, languageOf, ruleText, TEXTS, violationsText } from "../../domain/messages.ts";
+import { ErrorReason, reasonName, ServiceError } from "../../errors.ts";
+import { remembered } from "../../lib/memoize.ts";
+
+/** The `domain` of every google.rpc.ErrorInfo (AIP-193). */
+export const ERROR_DOMAIN = "faceverification.v1";
+
+/** Every reason's status code on the RPC doors (gRPC status codes, `google.rpc.Code`). */
+export const CODES = {
+  [ErrorReason.UNSPECIFIED]: Code.Unknown,
+  [ErrorReason.INVALID_REQUEST]: Code.InvalidArgument,
+  [ErrorReason.MALFORMED_REQUEST]: Code.InvalidArgument,
+  [ErrorReason.UNSUPPORTED_MEDIA_TYPE]: Code.InvalidArgument,
+  [ErrorReason.PAYLOAD_TOO_LARGE]: Code.ResourceExhausted,
+  [ErrorReason.ROUTE_NOT_FOUND]: Code.Unimplemented,
+  [ErrorReason.ORDER_NOT_FOUND]: Code.NotFound,
+  [ErrorReason.UNAUTHENTICATED]: Code.Unauthenticated,
+  [ErrorReason.PERMISSION_DENIED]: Code.PermissionDenied,
+  [ErrorReason.IDENTITY_REJECTED]: Code.InvalidArgument,
+  [ErrorReason.PHOTO_REJECTED]: Code.InvalidArgument,
+  [ErrorReason.DAILY_LIMIT]: Code.ResourceExhausted,
+  [ErrorReason.RATE_LIMITED]: Code.ResourceExhausted,
+  [ErrorReason.REQUEST_ID_REUSED]: Code.AlreadyExists,
+  [ErrorReason.AUTHENTICATION_UNAVAILABLE]: Code.Unavailable,
+  [ErrorReason.OVERLOADED]: Code.ResourceExhausted,
+  [ErrorReason.TICKET_UNAVAILABLE]: Code.Unavailable,
+  [ErrorReason.UPSTREAM_UNAVAILABLE]: Code.Unavailable,
+  // Not DEADLINE_EXCEEDED: the caller's own deadline has not passed.
+  [ErrorReason.UPSTREAM_TIMEOUT]: Code.Unavailable,
+  [ErrorReason.UPSTREAM_REFUSED]: Code.Unavailable,
+  [ErrorReason.UPSTREAM_MISCONFIGURED]: Code.FailedPrecondition,
+  [ErrorReason.UPSTREAM_UNEXPECTED]: Code.Internal,
+  [ErrorReason.DEADLINE_EXCEEDED]: Code.DeadlineExceeded,
+  [ErrorReason.CANCELLED]: Code.Canceled,
+  [ErrorReason.INTERNAL]: Code.Internal,
+} satisfies Record<ErrorReason, Code>;
+
+/** A request that breaks the protocol it is sent by, for which gRPC has a code of its own whatever our reason for it is. */
+export class ProtocolError extends ServiceError {
+  readonly code: Code;
+
+  constructor(code: Code, reason: ErrorReason, message: string) {
+    super(reason, message);
+    this.code = code;
+  }
+}
+
+/** A failed call as Connect sends it: the public text, and the details of AIP-193. */
+export const connectError = (error: ServiceError, acceptLanguage: string | undefined): ConnectError =>
+  IN[languageOf(acceptLanguage, "en")](error);
+
+// Many calls may be refused with one and the same error, and then at once.
+const IN: Readonly<Record<Language, (error: ServiceError) => ConnectError>> = {
+  en: remembered((error) => inLanguage(error, "en")),
+  zh: remembered((error) => inLanguage(error, "zh")),
+};
+
+function inLanguage(error: ServiceError, language: Language): ConnectError {
+  const { reason, violations, metadata, retryAfterMs } = error;
+  const locale = language === "zh" ? "zh-CN" : "en";
+  const named = violationsText(violations, "en");
+  const message = named === "" ? TEXTS[reason].en : `${TEXTS[reason].en} (${named})`;
+  const code = error instanceof ProtocolError ? error.code : CODES[reason];
+  const details = [
+    {
+      desc: ErrorInfoSchema,
+      value: create(ErrorInfoSchema, {
+        reason: reasonName(reason),
+        domain: ERROR_DOMAIN,
+        metadata: { ...metadata },
+      }),
+    },
+    ...(violations.length > 0
+      ? [
+          {
+            desc: BadRequestSchema,
+            value: create(BadRequestSchema, {
+              fieldViolations: violations.map((violation) => ({
+                field: violation.field,
+                description: ruleText(violation, "en"),
+                reason: violation.rule,
+                localizedMessage: { locale, message: ruleText(violation, language) },
+              })),
+            }),
+          },
+        ]
+      : []),
+    ...(retryAfterMs === undefined
+      ? []
+      : [
+          {
+            desc: RetryInfoSchema,
+            value: create(RetryInfoSchema, { retryDelay: durationFromMs(retryAfterMs) }),
+          },
+        ]),
+    {
+      desc: LocalizedMessageSchema,
+      value: create(LocalizedMessageSchema, {
+        locale,
+        message: TEXTS[reason][language],
+      }),
+    },
+  ];
+  // The cause stays here: it says that the error is ours.
+  return new ConnectError(message, code, undefined, details, error);
+}

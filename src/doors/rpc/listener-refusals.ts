@@ -1,0 +1,27 @@
+import { codeToHttpStatus, errorToJsonBytes } from "@connectrpc/connect/protocol-connect";
+import { setTrailerStatus } from "@connectrpc/connect/protocol-grpc";
+import type { FastifyInstance } from "fastify";
+import { ServiceError } from "../../errors.ts";
+import { endTrailersOnly } from "../../lib/http.ts";
+import type { RefusalEvents } from "./decode-errors.ts";
+import { connectError } from "./errors.ts";
+import { JSON_OPTIONS } from "./fast-path/codecs.ts";
+import { doorOf } from "./received.ts";
+
+/** Answers what the listener refuses before the door sees it, such as a peer that asks too often, in the protocol of the call. */
+export function answerRefusals(app: FastifyInstance, events: RefusalEvents): void {
+  app.setErrorHandler((error, request, reply) => {
+    if (!(error instanceof ServiceError)) throw error;
+    const { "content-type": type = "", "accept-language": language } = request.headers;
+    events.requestRefused({ door: doorOf(request.headers), requestId: request.id, path: "", error });
+    const refusal = connectError(error, language);
+    if (error.retryAfterMs !== undefined) {
+      void reply.header("retry-after", String(Math.ceil(error.retryAfterMs / 1000)));
+    }
+    if (!type.startsWith("application/grpc")) {
+      const body = Buffer.from(errorToJsonBytes(refusal, JSON_OPTIONS));
+      return reply.code(codeToHttpStatus(refusal.code)).type("application/json").send(body);
+    }
+    return endTrailersOnly(reply, type, Object.fromEntries(setTrailerStatus(new Headers(), refusal)));
+  });
+}

@@ -1,0 +1,126 @@
+import { FaceVerificationService } from "../gen/faceverification/v1/face_verification_service_pb.ts";
+import { TicketAdminService } from "../gen/faceverification/v1/ticket_admin_service_pb.ts";
+import { Health } from "../gen/grpc/health/v1/health_pb.ts";
+import openApi from "../gen/openapi.json" with { type: "json" };
+import type { AccessConfig } from "./config/access.ts";
+import type { Config } from "./config/config.ts";
+import { STATUS } from "./doors/form/errors.ts";
+import { limitForms } from "./doors/form/received.ts";
+import { createFormRoutes } from "./doors/form/routes.ts";
+import { CODES } from "./doors/rpc/errors.ts";
+import { answerUsual } from "./doors/rpc/fast-path/fast-path.ts";
+import { createHealth } from "./doors/rpc/health.ts";
+import { connectPlugin } from "./doors/rpc/plugin.ts";
+import { createDescriptors } from "./doors/rpc/reflection/descriptor-set.ts";
+import { createReflection } from "./doors/rpc/reflection/reflection.ts";
+import { createAdminRoutes, createRoutes } from "./doors/rpc/routes.ts";
+import type { Methods } from "./handlers/service.ts";
+import type { TicketAdmin } from "./handlers/ticket-admin.ts";
+import { createBudget } from "./lib/budget.ts";
+import type { Clock } from "./lib/clock.ts";
+import { createCors } from "./server/cors.ts";
+import { createDocument, createMetricsRoute } from "./server/documents.ts";
+import { createListener, type Listener, type ListenerOptions } from "./server/listener.ts";
+import { named } from "./server/named.ts";
+import { createProbes, type ProbesOptions } from "./server/probes.ts";
+import { createSlowReaders } from "./server/slow-readers.ts";
+import type { Telemetry } from "./telemetry/telemetry.ts";
+
+export interface DoorsOptions {
+  config: Config;
+  /** Read again when a listener is told to `secure` itself. */
+  access: () => AccessConfig;
+  /** Counts requests on the public listener by address. */
+  admit: ListenerOptions["admit"];
+  methods: Methods;
+  ticketAdmin: TicketAdmin;
+  readiness: ProbesOptions["readiness"];
+  lastRefresh: ProbesOptions["lastRefresh"];
+  telemetry: Pick<Telemetry, "events" | "metrics">;
+  clock: Clock;
+}
+
+/** What the doors answer for each reason. */
+export const STATUSES = { http: STATUS, grpc: CODES };
+
+/** Largest form, bytes. */
+const FORM_BODY_LIMIT = 64 * 1024;
+
+/** The three listeners and what each serves (docs/architecture.md#the-listeners): the second half of the composition root. */
+export function createDoors(options: DoorsOptions): Record<"admin" | "http" | "grpc", Listener> {
+  const { config, access, admit, methods, ticketAdmin, readiness, lastRefresh, telemetry, clock } = options;
+  const { events, metrics } = telemetry;
+  const drainMs = Math.max(1_000, config.shutdownGraceMs - config.shutdownDelayMs - 2_000);
+  // What clients send and do not read is bounded for all listeners together.
+  const intake = createBudget(config.buffers.received);
+  const slowReaders = createSlowReaders({ mostBytes: config.buffers.unread, clock, events });
+  const common = { drainMs, clock, events, slowReaders, keepAliveMs: config.keepAliveMs };
+  const rpc = { intake, events };
+  const grpcClosing = new AbortController();
+  const health = createHealth({
+    services: [FaceVerificationService.typeName],
+    ready: () => readiness().ready,
+    closing: grpcClosing.signal,
+    clock,
+  });
+
+  const open = (variable: string, listener: ListenerOptions) =>
+    named(variable, listener.address, createListener(listener));
+
+  return {
+    admin: open("ADMIN_ADDR", {
+      address: config.admin,
+      cleartext: "http1",
+      hosts: config.adminHosts,
+      plugins: [
+        createProbes({ readiness, lastRefresh }),
+        createMetricsRoute(metrics),
+        connectPlugin([createAdminRoutes(ticketAdmin)], drainMs, rpc),
+        createDescriptors([TicketAdminService]),
+      ],
+      closing: new AbortController(),
+      ...common,
+    }),
+    http: open("HTTP_ADDR", {
+      address: config.http,
+      cleartext: "http1",
+      tls: () => publicTls(access()),
+      trustedProxies: access().trustedProxies,
+      admit,
+      plugins: [
+        createCors(access().corsOrigins),
+        createProbes({ readiness, lastRefresh, terse: true }),
+        async (app) => {
+          limitForms(app, intake);
+          await app.register(
+            createFormRoutes({ methods, bodyLimit: FORM_BODY_LIMIT, strict: access().formStrict, events }),
+          );
+        },
+        connectPlugin([createRoutes(methods, "public")], drainMs, {
+          ...rpc,
+          usual: answerUsual(methods, "public", rpc),
+        }),
+        createDocument("/openapi.json", openApi),
+      ],
+      closing: new AbortController(),
+      ...common,
+    }),
+    grpc: open("GRPC_ADDR", {
+      address: config.grpc,
+      cleartext: "h2c",
+      tls: () => access().tls,
+      plugins: [
+        connectPlugin(
+          [createRoutes(methods, "internal"), createReflection([FaceVerificationService, Health]), health],
+          drainMs,
+          { ...rpc, usual: answerUsual(methods, "internal", rpc) },
+        ),
+      ],
+      closing: grpcClosing,
+      ...common,
+    }),
+  };
+}
+
+/** Phones have no client certificates. */
+const publicTls = ({ tls }: AccessConfig) => tls && { ...tls, clientCa: undefined };

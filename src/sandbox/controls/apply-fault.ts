@@ -1,0 +1,67 @@
+import type { TurnableClock } from "../turnable-clock.ts";
+import type { Fault } from "./faults.ts";
+
+/** One connection with a call on it, as far as an answer needs it. */
+export interface Wire {
+  send(status: number, contentType: string, body: string): void;
+  /** Cuts the connection with a TCP reset. */
+  reset(): void;
+  /** Promises the whole body, sends half of it, and closes the connection. */
+  truncate(contentType: string, body: string): void;
+  /** Aborts when the caller leaves or the sandbox stops. */
+  gone: AbortSignal;
+  /** Aborts when the sandbox stops. */
+  stopping: AbortSignal;
+}
+
+/** An answer before it is sent. */
+export interface Answer {
+  status: number;
+  json: unknown;
+}
+
+const JSON_TYPE = "application/json; charset=utf-8";
+const PAGE =
+  "<html><head><title>502 Bad Gateway</title></head><body><center>502 Bad Gateway</center></body></html>";
+
+/** Does the work and answers, or goes wrong as the fault says; rejects when cut short by caller or stop. */
+export async function answer(
+  fault: Fault | undefined,
+  work: () => Answer,
+  wire: Wire,
+  clock: TurnableClock,
+): Promise<void> {
+  const send = ({ status, json }: Answer) => wire.send(status, JSON_TYPE, JSON.stringify(json));
+  const delayMs = fault?.delayMs ?? 1000;
+  switch (fault?.kind) {
+    case undefined:
+      return send(work());
+    case "delay":
+      await clock.sleep(delayMs, wire.gone);
+      return send(work());
+    case "late":
+      await clock.sleep(delayMs, wire.stopping);
+      return send(work());
+    case "slow_reply": {
+      const done = work();
+      await clock.sleep(delayMs, wire.gone);
+      return send(done);
+    }
+    case "status":
+      return wire.send(fault.status ?? 503, "text/plain", "");
+    case "reset":
+      return wire.reset();
+    case "lost_reply":
+      work();
+      return wire.reset();
+    case "truncate":
+      return wire.truncate(JSON_TYPE, JSON.stringify(work().json));
+    case "html":
+      return wire.send(fault.status ?? 200, "text/html", PAGE);
+    case "code":
+      return send({
+        status: 200,
+        json: { code: fault.code ?? "66660021", msg: "scripted", bizSeqNo: "scripted" },
+      });
+  }
+}

@@ -1,0 +1,52 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { FastifyInstance } from "fastify";
+import { addPassThrough, type Backend } from "./backend.ts";
+
+const TYPES = { html: "text/html", css: "text/css", js: "text/javascript" } as const;
+
+/** The page and what it loads, by path; nothing else of the disk can be reached. */
+const FILES = {
+  "/": "index.html",
+  "/console/style.css": "style.css",
+  "/console/main.js": "main.js",
+  "/console/walk.js": "walk.js",
+  "/console/cache.js": "cache.js",
+  "/console/timeline.js": "timeline.js",
+  "/console/controls.js": "controls.js",
+  "/console/texts.js": "texts.js",
+  "/console/dom.js": "dom.js",
+} as const;
+
+/** The page loads its own files and talks to its own origin; nobody may frame it. */
+const POLICY = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "img-src 'self'",
+  "connect-src 'self'",
+  "form-action 'self'",
+  "base-uri 'none'",
+  "frame-ancestors 'none'",
+].join("; ");
+
+/** The console at `/`, and the backend's doors for it. Part of the sandbox, so never of a service with real credentials. */
+export function addConsole(app: FastifyInstance, { backend }: { backend: () => Backend | undefined }): void {
+  for (const [path, file] of Object.entries(FILES)) {
+    const content = readFileSync(join(import.meta.dirname, "../console", file));
+    const type = TYPES[file.slice(file.lastIndexOf(".") + 1) as keyof typeof TYPES];
+    app.get(path, (_request, reply) =>
+      reply
+        .headers({
+          "content-type": `${type}; charset=utf-8`,
+          "content-security-policy": POLICY,
+          "x-content-type-options": "nosniff",
+          "referrer-policy": "no-referrer",
+          "cache-control": "no-cache",
+        })
+        .send(content),
+    );
+  }
+  app.get("/favicon.ico", (_request, reply) => reply.code(204).send());
+  addPassThrough(app, backend);
+}

@@ -1,0 +1,59 @@
+import type { Breach } from "../vendor/breaches.ts";
+import type { AccessToken, Ticket } from "../vendor/credentials.ts";
+import type { State } from "../vendor/state.ts";
+import type { Fault } from "./faults.ts";
+import type { JournalCall } from "./journal.ts";
+import type { Stats } from "./stats.ts";
+
+/** A token or SIGN ticket without its value. Times are sandbox time, milliseconds since the Unix epoch. */
+export interface LifeSpan {
+  /** Of the token; a ticket has that of the token it was issued for. */
+  generation: number;
+  issuedAt: number;
+  /** When it dies; a ticket dies with its token. */
+  expiresAt: number;
+  /** Whether a foreign rotation took it, so that no caller holds it. */
+  foreign: boolean;
+}
+
+/** All that the console draws, in one answer of GET /sandbox/picture; no value of a token, ticket or person is in it. */
+export interface Picture {
+  now: number;
+  appId: string;
+  overlapMs: number;
+  /** Newest first. Dead ones are remembered for ten minutes. */
+  tokens: LifeSpan[];
+  signTickets: LifeSpan[];
+  /** Oldest first, the latest few hundred. */
+  calls: readonly JournalCall[];
+  faults: readonly Fault[];
+  /** How long every call takes, milliseconds. */
+  latencyMs: number;
+  breaches: readonly Breach[];
+  stats: Stats;
+}
+
+/** The latest breaches that the picture shows. */
+const MOST_BREACHES = 20;
+
+export function takePicture(
+  { clock, appId, lifetimes, credentials, breaches }: State,
+  rest: Pick<Picture, "calls" | "faults" | "stats" | "latencyMs">,
+): Picture {
+  const tokenSpan = ({ value: _hidden, ...span }: AccessToken): LifeSpan => span;
+  const ticketSpan = ({ token, issuedAt, expiresAt }: Ticket): LifeSpan => ({
+    generation: token.generation,
+    issuedAt,
+    expiresAt: Math.min(expiresAt, token.expiresAt),
+    foreign: false,
+  });
+  return {
+    now: clock.now(),
+    appId,
+    overlapMs: lifetimes.overlapMs,
+    tokens: credentials.tokens().map(tokenSpan),
+    signTickets: credentials.signTickets().map(ticketSpan),
+    breaches: breaches.list.slice(-MOST_BREACHES),
+    ...rest,
+  };
+}

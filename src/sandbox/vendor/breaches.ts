@@ -1,0 +1,57 @@
+import type { TurnableClock } from "../turnable-clock.ts";
+import type { Endpoint, SandboxRequest } from "./request.ts";
+import { RULES, type Rule, type RuleName } from "./rules.ts";
+
+/** One breach of a rule of the vendor's. It holds no name, ID number, secret, token or ticket. */
+export interface Breach {
+  rule: RuleName;
+  /** Sandbox time, milliseconds since the Unix epoch. */
+  at: number;
+  endpoint: Endpoint;
+  detail: string;
+  /** The header `x-sandbox-caller`, else address and port. */
+  caller: string;
+}
+
+/** What a handler found of one rule: whether it is broken, and optionally more about it (never a value). */
+export type Finding = readonly [rule: RuleName, broken: boolean, detail?: string];
+
+export interface BreachLog {
+  readonly list: readonly Breach[];
+  add(rule: RuleName, endpoint: Endpoint, caller: string, detail?: string): void;
+  /** Records every broken rule; gives the code of the first that is refused, undefined where none is. */
+  judge(request: SandboxRequest, findings: readonly Finding[]): string | undefined;
+  clear(): void;
+}
+
+/** Without a limit, one wrong client in a load test would fill the memory. */
+const MOST_KEPT = 10_000;
+
+/** The breaches so far, oldest first. `strict`: refuse also what the vendor only forbids in writing. */
+export function createBreachLog(clock: TurnableClock, strict: boolean): BreachLog {
+  const list: Breach[] = [];
+
+  function add(rule: RuleName, endpoint: Endpoint, caller: string, detail?: string): void {
+    if (list.length >= MOST_KEPT) return;
+    const { text } = RULES[rule];
+    list.push({ rule, at: clock.now(), endpoint, detail: detail ? `${text}: ${detail}` : text, caller });
+  }
+
+  return {
+    list,
+    add,
+    judge(request, findings) {
+      let refusal: string | undefined;
+      for (const [name, broken, detail] of findings) {
+        if (!broken) continue;
+        add(name, request.endpoint, request.caller, detail);
+        const rule: Rule = RULES[name];
+        if (strict || rule.always) refusal ??= rule.code ?? undefined;
+      }
+      return refusal;
+    },
+    clear() {
+      list.length = 0;
+    },
+  };
+}

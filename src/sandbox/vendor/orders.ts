@@ -1,0 +1,71 @@
+import type { TurnableClock } from "../turnable-clock.ts";
+import type { Lifetimes } from "./credentials.ts";
+import type { Scenario } from "./scenarios.ts";
+import type { Shape } from "./shape.ts";
+
+export const EDITIONS = ["basic", "enhanced", "plus"] as const;
+
+export type Edition = (typeof EDITIONS)[number];
+
+/** One upload. Name and ID number are not kept: what they chose is. */
+export interface Order {
+  orderNo: string;
+  userId: string;
+  edition: Edition;
+  faceId: string;
+  faceIdExpiresAt: number;
+  /** What the ID number chose. */
+  scenario: Scenario;
+  /** What came of it; undefined until the SDK was played. */
+  outcome?: { scenario: Scenario; completedAt: number; serial: string };
+}
+
+/** The orders, from upload until the vendor's purge (protocol.md 6.1). */
+export interface Orders {
+  create(upload: { orderNo: string; userId: string; edition: Edition; scenario: Scenario }): Order;
+  byNumber(orderNo: string): Order | undefined;
+  byFaceId(faceId: string): Order | undefined;
+  complete(order: Order, scenario: Scenario): void;
+  /** The outcome that a query may see: none before the SDK was played, none where no record was kept, none when purged. */
+  recordOf(
+    orderNo: string,
+  ): { order: Order; scenario: Scenario; completedAt: number; serial: string } | undefined;
+}
+
+export function createOrders(clock: TurnableClock, shape: Shape, lifetimes: Lifetimes): Orders {
+  const byNumber = new Map<string, Order>();
+  const byFaceId = new Map<string, Order>();
+  const { faceIdLifeMs, recordLifeMs } = lifetimes;
+
+  /** Drops what no call can see any more, from the front: a Map keeps the order of insertion. */
+  function purge(): void {
+    const now = clock.now();
+    for (const order of byNumber.values()) {
+      const since = order.outcome?.completedAt ?? order.faceIdExpiresAt;
+      if (since + recordLifeMs > now) break;
+      byNumber.delete(order.orderNo);
+      byFaceId.delete(order.faceId);
+    }
+  }
+
+  return {
+    create(upload) {
+      purge();
+      const faceIdExpiresAt = clock.now() + faceIdLifeMs;
+      const order: Order = { ...upload, faceId: shape.faceId(), faceIdExpiresAt };
+      byNumber.set(order.orderNo, order);
+      byFaceId.set(order.faceId, order);
+      return order;
+    },
+    byNumber: (orderNo) => byNumber.get(orderNo),
+    byFaceId: (faceId) => byFaceId.get(faceId),
+    complete(order, scenario) {
+      order.outcome = { scenario, completedAt: clock.now(), serial: shape.serial() };
+    },
+    recordOf(orderNo) {
+      const order = byNumber.get(orderNo);
+      if (!order?.outcome?.scenario.evidence) return undefined;
+      return clock.now() < order.outcome.completedAt + recordLifeMs ? { order, ...order.outcome } : undefined;
+    },
+  };
+}

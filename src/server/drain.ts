@@ -1,0 +1,176 @@
+import type { Server } from "node:http";
+import type { Http2Server, ServerHttp2Session, ServerHttp2Stream } from "node:http2";
+import type { Socket } from "node:net";
+import type { FastifyInstance } from "fastify";
+import type { Clock } from "../lib/clock.ts";
+import { nextTurn } from "../lib/event-loop.ts";
+import type { SlowReaders } from "./slow-readers.ts";
+
+export interface ClosingOptions {
+  /** Told about every connection and every stream. */
+  slowReaders: SlowReaders;
+  /** Aborted when the listener begins to close: endless streams end then. */
+  closing?: AbortController;
+  /** How long calls under way may take to finish once closing has begun, milliseconds; then their sockets are cut. */
+  drainMs: number;
+  clock: Clock;
+}
+
+/** How long an unread request stream may linger after its answer, and a socket after its session, milliseconds. */
+const STREAM_LINGER_MS = 50;
+const SOCKET_LINGER_MS = 1_000;
+/** How long a client that was just accepted may take to say what it wants, milliseconds. */
+const UNREAD_MS = 1_000;
+/** For how long none may come before the listener closes, and how long that is waited for, milliseconds. */
+const QUIET_MS = 20;
+const ACCEPT_MS = 500;
+const SWEEP_MS = 50;
+/** Of a first GOAWAY: whatever is on its way will be answered (RFC 9113 6.8). */
+const NO_ERROR = 0;
+const LAST_STREAM = 2 ** 31 - 1;
+
+/**
+ * Makes `close()` end as soon as the last answer is out. Left alone, Node and Fastify wait for four things that may
+ * never come (docs/architecture.md#the-listeners): a keep-alive connection that was busy when closing began idles on for over a minute; one that
+ * was opened in advance and has asked for nothing yet does not count as idle, nor does one whose request is on its way; an HTTP/2 stream whose request body was
+ * refused unread stays open for good; a peer that leaves an answer unread holds its socket.
+ */
+export function closePromptly(
+  app: FastifyInstance,
+  { closing, drainMs, clock, slowReaders }: ClosingOptions,
+): {
+  /** Tells HTTP/2 clients to open a new connection for new calls; all that they still send here is answered. */
+  drain(): void;
+} {
+  const server = app.server as unknown as Http2Server & Partial<Pick<Server, "closeIdleConnections">>;
+  const sockets = new Set<Socket>();
+  const sessions = new Map<ServerHttp2Session, Socket>();
+
+  // Before Node's own listener, which emits "session" for the socket at once.
+  let accepted: Socket | undefined;
+  let ended: Promise<void> | undefined;
+  const accept = (socket: Socket) => {
+    accepted = socket;
+    sockets.add(socket);
+    slowReaders.watch(socket);
+    socket.once("close", () => sockets.delete(socket));
+  };
+  server.prependListener("connection", accept);
+  server.prependListener("secureConnection", accept);
+  server.on("session", (session) => {
+    if (accepted === undefined) return;
+    sessions.set(session, accepted);
+    accepted.once("close", () => sessions.delete(session));
+  });
+  server.on("stream", (stream: ServerHttp2Stream) => {
+    const socket = stream.session && sessions.get(stream.session as ServerHttp2Session);
+    if (socket) slowReaders.watchStream(stream, socket);
+    stream.once("finish", () => {
+      if (stream.readableEnded) return;
+      // RFC 9113 8.1 allows a reset after a complete answer.
+      void clock.sleep(STREAM_LINGER_MS).then(() => {
+        if (!stream.destroyed) stream.destroy();
+      });
+    });
+  });
+  // Node has ended the broken peer's session; there is nothing to add.
+  server.on("sessionError", () => undefined);
+
+  async function sweep(closed: AbortSignal): Promise<void> {
+    const began = clock.monotonic();
+    const endedAt = new Map<Socket, number>();
+    while (!closed.aborted) {
+      // What has come by now is read, and its connection not idle.
+      await nextTurn();
+      const now = clock.monotonic();
+      const patient = now - began < UNREAD_MS;
+      server.closeIdleConnections?.();
+      for (const socket of sockets) if (!patient && socket.bytesRead === 0) socket.destroy();
+      for (const [session, socket] of sessions) {
+        if (!patient && !session.closed) session.close();
+        if (!session.destroyed) continue;
+        const since = endedAt.get(socket) ?? now;
+        endedAt.set(socket, since);
+        if (now - since > SOCKET_LINGER_MS) socket.destroy();
+      }
+      if (now - began > drainMs) for (const socket of sockets) socket.destroy();
+      await clock.sleep(SWEEP_MS, closed).catch(() => undefined);
+    }
+  }
+
+  /**
+   * Stops listening. The kernel resets the connections that it has accepted and we have not, so they are taken in before, until
+   * for a moment none comes; and since whoever is answered may come again, those are served only afterwards.
+   */
+  async function stopListening(): Promise<void> {
+    const serve = server.listeners("connection") as ((socket: Socket) => void)[];
+    const waiting: Socket[] = [];
+    server.removeAllListeners("connection");
+    const began = clock.monotonic();
+    let last = began;
+    server.on("connection", (socket: Socket) => {
+      waiting.push(socket);
+      last = clock.monotonic();
+    });
+    for (let now = began; now - last < QUIET_MS && now - began < ACCEPT_MS; now = clock.monotonic())
+      await nextTurn();
+    server.removeAllListeners("connection");
+    for (const listener of serve) server.on("connection", listener);
+    server.close();
+    for (const socket of waiting) server.emit("connection", socket);
+  }
+
+  app.addHook("preClose", async () => {
+    closing?.abort();
+    const closed = new AbortController();
+    ended = new Promise((resolve) => {
+      server.once("close", () => {
+        closed.abort();
+        resolve();
+      });
+    });
+    if (server.listening) await stopListening();
+    for (const session of sessions.keys()) session.close();
+    void sweep(closed.signal);
+  });
+
+  // Fastify finds the server closed and does not wait for its last connection.
+  app.addHook("onClose", () => ended);
+
+  return {
+    drain() {
+      for (const session of sessions.keys()) {
+        if (!session.closed && !session.destroyed) session.goaway(NO_ERROR, LAST_STREAM);
+      }
+    },
+  };
+}
+
+/** Load balancers forget a silent connection after a minute or more; a ping in time keeps it, milliseconds. */
+const PING_INTERVAL_MS = 30_000;
+/** A peer that has not answered by then is gone, milliseconds (gRPC's default for keepalive, gRFC A8). */
+const PING_TIMEOUT_MS = 20_000;
+
+/** Pings every HTTP/2 connection now and then, so that long-lived gRPC channels survive what stands between. */
+export function keepAlive(app: FastifyInstance, clock: Clock): void {
+  app.server.on("session", (session: ServerHttp2Session) => {
+    const closed = new AbortController();
+    session.once("close", () => closed.abort(CLOSED));
+    pinging(session, clock, closed.signal).catch(() => undefined);
+  });
+}
+
+const CLOSED = new Error("the session is closed");
+
+async function pinging(session: ServerHttp2Session, clock: Clock, closed: AbortSignal): Promise<void> {
+  for (;;) {
+    await clock.sleep(PING_INTERVAL_MS, closed);
+    const answered = new AbortController();
+    session.ping(() => answered.abort(CLOSED));
+    const silent = await clock.sleep(PING_TIMEOUT_MS, answered.signal).then(
+      () => true,
+      () => false,
+    );
+    if (silent) session.destroy();
+  }
+}

@@ -1,0 +1,119 @@
+import { codeEntry } from "../domain/codes.ts";
+import { type UpstreamEndpoint, UpstreamError } from "../errors.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { TicketReader } from "../tickets/reader.ts";
+import type { TicketStore } from "../tickets/stores/store.ts";
+import type { ObserveExchange, Told } from "../upstream/observed-exchange.ts";
+import type { Tracer, UpstreamUse } from "./tracer.ts";
+
+/** One exchange with the vendor. */
+export interface UpstreamCalled {
+  endpoint: UpstreamEndpoint;
+  /** The class of the vendor's code (`domain/codes.ts`), `ok` for "0", or how the call failed. */
+  outcome: string;
+  code: string | undefined;
+  bizSeqNo: string | undefined;
+  durationMs: number;
+}
+
+export interface UpstreamObserverOptions {
+  tracer: Tracer;
+  clock: Clock;
+  events: {
+    upstreamCalled(called: UpstreamCalled): void;
+    /** How far our clock is ahead of the vendor's. */
+    clockCompared(compared: { aheadMs: number }): void;
+  };
+}
+
+/** Whose answers are written when they are asked for; that of a query may speak of the attempt that it is about. */
+const TELLS_TIME: ReadonlySet<UpstreamEndpoint> = new Set(["access_token", "sign_ticket", "nonce_ticket"]);
+
+/** A span, an event and an entry for the access line for each exchange with the vendor. */
+export function createUpstreamObserver({ tracer, clock, events }: UpstreamObserverOptions): ObserveExchange {
+  return (endpoint) => {
+    const span = tracer.leaf({ name: `upstream ${endpoint}`, kind: "client", fields: { endpoint } });
+    const startedAt = clock.monotonic();
+    return (told, failure) => {
+      const durationMs = clock.monotonic() - startedAt;
+      const outcome = outcomeOf(told, failure);
+      const { code, bizSeqNo } = told ?? {};
+      span.set({ outcome, ...(code !== undefined && { upstream_code: code }) });
+      if (bizSeqNo !== undefined) span.set({ biz_seq_no: bizSeqNo });
+      if (failure !== undefined) span.fail(outcome);
+      span.end();
+      addUse(tracer.upstreamUse(), endpoint, durationMs, told);
+      events.upstreamCalled({ endpoint, outcome, code, bizSeqNo, durationMs });
+      if (told?.writtenAt === undefined || !TELLS_TIME.has(endpoint)) return;
+      // The middle of the call, against the middle of the second that the vendor names.
+      events.clockCompared({ aheadMs: clock.now() - durationMs / 2 - (told.writtenAt + 500) });
+    };
+  };
+}
+
+function outcomeOf(told: Told | undefined, failure: unknown): string {
+  if (failure instanceof UpstreamError && failure.failure !== "code") return failure.failure;
+  if (told) return codeEntry(told.code).codeClass;
+  // Whatever else ends an exchange is the reason of the caller's signal.
+  return "aborted";
+}
+
+function addUse(
+  uses: Partial<Record<UpstreamEndpoint, UpstreamUse>> | undefined,
+  endpoint: UpstreamEndpoint,
+  durationMs: number,
+  told: Told | undefined,
+): void {
+  if (!uses) return;
+  const { ms = 0, calls = 0 } = uses[endpoint] ?? {};
+  uses[endpoint] = {
+    ms: Math.round((ms + durationMs) * 10) / 10,
+    calls: calls + 1,
+    ...(told && { code: told.code }),
+    ...(told?.bizSeqNo !== undefined && { biz_seq_no: told.bizSeqNo }),
+  };
+}
+
+/** The same store, each read and write of which is told. */
+export function observeStore(
+  store: TicketStore,
+  clock: Clock,
+  events: { storeAsked(asked: { op: string; ok: boolean; durationMs: number }): void },
+): TicketStore {
+  async function told<T>(op: string, work: () => Promise<T>): Promise<T> {
+    const startedAt = clock.monotonic();
+    let ok = false;
+    try {
+      const result = await work();
+      ok = true;
+      return result;
+    } finally {
+      events.storeAsked({ op, ok, durationMs: clock.monotonic() - startedAt });
+    }
+  }
+  return {
+    read: () => told("read", () => store.read()),
+    compareAndSet: (version, value) => told("compare_and_set", () => store.compareAndSet(version, value)),
+    ...(store.probe && { probe: () => told("probe", async () => store.probe?.()) }),
+    watch: (listener) => store.watch(listener),
+    open: () => store.open(),
+    close: () => store.close(),
+  };
+}
+
+/** The same reader, which also knows how many calls wait for a newer pair. */
+export function countWaiters(tickets: TicketReader): TicketReader & { waiters(): number } {
+  let waiters = 0;
+  return {
+    ...tickets,
+    async renewed(...report) {
+      waiters++;
+      try {
+        return await tickets.renewed(...report);
+      } finally {
+        waiters--;
+      }
+    },
+    waiters: () => waiters,
+  };
+}

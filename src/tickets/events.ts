@@ -1,0 +1,59 @@
+import type { Outcome } from "./protocol/failed-call.ts";
+import type { Reason } from "./protocol/refresh-reason.ts";
+
+/** How a refresh ended: `ok`; fenced off by a later one; not begun; or as its failed call says. */
+export type RefreshOutcome = "ok" | "fenced" | "busy" | "store" | "bad_stage" | "no_ticket" | Outcome;
+
+/** One refresh, for the log line and the metrics of ticket-cache.md 5. */
+export interface RefreshFinished {
+  reason: Reason | "alone";
+  outcome: RefreshOutcome;
+  /** The generation it replaces and the one it was to publish; 0 for none. */
+  previous: number;
+  generation: number;
+  durationMs: number;
+  tokenMs: number;
+  signMs: number;
+  commitMs: number;
+  replica: string;
+  /** The failed call. */
+  error: unknown;
+}
+
+/** What the ticket cache tells. Nothing here is secret. */
+export interface TicketEvents {
+  refreshFinished(event: RefreshFinished): void;
+  /** `lagMs`: time from the commit to the adoption here. */
+  pairAdopted(event: { generation: number; own: boolean; lagMs: number }): void;
+  pairRejected(event: { generation: number; code: string }): void;
+  /** The vendor refused the newest pair before its time: another installation uses this app id, or the secret was changed. */
+  foreignRotation(event: { generation: number; code: string; ageMs: number }): void;
+  pairHealed(event: { generation: number }): void;
+  pairOrphaned(event: { generation: number }): void;
+  recordUnreadable(event: { why: string }): void;
+  /** Another process was given another REFRESH_INTERVAL, milliseconds. */
+  intervalDiffers(event: { oursMs: number; theirsMs: number }): void;
+  /** A process of this machine died in the middle of a refresh, and its lease was ended. */
+  refresherDied(event: { holder: string }): void;
+  storeChanged(event: { up: boolean; error: unknown }): void;
+  suspended(event: { silentMs: number }): void;
+  loopFailed(event: { error: unknown }): void;
+}
+
+const ignore = () => undefined;
+
+/** Hears nothing; for a caller that listens to a few of the events. */
+export const IGNORED: Readonly<TicketEvents> = {
+  refreshFinished: ignore,
+  pairAdopted: ignore,
+  pairRejected: ignore,
+  foreignRotation: ignore,
+  pairHealed: ignore,
+  pairOrphaned: ignore,
+  recordUnreadable: ignore,
+  intervalDiffers: ignore,
+  refresherDied: ignore,
+  storeChanged: ignore,
+  suspended: ignore,
+  loopFailed: ignore,
+};

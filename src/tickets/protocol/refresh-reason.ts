@@ -1,0 +1,81 @@
+import type { TicketTimings } from "../../config/ticket-timings.ts";
+import type { Opened } from "../sealer.ts";
+import type { View } from "../shared-state.ts";
+import { doubtAgeMs, doubtWaitMs, outlasts } from "./doubt.ts";
+import { bindingBackoff } from "./state.ts";
+
+/** Why the stored pair, or the whole stored state, cannot be used; `expired`: by our reckoning it has ended. */
+export type Obstacle = Exclude<Opened, { ok: true }>["why"] | "expired" | "newer" | "corrupt";
+
+/** The same for the person who has to do something about it. */
+export const OBSTACLES: Readonly<Record<Obstacle, string>> = {
+  key: "the stored ticket pair is sealed with a key that STORE_KEYS of this process lacks",
+  secret: "the stored ticket pair is sealed with a key derived from another secret",
+  tag: "the stored ticket pair is damaged, or its key is another one of the same name",
+  format: "the stored ticket pair is of an unknown form",
+  expired: "the stored ticket pair has expired",
+  newer: "the stored state is of a later release, which this one leaves alone",
+  corrupt: "the stored state is damaged",
+};
+
+/** Why a refresh is needed. */
+export type Reason = "cold" | "expired" | "unreadable" | "stage" | "intent" | "doubt" | "age";
+
+/** What the replica knows beside the shared state. */
+export interface Facts {
+  /** Whether the published pair can be opened, and if not, why; undefined when there is none. */
+  opened: "ok" | Exclude<Obstacle, "newer" | "corrupt"> | undefined;
+  /** Whether the replica holds a pair it can use. */
+  usable: boolean;
+  /** Age of the pair by the older of two clocks, and the age at which this replica replaces it, milliseconds; 0 for now. */
+  ageMs: number;
+  dueMs: number;
+  /** Longest life of a pair, milliseconds. */
+  lifeMs: number;
+}
+
+/** Whether a refresh is needed now, and why; the state may still hold it back (`waitMs`). Pure. */
+export function needOf(
+  { state, flaw, now }: View,
+  facts: Facts,
+  { leaseMs }: Pick<TicketTimings, "leaseMs">,
+): Reason | undefined {
+  const { opened, usable, ageMs, dueMs, lifeMs } = facts;
+  if (flaw === "newer") return undefined;
+  // Sealed by somebody with other keys, who keeps it fresh: two groups would rotate each other to death. Unless an operator
+  // wants a new one, and those others, if there are any, have had the time of a lease to make it.
+  const abandoned = state.doubt?.by === "operator" && doubtAgeMs(state, now) > leaseMs;
+  if (opened === "key" && ageMs < lifeMs && !abandoned) return undefined;
+  if (!state.published && !usable) return "cold";
+  // Also while an older pair works: that one is about to end, and nobody can use the one that replaced it.
+  if (opened === "expired") return "expired";
+  if (opened !== undefined && opened !== "ok" && !usable) return "unreadable";
+  if (state.doubt) return "doubt";
+  if (state.stage) return "stage";
+  if (state.intent) return "intent";
+  return ageMs >= dueMs ? "age" : undefined;
+}
+
+/** Whether the pair is nearly over, or has been in doubt for so long that it is soon dead: then no try may wait long. Pure. */
+export const isUrgent = (
+  { state, now }: View,
+  { ageMs, lifeMs }: Facts,
+  { overlapMs }: Pick<TicketTimings, "overlapMs">,
+): boolean => ageMs > lifeMs * 0.75 || doubtAgeMs(state, now) > overlapMs / 2;
+
+/**
+ * How long the state holds a refresh back, milliseconds; 0 when it may begin, so that `acquire` will not say `backoff`.
+ * `due`: the pair is old enough for an ordinary refresh, which no doubt holds back. Pure.
+ */
+export function waitMs(
+  { state, now }: View,
+  credentials: string,
+  due: boolean,
+  timings: TicketTimings,
+): number {
+  // Only `acquire` can set right what a clock that went back has made too long; waiting here would be for hours.
+  if (outlasts(state, now, timings)) return 0;
+  const { lease, backoff } = state;
+  const ends = [lease, bindingBackoff(backoff, credentials)].map((hold) => (hold ? hold.until - now : 0));
+  return Math.max(0, ...ends, due ? 0 : doubtWaitMs(state, now, timings.floorMs));
+}

@@ -1,0 +1,90 @@
+import type { TicketTimings } from "../config/ticket-timings.ts";
+import type { Clock } from "../lib/clock.ts";
+import { withDeadline } from "../lib/deadline.ts";
+import type { Secret } from "../lib/redacted.ts";
+import { fingerprint } from "./pair.ts";
+import { type Outcome, outcomeOf } from "./protocol/failed-call.ts";
+
+/** The two calls of a refresh. They must not be repeated underneath: a token call rotates the token each time. */
+export interface TicketUpstream {
+  fetchAccessToken(secret: Secret, signal: AbortSignal): Promise<Issued>;
+  fetchSignTicket(accessToken: Secret, signal: AbortSignal): Promise<Issued>;
+}
+
+interface Issued {
+  value: Secret;
+  lifeMs: number;
+}
+
+/** A call that brought nothing. `late`: it was not begun, because the lease would have ended before it. */
+export interface Failed {
+  failed: Outcome | "late";
+  error?: unknown;
+}
+
+export interface CallsOptions {
+  secrets: () => readonly Secret[];
+  upstream: TicketUpstream;
+  clock: Clock;
+  timings: TicketTimings;
+}
+
+const SIGN_TRIES = 6;
+
+/** The vendor's two calls as a refresh makes them: within the lease, with the secret that works, and the ticket with patience. */
+export function createCalls({ secrets, upstream, clock, timings }: CallsOptions) {
+  const { tokenTimeoutMs, signTimeoutMs, overlapMs } = timings;
+
+  /** Not begun unless it fits: measured right before the call, since the process may just have slept. */
+  async function timed<T>(ms: number, deadline: number, call: (signal: AbortSignal) => Promise<T>) {
+    if (clock.monotonic() + ms > deadline) return { failed: "late" } satisfies Failed;
+    try {
+      return { done: await withDeadline(clock, ms, call) };
+    } catch (error) {
+      return { failed: outcomeOf(error), error } satisfies Failed;
+    }
+  }
+
+  return {
+    /**
+     * A new token; a second secret is tried when the first is refused (ticket-cache.md 1, case 27). `renew` prolongs the
+     * lease for that, and returns its deadline.
+     */
+    async token(
+      preferred: string | undefined,
+      deadline: number,
+      renew: () => Promise<number>,
+    ): Promise<(Issued & { secretId: string }) | Failed> {
+      const known = secrets().map((secret) => ({ secret, secretId: fingerprint(secret) }));
+      known.sort((a, b) => Number(b.secretId === preferred) - Number(a.secretId === preferred));
+      let last: Failed = { failed: "fatal" };
+      for (const { secret, secretId } of known) {
+        const ends = last.error === undefined ? deadline : await renew();
+        const result = await timed(tokenTimeoutMs, ends, (signal) =>
+          upstream.fetchAccessToken(secret, signal),
+        );
+        if ("done" in result) return { ...result.done, secretId };
+        // Out of time for the next one: what the vendor said of the one before still counts.
+        if (result.failed !== "late" || last.error === undefined) last = result;
+        if (result.failed !== "refused") break;
+      }
+      return last;
+    },
+
+    /** A SIGN ticket for the token, asked for again after each failure but a refusal, while the lease lasts. */
+    async signTicket(accessToken: Secret, deadline: number): Promise<Issued | Failed> {
+      let last: Failed = { failed: "late" };
+      for (let i = 0; i < SIGN_TRIES; i++) {
+        if (i > 0) await clock.sleep((Math.min(2_000, 200 * 2 ** (i - 1)) * overlapMs) / 60_000);
+        const result = await timed(signTimeoutMs, deadline, (signal) =>
+          upstream.fetchSignTicket(accessToken, signal),
+        );
+        if ("done" in result) return result.done;
+        if (result.failed === "late") return last;
+        last = result;
+        if (result.failed === "refused" || result.failed === "throttled") return last;
+      }
+      return last;
+    },
+  };
+}

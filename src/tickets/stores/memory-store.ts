@@ -1,0 +1,51 @@
+import type { Clock } from "../../lib/clock.ts";
+import { createHints, type Hints } from "./change-hints.ts";
+import type { TicketStore } from "./store.ts";
+
+/** What the handles of one memory store share; a test may look into it. */
+export interface MemoryRegister {
+  value: string | undefined;
+  writes: number;
+  handles: Set<Hints>;
+  /** Starts at the wall clock, so that it looks like every other store's, and is monotonic from there. */
+  now(): number;
+}
+
+export function createMemoryRegister(clock: Clock): MemoryRegister {
+  const origin = clock.now() - clock.monotonic();
+  const now = () => Math.floor(origin + clock.monotonic());
+  return { value: undefined, writes: 0, handles: new Set(), now };
+}
+
+/** A handle on a register in this process, for tests and the sandbox: `memory:`. */
+export function createMemoryStore(register: MemoryRegister): TicketStore {
+  const hints = createHints();
+  register.handles.add(hints);
+  let closed = false;
+
+  function alive(): void {
+    if (closed) throw new Error("the ticket store is closed");
+  }
+
+  return {
+    async read() {
+      alive();
+      return { value: register.value, version: String(register.writes), now: register.now() };
+    },
+    async compareAndSet(version, value) {
+      alive();
+      if (version !== String(register.writes)) return false;
+      register.value = value;
+      register.writes += 1;
+      for (const handle of register.handles) handle.fire();
+      return true;
+    },
+    watch: (listener) => hints.watch(listener),
+    async open() {},
+    async close() {
+      closed = true;
+      hints.close();
+      register.handles.delete(hints);
+    },
+  };
+}

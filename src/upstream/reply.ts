@@ -1,0 +1,69 @@
+import { type UpstreamEndpoint, UpstreamError } from "../errors.ts";
+import { Secret } from "../lib/redacted.ts";
+import { chinaTime, isRecord, number, text } from "./values.ts";
+
+/** The vendor's envelope, read tolerantly: fields are added without notice (protocol.md 6.1, 8.1). */
+export interface Reply {
+  /** "0" or the vendor's code; text or number on the wire. */
+  code: string;
+  bizSeqNo: string | undefined;
+  /** `transactionTime` as milliseconds since the Unix epoch; undefined where there is none that can be (protocol.md 1). */
+  writtenAt: number | undefined;
+  /** `result` where the answer has one, else the answer itself. */
+  result: Readonly<Record<string, unknown>>;
+  /** The answer itself. */
+  fields: Readonly<Record<string, unknown>>;
+}
+
+/** Reads the envelope; throws UpstreamError `malformed` for anything that is none. */
+export function readReply(endpoint: UpstreamEndpoint, json: unknown): Reply {
+  const reply = replyOf(json);
+  if (!reply) throw new UpstreamError(endpoint, "malformed");
+  return reply;
+}
+
+/** The envelope; undefined for anything that is none. */
+export function replyOf(json: unknown): Reply | undefined {
+  if (!isRecord(json)) return undefined;
+  const code = text(json["code"]);
+  // Codes are short whole numbers, all of them (protocol.md 8); free text could hold anything and is logged nowhere.
+  if (code === undefined || !/^-?\d{1,12}$/.test(code)) return undefined;
+  const result = isRecord(json["result"]) ? json["result"] : json;
+  const bizSeqNo = serial(json["bizSeqNo"]) ?? serial(result["bizSeqNo"]);
+  const writtenAt = chinaTime(json["transactionTime"] ?? result["transactionTime"]);
+  return { code, bizSeqNo, writtenAt, result, fields: json };
+}
+
+/** For calls where any code but "0" is a failure. */
+export function successful(endpoint: UpstreamEndpoint, reply: Reply): Reply {
+  if (reply.code !== "0") throw new UpstreamError(endpoint, "code", reply);
+  return reply;
+}
+
+/** A serial number of the vendor, which is logged; letters and digits, and undefined for anything else. */
+function serial(value: unknown): string | undefined {
+  const serialNo = text(value);
+  return serialNo !== undefined && /^[0-9A-Za-z_-]{1,64}$/.test(serialNo) ? serialNo : undefined;
+}
+
+/** A token or ticket, and how long the vendor says it lives, from the moment of asking. */
+export interface Credential {
+  value: Secret;
+  /** Milliseconds, from `expire_in`; `expire_time` is never looked at (protocol.md 1). */
+  lifeMs: number;
+}
+
+/** The token or ticket called `name` in a successful answer; throws UpstreamError `malformed` where there is none. */
+export function credential(
+  endpoint: "access_token" | "sign_ticket" | "nonce_ticket",
+  { bizSeqNo }: Reply,
+  fields: Readonly<Record<string, unknown>>,
+  name: string,
+): Credential {
+  const value = text(fields[name]);
+  const seconds = number(fields["expire_in"]);
+  if (value === undefined || seconds === undefined || seconds <= 0) {
+    throw new UpstreamError(endpoint, "malformed", { bizSeqNo });
+  }
+  return { value: new Secret(value), lifeMs: seconds * 1000 };
+}

@@ -1,0 +1,45 @@
+import { expect, test } from "vitest";
+import { createTurns } from "../../src/lib/concurrency.ts";
+
+const never = new AbortController().signal;
+
+/** Work that ends when told to. */
+function work() {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  return { promise, end: resolve };
+}
+
+test("the others wait, and begin in their order", async () => {
+  const turns = createTurns(2);
+  const begun: number[] = [];
+  const works = [work(), work(), work(), work()];
+  const done = works.map((one, i) =>
+    turns(never, () => {
+      begun.push(i);
+      return one.promise;
+    }),
+  );
+  expect(begun).toEqual([0, 1]);
+  works[1]!.end();
+  await done[1];
+  await expect.poll(() => begun).toEqual([0, 1, 2]);
+  works[0]!.end();
+  await expect.poll(() => begun).toEqual([0, 1, 2, 3]);
+  for (const { end } of works) end();
+  await Promise.all(done);
+});
+
+test("whoever gives up leaves the line at once, and failed work makes room", async () => {
+  const turns = createTurns(1);
+  const first = Promise.withResolvers<void>();
+  const failing = turns(never, () => first.promise);
+  const impatient = new AbortController();
+  const waiting = turns(impatient.signal, () => Promise.resolve("never begun"));
+  const next = turns(never, () => Promise.resolve("begun"));
+  impatient.abort(new Error("gone"));
+  await expect(waiting).rejects.toThrow("gone");
+  first.reject(new Error("failed"));
+  await expect(failing).rejects.toThrow("failed");
+  expect(await next).toBe("begun");
+  expect(await turns(never, () => Promise.resolve("and again"))).toBe("and again");
+});
