@@ -10,7 +10,7 @@ import { deriveTimings } from "../src/config/ticket-timings.ts";
 import { systemClock } from "../src/lib/clock.ts";
 import { Secret } from "../src/lib/redacted.ts";
 import { createCoordinator } from "../src/tickets/coordinator.ts";
-import { IGNORED, type TicketEvents } from "../src/tickets/events.ts";
+import { IGNORED_EVENTS, type TicketEvents } from "../src/tickets/events.ts";
 import { UNSEEN } from "../src/tickets/processes.ts";
 import { createSealer } from "../src/tickets/sealer.ts";
 import { openStore } from "../src/tickets/stores/open-store.ts";
@@ -69,7 +69,7 @@ function coordinatorOn(url: string, replica: string, refreshes: boolean, events:
     replica,
     refreshes,
     processes: UNSEEN,
-    events: { ...IGNORED, ...events },
+    events: { ...IGNORED_EVENTS, ...events },
   });
   return {
     coordinator,

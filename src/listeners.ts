@@ -4,11 +4,11 @@ import { Health } from "../gen/grpc/health/v1/health_pb.ts";
 import openApi from "../gen/openapi.json" with { type: "json" };
 import type { AccessConfig } from "./config/access.ts";
 import type { Config } from "./config/config.ts";
-import { STATUS } from "./doors/form/errors.ts";
+import { HTTP_STATUS } from "./doors/form/errors.ts";
 import { limitForms } from "./doors/form/received.ts";
 import { createFormRoutes } from "./doors/form/routes.ts";
-import { CODES } from "./doors/rpc/errors.ts";
-import { answerUsual } from "./doors/rpc/fast-path/fast-path.ts";
+import { GRPC_CODES } from "./doors/rpc/errors.ts";
+import { createFastPath } from "./doors/rpc/fast-path/fast-path.ts";
 import { createHealth } from "./doors/rpc/health.ts";
 import { connectPlugin } from "./doors/rpc/plugin.ts";
 import { createDescriptors } from "./doors/rpc/reflection/descriptor-set.ts";
@@ -26,7 +26,7 @@ import { createProbes, type ProbesOptions } from "./server/probes.ts";
 import { createSlowReaders } from "./server/slow-readers.ts";
 import type { Telemetry } from "./telemetry/telemetry.ts";
 
-export interface DoorsOptions {
+export interface ListenersOptions {
   config: Config;
   /** Read again when a listener is told to `secure` itself. */
   access: () => AccessConfig;
@@ -41,13 +41,13 @@ export interface DoorsOptions {
 }
 
 /** What the doors answer for each reason. */
-export const STATUSES = { http: STATUS, grpc: CODES };
+export const STATUSES = { http: HTTP_STATUS, grpc: GRPC_CODES };
 
 /** Largest form, bytes. */
 const FORM_BODY_LIMIT = 64 * 1024;
 
 /** The three listeners and what each serves (docs/architecture.md#the-listeners): the second half of the composition root. */
-export function createDoors(options: DoorsOptions): Record<"admin" | "http" | "grpc", Listener> {
+export function createListeners(options: ListenersOptions): Record<"admin" | "http" | "grpc", Listener> {
   const { config, access, admit, methods, ticketAdmin, readiness, lastRefresh, telemetry, clock } = options;
   const { events, metrics } = telemetry;
   const drainMs = Math.max(1_000, config.shutdownGraceMs - config.shutdownDelayMs - 2_000);
@@ -98,7 +98,7 @@ export function createDoors(options: DoorsOptions): Record<"admin" | "http" | "g
         },
         connectPlugin([createRoutes(methods, "public")], drainMs, {
           ...rpc,
-          usual: answerUsual(methods, "public", rpc),
+          usual: createFastPath(methods, "public", rpc),
         }),
         createDocument("/openapi.json", openApi),
       ],
@@ -113,7 +113,7 @@ export function createDoors(options: DoorsOptions): Record<"admin" | "http" | "g
         connectPlugin(
           [createRoutes(methods, "internal"), createReflection([FaceVerificationService, Health]), health],
           drainMs,
-          { ...rpc, usual: answerUsual(methods, "internal", rpc) },
+          { ...rpc, usual: createFastPath(methods, "internal", rpc) },
         ),
       ],
       closing: grpcClosing,

@@ -2,7 +2,7 @@ import { hostname } from "node:os";
 import type { DestinationStream } from "pino";
 import { FaceVerificationService } from "../gen/faceverification/v1/face_verification_service_pb.ts";
 import { createAdmission } from "./calls/admission.ts";
-import { createAccess } from "./calls/authorise.ts";
+import { createAuthorisation } from "./calls/authorise.ts";
 import type { Caller, IncomingCall } from "./calls/call.ts";
 import { createPipeline } from "./calls/pipeline.ts";
 import { createLimits } from "./calls/rate-limits.ts";
@@ -21,11 +21,11 @@ import { type Clock, systemClock } from "./lib/clock.ts";
 import { createPseudonym } from "./lib/keyed-hash.ts";
 import { createLifecycle, type Part, together } from "./lib/lifecycle.ts";
 import type { Secret } from "./lib/redacted.ts";
-import { createDoors, STATUSES } from "./listeners.ts";
+import { createListeners, STATUSES } from "./listeners.ts";
 import { createRedisCommands } from "./redis/commands.ts";
-import { lastRefresh } from "./telemetry/last-refresh.ts";
 import { countWaiters, createUpstreamObserver, observeStore } from "./telemetry/observers.ts";
 import { createTelemetry, type Telemetry, type TelemetryOptions } from "./telemetry/telemetry.ts";
+import { lastRefresh } from "./telemetry/ticket-events.ts";
 import { createCoordinator } from "./tickets/coordinator.ts";
 import { createProcesses } from "./tickets/processes.ts";
 import { createSealer } from "./tickets/sealer.ts";
@@ -110,7 +110,7 @@ export function createService(config: Config, overrides: Overrides = {}): Servic
 
   // The river of requests: doors to pipeline to handlers to vendor.
   const everyCall = {
-    authorise: createAccess(access, { clock, places: limits.inFlight, events }),
+    authorise: createAuthorisation(access, { clock, places: limits.inFlight, events }),
     limit: (call: IncomingCall, caller: Caller) => limited.call(call, caller),
     validate: createValidate([FaceVerificationService.method.getFaceParams.input]),
     tracer,
@@ -140,7 +140,7 @@ export function createService(config: Config, overrides: Overrides = {}): Servic
   // The doors.
   let draining = false;
   const readiness = () => (draining ? { ready: false, reason: "shutting down" } : tickets.readiness());
-  const { admin, http, grpc } = createDoors({
+  const { admin, http, grpc } = createListeners({
     config,
     access,
     admit: limited.address,

@@ -14,8 +14,8 @@ import { readConfig } from "../src/config/config.ts";
 import { CODES as VENDOR_CODES } from "../src/domain/codes.ts";
 import { judge } from "../src/domain/verdict.ts";
 import { SERVICE_VERSION } from "../src/domain/version.ts";
-import { STATUS } from "../src/doors/form/errors.ts";
-import { CODES } from "../src/doors/rpc/errors.ts";
+import { HTTP_STATUS } from "../src/doors/form/errors.ts";
+import { GRPC_CODES } from "../src/doors/rpc/errors.ts";
 import { ErrorReason } from "../src/errors.ts";
 import { startUpstream } from "./support/child.ts";
 import { COMPILE_CACHE } from "./support/compile-cache.ts";
@@ -335,7 +335,11 @@ describe.each([
         : (Code[code] ?? "").replaceAll(/(?<=[a-z])(?=[A-Z])/g, "_").toUpperCase();
     const expected = Object.entries(ErrorReason)
       .filter(([, reason]) => reason !== ErrorReason.UNSPECIFIED)
-      .map(([name, reason]) => ({ reason: name, status: STATUS[reason], code: grpcName(CODES[reason]) }));
+      .map(([name, reason]) => ({
+        reason: name,
+        status: HTTP_STATUS[reason],
+        code: grpcName(GRPC_CODES[reason]),
+      }));
     const byReason = (a: { reason: string | undefined }, b: { reason: string | undefined }) =>
       String(a.reason) < String(b.reason) ? -1 : 1;
     expect(table.sort(byReason)).toEqual(expected.sort(byReason));

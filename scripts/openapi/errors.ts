@@ -1,13 +1,13 @@
 import { Code } from "@connectrpc/connect";
-import { STATUS } from "../../src/doors/form/errors.ts";
-import { CODES } from "../../src/doors/rpc/errors.ts";
+import { HTTP_STATUS as FORM_STATUS } from "../../src/doors/form/errors.ts";
+import { GRPC_CODES } from "../../src/doors/rpc/errors.ts";
 import { ErrorReason, reasonName } from "../../src/errors.ts";
 import type { Schema } from "./schemas.ts";
 
 const REASONS = Object.values(ErrorReason).filter((reason) => reason !== ErrorReason.UNSPECIFIED);
 
 /** HTTP status of each Connect code (https://connectrpc.com/docs/protocol#error-codes). */
-const HTTP_STATUS: Readonly<Partial<Record<Code, number>>> = {
+const CONNECT_STATUS: Readonly<Partial<Record<Code, number>>> = {
   [Code.Canceled]: 499,
   [Code.InvalidArgument]: 400,
   [Code.DeadlineExceeded]: 504,
@@ -74,11 +74,11 @@ export const CONNECT_ERROR: Schema = {
 type Responses = Readonly<Record<string, unknown>>;
 
 /** One response for each status of the form routes, naming the reasons that lead to it. */
-export const formResponses = (): Responses => responses((reason) => STATUS[reason], "FormError");
+export const formResponses = (): Responses => responses((reason) => FORM_STATUS[reason], "FormError");
 
 /** The same for Connect, whose statuses follow from the code. */
 export const connectResponses = (): Responses =>
-  responses((reason) => HTTP_STATUS[CODES[reason]] ?? 500, "ConnectError");
+  responses((reason) => CONNECT_STATUS[GRPC_CODES[reason]] ?? 500, "ConnectError");
 
 function responses(statusOf: (reason: ErrorReason) => number, schema: string): Responses {
   const byStatus = Map.groupBy(REASONS, statusOf);

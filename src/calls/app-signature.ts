@@ -1,6 +1,6 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
 import type { Clock } from "../lib/clock.ts";
-import { derived } from "../lib/memoize.ts";
+import { mapReloadable } from "../lib/memoize.ts";
 import type { Secret } from "../lib/redacted.ts";
 
 /** A signed request as the form door hands it on. */
@@ -25,7 +25,7 @@ export function createAppSignatures(
   keys: () => readonly { caller: string; token: Secret }[],
   clock: Clock,
 ): AppSignatures {
-  const known = derived(keys, (list) =>
+  const known = mapReloadable(keys, (list) =>
     list.map(({ caller, token }) => ({ app: caller, key: token.reveal() })),
   );
 

@@ -1,13 +1,13 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import { ErrorReason, ServiceError } from "../errors.ts";
-import { derived } from "../lib/memoize.ts";
+import { mapReloadable } from "../lib/memoize.ts";
 import type { Secret } from "../lib/redacted.ts";
 import { type AppSignatures, createAppSignatures } from "./app-signature.ts";
 import type { Caller, IncomingCall } from "./call.ts";
-import type { EndUsers, EndUsersOptions } from "./jwt.ts";
+import type { EndUsersOptions, VerifyEndUser } from "./jwt.ts";
 
 /** Who may call, as configured; read again for each call, since tokens and keys may be replaced. */
-export interface Access {
+export interface AccessRules {
   httpTokens: readonly BearerToken[];
   grpcTokens: readonly BearerToken[];
   httpAuthObserved: boolean;
@@ -21,7 +21,10 @@ export interface AccessOptions extends Pick<EndUsersOptions, "clock" | "places">
 }
 
 /** The check of who calls. Which kinds of proof there are is decided once; tokens and keys are those of the moment. */
-export function createAccess(access: () => Access, { clock, places, events }: AccessOptions): Authorise {
+export function createAuthorisation(
+  access: () => AccessRules,
+  { clock, places, events }: AccessOptions,
+): Authorise {
   const { jwt, formKeys, httpAuthObserved, endUserMedia } = access();
   return createAuthorise({
     tokens: { public: () => access().httpTokens, internal: () => access().grpcTokens },
@@ -34,7 +37,7 @@ export function createAccess(access: () => Access, { clock, places, events }: Ac
 }
 
 /** Loaded at the start, before the first call, but only where it is configured. */
-function loadEndUsers(options: EndUsersOptions): EndUsers {
+function loadEndUsers(options: EndUsersOptions): VerifyEndUser {
   const loaded = import("./jwt.ts").then(({ createEndUsers }) => createEndUsers(options));
   return async (token) => (await loaded)(token);
 }
@@ -49,7 +52,7 @@ export interface AuthoriseOptions {
   /** Tokens of each listener. They may be replaced while the service runs. */
   tokens: Readonly<Record<IncomingCall["listener"], () => readonly BearerToken[]>>;
   /** Checks the tokens of end users, on the public listener. */
-  endUsers: EndUsers | undefined;
+  endUsers: VerifyEndUser | undefined;
   /** Checks the signatures of apps, on the form door. */
   appSignatures: AppSignatures | undefined;
   /** Whether end users get photo and video of their own orders. */
@@ -74,8 +77,8 @@ export type Authorise = (call: IncomingCall) => Caller | Promise<Caller>;
 export function createAuthorise(options: AuthoriseOptions): Authorise {
   const { tokens, endUsers, appSignatures, endUserMedia, observeOnly, events } = options;
   const known = {
-    public: derived(tokens.public, (list) => list.map(digested)),
-    internal: derived(tokens.internal, (list) => list.map(digested)),
+    public: mapReloadable(tokens.public, (list) => list.map(digested)),
+    internal: mapReloadable(tokens.internal, (list) => list.map(digested)),
   };
 
   function isDemanded({ listener, certificate }: IncomingCall): boolean {

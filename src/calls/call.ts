@@ -50,11 +50,11 @@ export interface Call {
   /** The caller's cancellation, its deadline and the service's own cap; whatever waits must obey it. */
   signal: AbortSignal;
   /** Facts for the access line, the metrics and the audit trail. */
-  note: (facts: Facts) => void;
+  note: (facts: CallFacts) => void;
 }
 
 /** What a handler may tell of a call; anything that is not listed cannot be written down. Nothing personal. */
-export interface Facts {
+export interface CallFacts {
   order_no?: string;
   /** Keyed hash of the ID number; for the audit trail only. */
   person?: string;

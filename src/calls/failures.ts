@@ -16,7 +16,7 @@ const FAILURES: Readonly<Record<Exclude<UpstreamFailure, "code">, ErrorReason>> 
 const RETRY_AFTER_MS = 2_000;
 
 /** Any failure as a ServiceError: the vendor's by the catalogue and by what is known of the call, the rest as a fault of ours. */
-export function asServiceError(error: unknown): ServiceError {
+export function toServiceError(error: unknown): ServiceError {
   if (error instanceof ServiceError) return error;
   if (!(error instanceof UpstreamError)) {
     return new ServiceError(ErrorReason.INTERNAL, "unexpected error", { cause: error });

@@ -21,7 +21,7 @@ export interface EndUsersOptions {
 }
 
 /** The subject of an end user's token. Throws ServiceError UNAUTHENTICATED, or AUTHENTICATION_UNAVAILABLE without keys. */
-export type EndUsers = (token: string) => Promise<string>;
+export type VerifyEndUser = (token: string) => Promise<string>;
 
 /** Signatures that a public key checks. Neither `none` nor any HMAC, whose key would be the public one (RFC 8725 3.1). */
 const ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"];
@@ -34,7 +34,7 @@ const STALE_MS = 60 * 60_000;
 const FETCH_TIMEOUT_MS = 5_000;
 
 /** Checks JWTs of end users against the keys of their identity provider, which are kept and fetched again when unknown. */
-export function createEndUsers(options: EndUsersOptions): EndUsers {
+export function createEndUsers(options: EndUsersOptions): VerifyEndUser {
   const { jwksUrl, issuer, audience, places, clock } = options;
   const checks = createAdmission(places);
   let fetchedAt = clock.monotonic();

@@ -1,12 +1,12 @@
 import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
 import { ErrorReason, type FieldViolation, invalidRequest, reasonName, ServiceError } from "../errors.ts";
 import type { Clock } from "../lib/clock.ts";
-import { limitTime, orAborted } from "../lib/deadline.ts";
-import { nextTurn } from "../lib/event-loop.ts";
+import { orAborted, timeLimit } from "../lib/deadline.ts";
+import { resumeTogether } from "../lib/event-loop.ts";
 import type { Span, Tracer } from "../telemetry/tracer.ts";
 import { type Admission, OVERLOADED } from "./admission.ts";
-import type { Call, Caller, Facts, Handler, IncomingCall } from "./call.ts";
-import { asServiceError } from "./failures.ts";
+import type { Call, Caller, CallFacts, Handler, IncomingCall } from "./call.ts";
+import { toServiceError } from "./failures.ts";
 
 /** An RPC and what the pipeline has to know of it. */
 export interface Method<Input extends DescMessage, Output extends DescMessage> {
@@ -38,7 +38,7 @@ export interface CallFinished {
   durationMs: number;
   /** Undefined for success. */
   error: ServiceError | undefined;
-  facts: Facts;
+  facts: CallFacts;
 }
 
 export interface PipelineOptions {
@@ -72,11 +72,11 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 
     async function run(incoming: Request, incomingCall: IncomingCall, span: Span) {
       const startedAt = clock.monotonic();
-      const facts: Facts = {};
+      const facts: CallFacts = {};
       let caller: Caller | undefined;
       let error: ServiceError | undefined;
       let admitted = true;
-      const limit = limitTime(maxDurationMs, incomingCall.signal);
+      const limit = timeLimit(maxDurationMs, incomingCall.signal);
       const { signal } = limit;
 
       /** Gives up the place for as long as another server is asked who calls: those who wait for it must not fill the room. */
@@ -91,7 +91,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 
       try {
         // In step with all that came in together.
-        await nextTurn();
+        await resumeTogether();
         signal.throwIfAborted();
         const asked = authorise(incomingCall);
         caller = asked instanceof Promise ? await waitFor(asked) : asked;
@@ -116,7 +116,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
         const overtime = limit.expired && thrown === signal.reason;
         error = overtime
           ? new ServiceError(ErrorReason.DEADLINE_EXCEEDED, "the service's own time limit passed")
-          : asServiceError(thrown);
+          : toServiceError(thrown);
         throw error;
       } finally {
         limit.release();

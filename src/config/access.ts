@@ -1,8 +1,7 @@
 import { tlsProblems } from "../lib/certificates.ts";
-import { type Address, type createEnvironmentReader, isLoopback } from "../lib/environment.ts";
+import { type Address, type EnvironmentReader, isLoopback } from "../lib/environment.ts";
 import type { Secret } from "../lib/redacted.ts";
 
-type Reader = ReturnType<typeof createEnvironmentReader>;
 type Tokens = readonly { caller: string; token: Secret }[];
 
 /** Who may call. */
@@ -23,7 +22,7 @@ export interface AccessConfig {
   trustedProxies: readonly string[];
 }
 
-export function readAccess(read: Reader): AccessConfig {
+export function readAccess(read: EnvironmentReader): AccessConfig {
   return {
     httpTokens: read.bearerTokens("HTTP_AUTH_TOKENS"),
     grpcTokens: read.bearerTokens("GRPC_AUTH_TOKENS"),
@@ -38,7 +37,7 @@ export function readAccess(read: Reader): AccessConfig {
   };
 }
 
-function readJwt(read: Reader): AccessConfig["jwt"] {
+function readJwt(read: EnvironmentReader): AccessConfig["jwt"] {
   const jwksUrl = read.baseUrl("JWT_JWKS_URL", "");
   const [issuer = "", audience = ""] = [read.text("JWT_ISSUER"), read.text("JWT_AUDIENCE")];
   const given = ["JWT_JWKS_URL", "JWT_ISSUER", "JWT_AUDIENCE"].filter((name) => read.has(name));
@@ -47,7 +46,7 @@ function readJwt(read: Reader): AccessConfig["jwt"] {
   return { jwksUrl, issuer, audience };
 }
 
-function readTls(read: Reader): AccessConfig["tls"] {
+function readTls(read: EnvironmentReader): AccessConfig["tls"] {
   const [cert, key] = [read.file("TLS_CERT_FILE"), read.file("TLS_KEY_FILE")];
   const clientCa = read.file("TLS_CLIENT_CA_FILE");
   if (read.has("TLS_CERT_FILE") !== read.has("TLS_KEY_FILE")) {

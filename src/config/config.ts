@@ -1,11 +1,17 @@
 import { isLive, parseHosts } from "../domain/livemode.ts";
 import { keyRing, type SealKey } from "../domain/seal-keys.ts";
-import { type Address, createEnvironmentReader, type Environment, isLoopback } from "../lib/environment.ts";
+import {
+  type Address,
+  createEnvironmentReader,
+  type Environment,
+  type EnvironmentReader,
+  isLoopback,
+} from "../lib/environment.ts";
 import { Secret } from "../lib/redacted.ts";
 import { type AccessConfig, clearText, openDoors, readAccess } from "./access.ts";
 import { type ProxyConfig, readProxy } from "./proxy.ts";
-import { parseRates, type Rate } from "./rates.ts";
-import { parseStoreUrl, registerName, type StoreLocation } from "./store-url.ts";
+import { type Rate, readRates } from "./rates.ts";
+import { readStore, registerName, type StoreLocation } from "./store-url.ts";
 import { strayNames } from "./stray-names.ts";
 import { deriveTimings, type TicketTimings, timingProblems } from "./ticket-timings.ts";
 import { readTraces, type TraceSettings } from "./tracing.ts";
@@ -173,24 +179,7 @@ export function readConfig(env: Environment, readFile: (path: string) => string)
   return config;
 }
 
-type Reader = ReturnType<typeof createEnvironmentReader>;
-
-const DEFAULT_STORE: StoreLocation = { kind: "file", directory: "./.faceid" };
-
-function readStore(read: Reader): StoreLocation {
-  const url = read.secretText("STORE_URL");
-  const location = url === undefined ? DEFAULT_STORE : parseStoreUrl(url);
-  if (typeof location !== "string") return location;
-  read.problems.push(`STORE_URL: ${location}`);
-  return DEFAULT_STORE;
-}
-
-function readRates(read: Reader, name: string): readonly Rate[] {
-  const rule = "must be off, or counts such as 6/m or 6/m,30/d (s, m, h, d)";
-  return read.parsed<readonly Rate[]>(name, [], rule, parseRates);
-}
-
-function readSealKeys(read: Reader, secrets: readonly Secret[]): SealKey[] {
+function readSealKeys(read: EnvironmentReader, secrets: readonly Secret[]): SealKey[] {
   const text = read.secretText("STORE_KEYS");
   try {
     return keyRing(text === undefined ? undefined : new Secret(text), secrets);

@@ -1,4 +1,4 @@
-import type { createEnvironmentReader } from "../lib/environment.ts";
+import type { EnvironmentReader } from "../lib/environment.ts";
 
 /** The way to the vendor. */
 export interface ProxyConfig {
@@ -8,14 +8,12 @@ export interface ProxyConfig {
   noProxy: string;
 }
 
-type Reader = ReturnType<typeof createEnvironmentReader>;
-
 /** As curl reads them: lower case first, and what is for https before what is for everything. */
 const NAMES = ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"] as const;
 const RULE = "must be host:port, or the URL of a proxy by http, https or socks5";
 
 /** The proxy for calls by https; a name without scheme is an HTTP proxy, as for curl. */
-export function readProxy(read: Reader): ProxyConfig | undefined {
+export function readProxy(read: EnvironmentReader): ProxyConfig | undefined {
   const given = NAMES.filter((name) => read.has(name));
   const noProxies = ["no_proxy", "NO_PROXY"].filter((name) => read.has(name));
   const [name] = given;

@@ -1,4 +1,6 @@
-/** So many in each window of so many milliseconds. */
+import type { EnvironmentReader } from "../lib/environment.ts";
+
+/** At most `count` events per `perMs` milliseconds. */
 export interface Rate {
   count: number;
   perMs: number;
@@ -14,4 +16,10 @@ export function parseRates(text: string): Rate[] | undefined {
     return { count: Number(count), perMs: WINDOWS[window] ?? 0 };
   });
   return rates.every(({ perMs }) => perMs > 0) ? rates : undefined;
+}
+
+/** The rates in a variable; none where it is not set. A problem is left with the reader. */
+export function readRates(read: EnvironmentReader, name: string): readonly Rate[] {
+  const rule = "must be off, or counts such as 6/m or 6/m,30/d (s, m, h, d)";
+  return read.parsed<readonly Rate[]>(name, [], rule, parseRates);
 }

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
+import type { EnvironmentReader } from "../lib/environment.ts";
 import { Secret } from "../lib/redacted.ts";
 
 /** Where the tickets are kept, from STORE_URL. */
@@ -51,6 +52,17 @@ export function isSamePlace(one: StoreLocation, other: StoreLocation): boolean {
     sentinelLogin: undefined,
   }));
   return isDeepStrictEqual(a, b);
+}
+
+const DEFAULT_STORE: StoreLocation = { kind: "file", directory: "./.faceid" };
+
+/** The location in STORE_URL, or the default; a problem is left with the reader. */
+export function readStore(read: EnvironmentReader): StoreLocation {
+  const url = read.secretText("STORE_URL");
+  const location = url === undefined ? DEFAULT_STORE : parseStoreUrl(url);
+  if (typeof location !== "string") return location;
+  read.problems.push(`STORE_URL: ${location}`);
+  return DEFAULT_STORE;
 }
 
 /**

@@ -1,12 +1,10 @@
-import type { createEnvironmentReader } from "../lib/environment.ts";
+import type { EnvironmentReader } from "../lib/environment.ts";
 
 export interface TraceSettings {
   /** A name of the OpenTelemetry specification, and the part of the traces that its ratio samplers keep, 0 to 1. */
   sampler: string;
   samplerRatio: number;
 }
-
-type Reader = ReturnType<typeof createEnvironmentReader>;
 
 const SAMPLERS = [
   "parentbased_always_on",
@@ -25,7 +23,7 @@ const PROTOCOLS = ["OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PRO
  * often set for a whole cluster, so none of them stops a start: what cannot be done is warned of and done without
  * (OpenTelemetry specification, "Environment Variable Specification").
  */
-export function readTraces(read: Reader): TraceSettings | undefined {
+export function readTraces(read: EnvironmentReader): TraceSettings | undefined {
   const word = (name: string) => read.text(name)?.toLowerCase();
   const without = (name: string, why: string) => void read.warnings.push(`${name}: ${why}`);
   const exporters = word("OTEL_TRACES_EXPORTER")?.split(/\s*,\s*/);
@@ -51,7 +49,7 @@ export function readTraces(read: Reader): TraceSettings | undefined {
   return readSampler(read, without);
 }
 
-function readSampler(read: Reader, without: (name: string, why: string) => void): TraceSettings {
+function readSampler(read: EnvironmentReader, without: (name: string, why: string) => void): TraceSettings {
   const [name, argument] = ["OTEL_TRACES_SAMPLER", "OTEL_TRACES_SAMPLER_ARG"] as const;
   const asked = read.text(name)?.toLowerCase();
   const sampler = asked === undefined ? SAMPLERS[0] : SAMPLERS.find((known) => known === asked);

@@ -1,6 +1,6 @@
-import { parseArgs } from "node:util";
+import { parseCommandLine, UsageError } from "../lib/cli.ts";
 import { createEnvironmentReader } from "../lib/environment.ts";
-import { readArguments, UsageError } from "../sandbox/arguments.ts";
+import { readArguments } from "../sandbox/arguments.ts";
 import type { SandboxOptions } from "../sandbox/sandbox.ts";
 import { CONFORMANCE_RULE_NAMES, type ConformanceRuleName } from "./rules.ts";
 
@@ -15,7 +15,7 @@ export interface ConformanceArguments {
   sandbox: SandboxOptions;
 }
 
-export const USAGE = `npm run conformance -- URL [options]
+export const CONFORMANCE_USAGE = `npm run conformance -- URL [options]
 
 Checks a backend with the two form routes /get_face_params and /get_result at URL. It must use the sandbox that is started
 here as its vendor; the environment for that is printed, and the same at every start.
@@ -30,20 +30,32 @@ here as its vendor; the environment for that is printed, and the same at every s
 
 Exit code: 0 when every rule is kept, 1 when one is not, 2 when nothing could be examined.`;
 
-const OWN = {
+const text = { type: "string" } as const;
+const OPTIONS = {
   exec: { type: "string" },
   only: { type: "string" },
   patience: { type: "string" },
   json: { type: "boolean" },
   help: { type: "boolean" },
+  // The sandbox's own.
+  port: text,
+  "app-id": text,
+  secret: text,
+  seed: text,
+  overlap: text,
+  edition: text,
+  lenient: { type: "boolean" },
 } as const;
 
 const SANDBOX = ["port", "app-id", "secret", "seed", "overlap", "edition"] as const;
 
 /** Reads the command line of `npm run conformance`; throws `UsageError` with every problem, or the usage for --help. */
 export function readConformanceArguments(args: readonly string[]): ConformanceArguments {
-  const { values, positionals } = parse(args);
-  if (values.help) throw new UsageError(USAGE);
+  const { values, positionals } = parseCommandLine(
+    { args: [...args], options: OPTIONS, allowPositionals: true },
+    CONFORMANCE_USAGE,
+  );
+  if (values.help) throw new UsageError(CONFORMANCE_USAGE);
   const read = createEnvironmentReader({ URL: positionals[0], "--patience": values.patience }, () => "");
   const { problems } = read;
   const url = read.baseUrl("URL", "");
@@ -75,16 +87,5 @@ function readSandbox(args: readonly string[], problems: string[]): Pick<Conforma
     if (!(error instanceof UsageError)) throw error;
     problems.push(error.message);
     return { sandbox: {} };
-  }
-}
-
-function parse(args: readonly string[]) {
-  const text = { type: "string" } as const;
-  const sandbox = { port: text, "app-id": text, secret: text, seed: text, overlap: text, edition: text };
-  const options = { ...OWN, ...sandbox, lenient: { type: "boolean" } } as const;
-  try {
-    return parseArgs({ args: [...args], options, allowPositionals: true, strict: true });
-  } catch (error) {
-    throw new UsageError(`${(error as Error).message}\n\n${USAGE}`);
   }
 }

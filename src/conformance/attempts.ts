@@ -1,4 +1,4 @@
-import { type Finding, type Lab, personOf } from "./lab.ts";
+import { type Lab, personOf, type RuleFinding } from "./lab.ts";
 import type { ConformanceRule } from "./rules.ts";
 
 const isWord = (text: string, min: number, max: number) =>
@@ -8,7 +8,7 @@ const isWord = (text: string, min: number, max: number) =>
 export const attempts = {
   launch_starts_the_sdk: {
     text: "the parameters of /get_face_params start the SDK",
-    async examine(lab: Lab): Promise<Finding> {
+    async examine(lab: Lab): Promise<RuleFinding> {
       // A backend that has just started may still be fetching its first token.
       let seen = "";
       const ok = await lab.eventually(async () => {
@@ -23,7 +23,7 @@ export const attempts = {
   },
   one_nonce_ticket_per_launch: {
     text: "every launch is signed with a NONCE ticket of its own",
-    async examine(lab: Lab): Promise<Finding> {
+    async examine(lab: Lab): Promise<RuleFinding> {
       const before = lab.calls().nonce_ticket;
       const codes: string[] = [];
       for (let i = 0; i < 2; i++) {
@@ -41,7 +41,7 @@ export const attempts = {
   },
   double_tap: {
     text: "two launches of one person at once both work, or one is told to wait (HTTP 429)",
-    async examine(lab: Lab): Promise<Finding> {
+    async examine(lab: Lab): Promise<RuleFinding> {
       const person = personOf("blurred");
       const answers = await Promise.all([1, 2].map(() => lab.backend.getFaceParams(person)));
       const statuses = answers.map(({ status }) => status);
@@ -54,7 +54,7 @@ export const attempts = {
   },
   nonce_never_reused: {
     text: "nonces are 32 letters and digits, and never come twice",
-    async examine(lab: Lab): Promise<Finding> {
+    async examine(lab: Lab): Promise<RuleFinding> {
       for (const scenario of ["occluded", "busy", "slow_media"]) await lab.launch(personOf(scenario));
       const nonces = lab.launches.map(({ nonce }) => nonce);
       const malformed = nonces.filter((nonce) => !isWord(nonce, 32, 32)).length;
@@ -68,7 +68,7 @@ export const attempts = {
   },
   order_no_per_attempt: {
     text: "every attempt has an order number of its own, 1 to 32 letters and digits",
-    async examine(lab: Lab): Promise<Finding> {
+    async examine(lab: Lab): Promise<RuleFinding> {
       const numbers = lab.launches.map(({ orderNo }) => orderNo);
       const malformed = numbers.filter((orderNo) => !isWord(orderNo, 1, 32)).length;
       const twice = numbers.length - new Set(numbers).size;
@@ -81,7 +81,7 @@ export const attempts = {
   },
   user_id_per_person: {
     text: "a person keeps one user id, and shares it with nobody",
-    async examine(lab: Lab): Promise<Finding> {
+    async examine(lab: Lab): Promise<RuleFinding> {
       lab.sandbox.advance(3_000);
       const again = await lab.launch(personOf("passed"));
       const other = await lab.launch(personOf("not_same_person"));

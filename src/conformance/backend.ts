@@ -1,5 +1,5 @@
 /** What a backend answered on one of the two form routes. */
-export interface Answer {
+export interface BackendAnswer {
   status: number;
   /** Headers and body as they came, to look for what must not be in them. */
   text: string;
@@ -13,13 +13,13 @@ export interface Person {
 }
 
 /** A backend under examination, seen as the app sees it. */
-export interface Backend {
-  getFaceParams(person: Person): Promise<Answer>;
-  getResult(orderNo: string): Promise<Answer>;
+export interface ExaminedBackend {
+  getFaceParams(person: Person): Promise<BackendAnswer>;
+  getResult(orderNo: string): Promise<BackendAnswer>;
   /** Posts a form as it is. */
-  post(path: string, form: Readonly<Record<string, string>>): Promise<Answer>;
+  post(path: string, form: Readonly<Record<string, string>>): Promise<BackendAnswer>;
   /** Everything it ever answered. */
-  answers: readonly Answer[];
+  answers: readonly BackendAnswer[];
   /** Every ID number it was ever sent. */
   idNumbers: ReadonlySet<string>;
 }
@@ -27,11 +27,11 @@ export interface Backend {
 /** A backend that takes longer has not answered, milliseconds. */
 const PATIENCE_MS = 30_000;
 
-export function createBackend(url: string): Backend {
-  const answers: Answer[] = [];
+export function createBackend(url: string): ExaminedBackend {
+  const answers: BackendAnswer[] = [];
   const idNumbers = new Set<string>();
 
-  async function post(path: string, form: Readonly<Record<string, string>>): Promise<Answer> {
+  async function post(path: string, form: Readonly<Record<string, string>>): Promise<BackendAnswer> {
     if (form["id_no"]) idNumbers.add(form["id_no"]);
     const response = await fetch(url + path, {
       method: "POST",
@@ -55,21 +55,21 @@ export function createBackend(url: string): Backend {
   };
 }
 
-function readObject(text: string): Answer["json"] {
+function readObject(text: string): BackendAnswer["json"] {
   try {
     const json: unknown = JSON.parse(text);
-    return typeof json === "object" && json !== null ? (json as Answer["json"]) : {};
+    return typeof json === "object" && json !== null ? (json as BackendAnswer["json"]) : {};
   } catch {
     return {};
   }
 }
 
 /** Whether the app would take the answer for success: code "0", as a text or, with old demos, a number. */
-export const isSuccess = ({ status, json }: Answer): boolean =>
+export const isSuccess = ({ status, json }: BackendAnswer): boolean =>
   status === 200 && String(json["code"]) === "0";
 
 /** The verdict by its word, where the backend gives one. */
-export function verdictOf({ json }: Answer): string | undefined {
+export function verdictOf({ json }: BackendAnswer): string | undefined {
   const result = json["result"];
   const verdict =
     typeof result === "object" && result !== null && "verdict" in result ? result.verdict : undefined;

@@ -1,13 +1,13 @@
-import { type Finding, type Lab, NoLaunch } from "./lab.ts";
+import { type Lab, NoLaunch, type RuleFinding } from "./lab.ts";
 import { CONFORMANCE_RULE_NAMES, CONFORMANCE_RULES, type ConformanceRuleName } from "./rules.ts";
 
-export interface Result extends Finding {
+export interface Result extends RuleFinding {
   rule: ConformanceRuleName;
   text: string;
 }
 
 /** Examines the rules one after the other, all unless told; `seen` hears of each as it is done. */
-export async function examine(
+export async function checkRules(
   lab: Lab,
   names: readonly ConformanceRuleName[] = CONFORMANCE_RULE_NAMES,
   seen: (result: Result) => void = () => undefined,
@@ -24,7 +24,7 @@ export async function examine(
 }
 
 /** A backend that gives no launch, or does not answer at all, has not kept the rule. */
-function asFinding(error: unknown): Finding {
+function asFinding(error: unknown): RuleFinding {
   const evidence =
     error instanceof NoLaunch ? error.message : `no answer: ${String((error as Error).message)}`;
   return { ok: false, evidence };

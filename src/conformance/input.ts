@@ -1,5 +1,5 @@
 import { isSuccess } from "./backend.ts";
-import type { Finding, Lab } from "./lab.ts";
+import type { Lab, RuleFinding } from "./lab.ts";
 import type { ConformanceRule } from "./rules.ts";
 
 const GOOD = { name: "张三", id_no: "11010519491231002X" };
@@ -20,7 +20,7 @@ const BAD_FORMS: readonly [what: string, path: string, form: Record<string, stri
 export const input = {
   bad_input_refused: {
     text: "bad input is refused with HTTP 4xx and without a call to the vendor",
-    async examine(lab: Lab): Promise<Finding> {
+    async examine(lab: Lab): Promise<RuleFinding> {
       const wrong: string[] = [];
       for (const [what, path, form] of BAD_FORMS) {
         const before = lab.calls();
@@ -43,7 +43,7 @@ export const input = {
   },
   unknown_order_never_passes: {
     text: "an order number that was never given out does not pass",
-    async examine(lab: Lab): Promise<Finding> {
+    async examine(lab: Lab): Promise<RuleFinding> {
       const answer = await lab.backend.getResult("0123456789abcdefghijABCDEFGHIJ00");
       return {
         ok: !isSuccess(answer),

@@ -4,38 +4,38 @@ import type { Breach } from "../sandbox/vendor/breaches.ts";
 import type { RuleName } from "../sandbox/vendor/rules.ts";
 import { SCENARIOS } from "../sandbox/vendor/scenarios.ts";
 import { launchFields } from "../sandbox/vendor/sdk.ts";
-import { type Answer, type Backend, isSuccess, type Person } from "./backend.ts";
+import { type BackendAnswer, type ExaminedBackend, isSuccess, type Person } from "./backend.ts";
 
 /** What a rule's examination came to. */
-export interface Finding {
+export interface RuleFinding {
   ok: boolean;
   /** What was seen, for people. Never a value of a secret, ticket or person. */
   evidence: string;
 }
 
 /** Launch parameters as the backend gave them, by their names of protocol.md 5.1. */
-export interface Launch {
+export interface LabLaunch {
   orderNo: string;
   nonce: string;
   userId: string;
-  answer: Answer;
+  answer: BackendAnswer;
 }
 
 /** A backend, the vendor that is played for it, and what was seen so far. */
 export interface Lab {
   sandbox: Sandbox;
-  backend: Backend;
+  backend: ExaminedBackend;
   clock: Clock;
   /** How long a backend may take to recover, milliseconds. */
   patienceMs: number;
   /** Every launch that came to be. */
-  launches: readonly Launch[];
+  launches: readonly LabLaunch[];
   /** Vendor rules broken, except those that the examination itself brought about. */
   breaches(...rules: RuleName[]): readonly Breach[];
   /** Parameters for a person; throws `NoLaunch` where none come. */
-  launch(person?: Person): Promise<Launch>;
+  launch(person?: Person): Promise<LabLaunch>;
   /** Plays the SDK; gives the code of its login. */
-  play(launch: Launch, outcome?: string): Promise<string>;
+  play(launch: LabLaunch, outcome?: string): Promise<string>;
   /** Tries `work` again until it holds or patience ends. */
   eventually(work: () => Promise<boolean>): Promise<boolean>;
   /** Does harm to the backend; breaches of `rules` meanwhile are not its own. */
@@ -60,7 +60,7 @@ const PAUSE_MS = 250;
 
 export function createLab(parts: Pick<Lab, "sandbox" | "backend" | "clock" | "patienceMs">): Lab {
   const { sandbox, backend, clock, patienceMs } = parts;
-  const launches: Launch[] = [];
+  const launches: LabLaunch[] = [];
   const excused = new Set<Breach>();
 
   return {

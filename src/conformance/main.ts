@@ -1,12 +1,12 @@
+import { UsageError } from "../lib/cli.ts";
 import { systemClock } from "../lib/clock.ts";
-import { UsageError } from "../sandbox/arguments.ts";
 import { beginSandbox } from "../sandbox/trial.ts";
 import { type ConformanceArguments, readConformanceArguments } from "./arguments.ts";
 import { createBackend } from "./backend.ts";
 import { type Command, startCommand } from "./command.ts";
-import { examine } from "./examine.ts";
+import { checkRules } from "./examine.ts";
 import { createLab, type Lab } from "./lab.ts";
-import { printJson, printResult, printSummary } from "./overall.ts";
+import { printResult, printSummary, resultsAsJson } from "./overall.ts";
 
 /** Exit codes. */
 const KEPT = 0;
@@ -69,10 +69,10 @@ async function answers(lab: Lab, url: string, command: Command | undefined): Pro
 }
 
 async function report(lab: Lab, { rules, json }: ConformanceArguments): Promise<number> {
-  const results = await examine(lab, rules, (result) => {
+  const results = await checkRules(lab, rules, (result) => {
     if (!json) console.log(printResult(result));
   });
-  console.log(json ? printJson(results) : `\n${printSummary(results)}`);
+  console.log(json ? resultsAsJson(results) : `\n${printSummary(results)}`);
   return results.every(({ ok }) => ok) ? KEPT : BROKEN;
 }
 

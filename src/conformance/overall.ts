@@ -1,6 +1,6 @@
 import type { RuleName } from "../sandbox/vendor/rules.ts";
 import type { Result } from "./examine.ts";
-import type { Finding, Lab } from "./lab.ts";
+import type { Lab, RuleFinding } from "./lab.ts";
 import type { ConformanceRule } from "./rules.ts";
 
 const SIGNATURES: readonly RuleName[] = [
@@ -25,21 +25,21 @@ const ELSEWHERE: readonly RuleName[] = [
 export const whole = {
   signatures_valid: {
     text: "every call and every launch was signed with the right, living ticket",
-    async examine(lab: Lab): Promise<Finding> {
+    async examine(lab: Lab): Promise<RuleFinding> {
       const broken = lab.breaches(...SIGNATURES);
       return { ok: broken.length === 0, evidence: summary(broken.map(({ rule }) => rule)) };
     },
   },
   vendor_rules_kept: {
     text: "no other rule of the vendor's was broken",
-    async examine(lab: Lab): Promise<Finding> {
+    async examine(lab: Lab): Promise<RuleFinding> {
       const broken = lab.breaches().filter(({ rule }) => !ELSEWHERE.includes(rule));
       return { ok: broken.length === 0, evidence: summary(broken.map(({ rule }) => rule)) };
     },
   },
   nothing_secret_in_answers: {
     text: "no answer holds the secret, a token, a ticket or an ID number",
-    async examine({ sandbox, backend }: Lab): Promise<Finding> {
+    async examine({ sandbox, backend }: Lab): Promise<RuleFinding> {
       const hidden = new Map<string, string>([[sandbox.secret, "the secret"]]);
       for (const value of sandbox.issuedValues()) hidden.set(value, "a token or ticket");
       for (const idNo of backend.idNumbers) hidden.set(idNo, "an ID number");
@@ -78,6 +78,6 @@ export function printSummary(results: readonly Result[]): string {
 }
 
 /** The same for machines. */
-export function printJson(results: readonly Result[]): string {
+export function resultsAsJson(results: readonly Result[]): string {
   return JSON.stringify({ ok: results.every(({ ok }) => ok), results }, null, 2);
 }

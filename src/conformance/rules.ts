@@ -1,6 +1,6 @@
 import { attempts } from "./attempts.ts";
 import { input } from "./input.ts";
-import type { Finding, Lab } from "./lab.ts";
+import type { Lab, RuleFinding } from "./lab.ts";
 import { whole } from "./overall.ts";
 import { tokens } from "./tokens.ts";
 import { verdicts } from "./verdicts.ts";
@@ -9,7 +9,7 @@ import { verdicts } from "./verdicts.ts";
 export interface ConformanceRule {
   /** What holds, in a sentence. */
   text: string;
-  examine(lab: Lab): Promise<Finding>;
+  examine(lab: Lab): Promise<RuleFinding>;
 }
 
 /** The rules in the order of their examination: gentle ones first, and last those that look back on everything. */

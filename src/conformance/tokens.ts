@@ -1,6 +1,6 @@
 import { SCENARIOS } from "../sandbox/vendor/scenarios.ts";
 import { isSuccess } from "./backend.ts";
-import { type Finding, type Lab, personOf } from "./lab.ts";
+import { type Lab, personOf, type RuleFinding } from "./lab.ts";
 import type { ConformanceRule } from "./rules.ts";
 
 /** Long enough that calls of a token which can meet do, milliseconds. */
@@ -10,7 +10,7 @@ const LATENCY_MS = 100;
 export const tokens = {
   token_not_per_request: {
     text: "requests share one access token and one SIGN ticket",
-    async examine(lab: Lab): Promise<Finding> {
+    async examine(lab: Lab): Promise<RuleFinding> {
       const before = lab.calls();
       for (const scenario of ["passed", "not_same_person", "no_face", "blurred", "occluded"]) {
         lab.sandbox.advance(3_000);
@@ -32,7 +32,7 @@ export const tokens = {
   },
   survives_a_revoked_token: {
     text: "after the vendor has revoked every token, launches work again without anybody's help",
-    async examine(lab: Lab): Promise<Finding> {
+    async examine(lab: Lab): Promise<RuleFinding> {
       const before = lab.calls().access_token;
       const startedAt = lab.clock.monotonic();
       const scenarios = SCENARIOS.filter(({ at }) => at === "query");
@@ -64,7 +64,7 @@ export const tokens = {
   },
   no_overlapping_refresh: {
     text: "no token or SIGN ticket is fetched while another is being fetched, even when everybody notices at once",
-    async examine(lab: Lab): Promise<Finding> {
+    async examine(lab: Lab): Promise<RuleFinding> {
       const { maxTokenCallsInFlight } = lab.sandbox.stats;
       const tickets = lab.breaches("overlapping_sign_ticket").length;
       return {

@@ -1,7 +1,7 @@
 import type { FaultSpec } from "../sandbox/controls/faults.ts";
 import { SCENARIOS } from "../sandbox/vendor/scenarios.ts";
-import { type Answer, isSuccess, verdictOf } from "./backend.ts";
-import { type Finding, type Lab, personOf } from "./lab.ts";
+import { type BackendAnswer, isSuccess, verdictOf } from "./backend.ts";
+import { type Lab, personOf, type RuleFinding } from "./lab.ts";
 import type { ConformanceRule } from "./rules.ts";
 
 /** What each outcome says about the person (protocol.md 8.2). */
@@ -32,14 +32,14 @@ const FAULTS: readonly Pick<FaultSpec, "kind" | "status">[] = [
   { kind: "truncate" },
 ];
 
-const seen = (answer: Answer) =>
+const seen = (answer: BackendAnswer) =>
   `HTTP ${answer.status} code ${String(answer.json["code"])} ${verdictOf(answer) ?? ""}`.trim();
 
 /** An answer that nobody can take for a verdict on the person. */
-const isError = (answer: Answer) =>
+const isError = (answer: BackendAnswer) =>
   answer.status >= 500 && !isSuccess(answer) && !["PASSED", "FAILED"].includes(verdictOf(answer) ?? "");
 
-const bad = (wrong: readonly string[], right: string): Finding => ({
+const bad = (wrong: readonly string[], right: string): RuleFinding => ({
   ok: wrong.length === 0,
   evidence: wrong.length === 0 ? right : wrong.join("; "),
 });
@@ -48,7 +48,7 @@ const bad = (wrong: readonly string[], right: string): Finding => ({
 export const verdicts = {
   only_passed_is_code_0: {
     text: 'code "0" on /get_result for a passed verification and for nothing else; the verdict, where there is one, fits',
-    async examine(lab: Lab): Promise<Finding> {
+    async examine(lab: Lab): Promise<RuleFinding> {
       const wrong: string[] = [];
       const names = Object.keys(WORDS);
       for (const name of names) {
@@ -66,7 +66,7 @@ export const verdicts = {
   },
   unfinished_is_not_failed: {
     text: "an attempt that the SDK has not ended is neither passed nor failed",
-    async examine(lab: Lab): Promise<Finding> {
+    async examine(lab: Lab): Promise<RuleFinding> {
       lab.sandbox.advance(3_000);
       const { orderNo } = await lab.launch();
       const answer = await lab.backend.getResult(orderNo);
@@ -76,7 +76,7 @@ export const verdicts = {
   },
   failed_query_is_no_verdict: {
     text: "a query that failed is an HTTP error of the server, never a verdict, and the verdict can be read later",
-    async examine(lab: Lab): Promise<Finding> {
+    async examine(lab: Lab): Promise<RuleFinding> {
       const wrong: string[] = [];
       for (const name of FAILED_QUERIES) {
         lab.sandbox.advance(3_000);
@@ -104,7 +104,7 @@ export const verdicts = {
   },
   refused_upload_is_no_launch: {
     text: "an identity that the vendor refuses at the upload gives no launch parameters",
-    async examine(lab: Lab): Promise<Finding> {
+    async examine(lab: Lab): Promise<RuleFinding> {
       const wrong: string[] = [];
       const scenarios = SCENARIOS.filter(({ at }) => at === "upload");
       for (const { name, idNo } of scenarios) {

@@ -1,9 +1,4 @@
-import { parseArgs } from "node:util";
-
-/** The command line cannot be used, or asks for help; the message is what to print. */
-export class UsageError extends Error {
-  override readonly name = "UsageError";
-}
+import { parseCommandLine, UsageError } from "../lib/cli.ts";
 
 export const EXPLAINED = ["upload", "launch", "query", "callback"] as const;
 
@@ -29,7 +24,7 @@ export interface DoctorArguments {
   explain: ExplainArguments | undefined;
 }
 
-export const USAGE = `npm run doctor -- [options]
+export const DOCTOR_USAGE = `npm run doctor -- [options]
 npm run doctor -- explain CALL [values]
 
 Checks the configuration in the environment and all that it names, and says what to do. Asks the vendor with the token that is
@@ -70,13 +65,16 @@ const OPTIONS = {
 
 /** Reads the command line of `npm run doctor`; throws `UsageError`. */
 export function readDoctorArguments(args: readonly string[]): DoctorArguments {
-  const { values, positionals } = parse(args);
-  if (values.help) throw new UsageError(USAGE);
+  const { values, positionals } = parseCommandLine(
+    { args: [...args], options: OPTIONS, allowPositionals: true },
+    DOCTOR_USAGE,
+  );
+  if (values.help) throw new UsageError(DOCTOR_USAGE);
   const [command, name, ...more] = positionals;
   const call = EXPLAINED.find((each) => each === name);
-  if ((command !== undefined && command !== "explain") || more.length > 0) throw new UsageError(USAGE);
+  if ((command !== undefined && command !== "explain") || more.length > 0) throw new UsageError(DOCTOR_USAGE);
   if (command === "explain" && call === undefined)
-    throw new UsageError(`explain ${EXPLAINED.join("|")}\n\n${USAGE}`);
+    throw new UsageError(`explain ${EXPLAINED.join("|")}\n\n${DOCTOR_USAGE}`);
   return {
     json: values.json ?? false,
     allowTokenCall: values["allow-token-call"] ?? false,
@@ -92,12 +90,4 @@ export function readDoctorArguments(args: readonly string[]): DoctorArguments {
       sign: values.sign,
     },
   };
-}
-
-function parse(args: readonly string[]) {
-  try {
-    return parseArgs({ args: [...args], options: OPTIONS, allowPositionals: true, strict: true });
-  } catch (error) {
-    throw new UsageError(`${(error as Error).message}\n\n${USAGE}`);
-  }
 }

@@ -1,17 +1,17 @@
 /** What was found out about one thing. `skip`: it could not be looked at, or is not used. */
-export type Status = "ok" | "warn" | "fail" | "skip";
+export type CheckStatus = "ok" | "warn" | "fail" | "skip";
 
 /** One line of the doctor's table. Nothing secret and nothing personal is ever in it. */
 export interface Check {
   check: string;
-  status: Status;
+  status: CheckStatus;
   detail: string;
   /** What to do about it. */
   cure?: string;
 }
 
 /** Makes the lines about one thing. */
-export const about = (check: string) => ({
+export const checksFor = (check: string) => ({
   ok: (detail: string): Check => ({ check, status: "ok", detail }),
   skip: (detail: string): Check => ({ check, status: "skip", detail }),
   warn: (detail: string, cure: string): Check => ({ check, status: "warn", detail, cure }),

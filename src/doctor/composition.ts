@@ -7,12 +7,12 @@ import type { Clock } from "../lib/clock.ts";
 import { withDeadline } from "../lib/deadline.ts";
 import { createRedisLink } from "../redis/link.ts";
 import { createCoordinator } from "../tickets/coordinator.ts";
-import { IGNORED, type TicketEvents } from "../tickets/events.ts";
+import { IGNORED_EVENTS, type TicketEvents } from "../tickets/events.ts";
 import { fingerprint, readPair } from "../tickets/pair.ts";
 import { createProcesses } from "../tickets/processes.ts";
 import { transition } from "../tickets/protocol/transition.ts";
 import { createSealer } from "../tickets/sealer.ts";
-import { createRegister } from "../tickets/shared-state.ts";
+import { createSharedState } from "../tickets/shared-state.ts";
 import { openStore, registerDirectory } from "../tickets/stores/open-store.ts";
 import { createUpstreamClient } from "../upstream/client.ts";
 import { createDispatchers } from "../upstream/connection.ts";
@@ -20,7 +20,7 @@ import type { TokenParam } from "../upstream/editions.ts";
 import { unobserved } from "../upstream/observed-exchange.ts";
 import { createNonce, createSigner } from "../upstream/signer.ts";
 import { createTransport } from "../upstream/transport.ts";
-import type { Patient } from "./examine.ts";
+import type { DoctorTargets } from "./examine.ts";
 import { fetchOnce } from "./fetch-once.ts";
 import { readStored } from "./stored.ts";
 
@@ -30,7 +30,7 @@ const CALL_TIMEOUT_MS = 8_000;
 const ASK_MS = 3_000;
 
 /** What the doctor examines, from the rooms of the service: the doctor's `service.ts`. Opens nothing before `connect`. */
-export function admit(config: Config, clock: Clock) {
+export function openDoctor(config: Config, clock: Clock) {
   const {
     appId,
     baseUrl,
@@ -56,7 +56,7 @@ export function admit(config: Config, clock: Clock) {
     });
   const sealer = createSealer(appId, () => sealKeys);
   const store = openStore(location, { clock, register: name, timings });
-  const register = createRegister(store, clock, timings, transition);
+  const register = createSharedState(store, clock, timings, transition);
   const openLink = () => (location.kind === "redis" ? createRedisLink({ location, clock }) : undefined);
   const redis = openLink();
   const ask = (command: string[]) =>
@@ -98,7 +98,7 @@ export function admit(config: Config, clock: Clock) {
       replica: scratchId,
       refreshes: true,
       processes: createProcesses(),
-      events: { ...IGNORED, ...events },
+      events: { ...IGNORED_EVENTS, ...events },
     });
 
   return {
@@ -134,6 +134,6 @@ export function admit(config: Config, clock: Clock) {
         now: () => clock.now(),
       },
       fetchPair: () => fetchOnce({ coordinate, store, clock, patienceMs: timings.leaseMs * 2 }),
-    } satisfies Patient,
+    } satisfies DoctorTargets,
   };
 }

@@ -1,7 +1,7 @@
 import { constants } from "node:fs";
 import { access, stat } from "node:fs/promises";
 import { dirname } from "node:path";
-import { about, type Check, codeOf } from "./check.ts";
+import { type Check, checksFor, codeOf } from "./check.ts";
 
 const WRITABLE = constants.R_OK | constants.W_OK | constants.X_OK;
 
@@ -14,7 +14,7 @@ export interface Directories {
 
 /** Whether the service can keep its tickets there, and whether others could take them away. */
 export async function checkDirectories({ store, register }: Directories): Promise<Check> {
-  const { ok, warn, fail } = about("store directory");
+  const { ok, warn, fail } = checksFor("store directory");
   const permission = `give it to the service's user: chown, and chmod 700 ${store}`;
   try {
     const { mode, gid } = await stat(store);

@@ -3,17 +3,16 @@ import type { Config } from "../config/config.ts";
 import { isTestApp } from "../domain/livemode.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { DoctorArguments } from "./arguments.ts";
-import { checkCertificates } from "./certificates.ts";
-import { about, type Check } from "./check.ts";
+import { type Check, checksFor } from "./check.ts";
 import { checkHost } from "./host.ts";
-import { checkJwks } from "./jwks.ts";
+import { checkCertificates, checkJwks } from "./keys.ts";
 import { checkListeners } from "./listeners.ts";
 import { checkStore, type StoreParts } from "./store.ts";
 import { checkStored, type Stored, usable } from "./stored.ts";
 import { checkEdition, checkSignature, checkToken, said, type VendorParts } from "./vendor.ts";
 
 /** What the doctor examines, and with what. */
-export interface Patient {
+export interface DoctorTargets {
   config: Config;
   dispatcher: Dispatcher;
   store: StoreParts;
@@ -27,12 +26,12 @@ export interface Patient {
 }
 
 /** Every check, in the order in which one explains the next. */
-export async function examine(patient: Patient, options: DoctorArguments): Promise<Check[]> {
+export async function runChecks(patient: DoctorTargets, options: DoctorArguments): Promise<Check[]> {
   const { config, dispatcher, clock } = patient;
   const { baseUrl, proxy, access, http, grpc, admin, role } = config;
   const doors = role === "refresh" ? {} : { HTTP_ADDR: http, GRPC_ADDR: grpc };
   return [
-    about("configuration").ok(`read: edition ${config.edition}, role ${role}`),
+    checksFor("configuration").ok(`read: edition ${config.edition}, role ${role}`),
     ...config.warnings.map(unmeant),
     ...checkMode(config),
     ...(await checkHost({ baseUrl, proxied: proxy !== undefined }, dispatcher, clock)),
@@ -46,21 +45,23 @@ export async function examine(patient: Patient, options: DoctorArguments): Promi
 
 /** What the environment has that is probably not meant. */
 export const unmeant = (warning: string): Check =>
-  about("environment").warn(warning, "put it right, or take it away: README, Configuration");
+  checksFor("environment").warn(warning, "put it right, or take it away: README, Configuration");
 
 /** Whether app id and host agree on whether verdicts are about real people. */
 function checkMode({ appId, livemode, baseUrl }: Config): Check[] {
   if (!livemode || !isTestApp(appId)) return [];
   const detail = `it looks like one for tests (TIDA…), and ${new URL(baseUrl).host} is the vendor's`;
-  return [about("app id").warn(detail, "for production, set FACEID_APP_ID to the one that begins with IDA")];
+  return [
+    checksFor("app id").warn(detail, "for production, set FACEID_APP_ID to the one that begins with IDA"),
+  ];
 }
 
 async function checkCredentials(
-  patient: Patient,
+  patient: DoctorTargets,
   { allowTokenCall, edition }: DoctorArguments,
 ): Promise<Check[]> {
   const { config, stored: read, secretIds, vendor, store } = patient;
-  const { skip } = about("token and app id");
+  const { skip } = checksFor("token and app id");
   if (store.location.kind === "memory") return [skip("the pair is in the memory of the running process")];
 
   const checks: Check[] = [];
@@ -83,12 +84,12 @@ async function checkCredentials(
     await checkSignature(pair, vendor),
     edition
       ? await checkEdition(pair, vendor)
-      : about("edition").skip("asked with --edition alone: it uploads an identity"),
+      : checksFor("edition").skip("asked with --edition alone: it uploads an identity"),
   ];
 }
 
-async function fetchPair({ fetchPair: fetch, vendor }: Patient): Promise<Check> {
-  const { ok, fail } = about("token call");
+async function fetchPair({ fetchPair: fetch, vendor }: DoctorTargets): Promise<Check> {
+  const { ok, fail } = checksFor("token call");
   const error = await fetch();
   if (error === undefined) return ok("a pair was fetched, and is in the store");
   const other = vendor.tokenParam === "app_id" ? "appId" : "app_id";

@@ -2,8 +2,8 @@ import { X509Certificate } from "node:crypto";
 import { connect, type TLSSocket } from "node:tls";
 import type { Dispatcher } from "undici";
 import type { Clock } from "../lib/clock.ts";
-import { validity } from "./certificates.ts";
-import { about, type Check, codeOf, seconds } from "./check.ts";
+import { type Check, checksFor, codeOf, seconds } from "./check.ts";
+import { validity } from "./keys.ts";
 
 const PATIENCE_MS = 5_000;
 const SKEW_MS = { warn: 30_000, fail: 300_000 };
@@ -14,7 +14,7 @@ export async function checkHost(
   dispatcher: Dispatcher,
   clock: Clock,
 ): Promise<Check[]> {
-  const { ok, fail } = about("vendor host");
+  const { ok, fail } = checksFor("vendor host");
   const { origin, pathname, protocol, hostname, port } = new URL(baseUrl);
   try {
     const askedAt = clock.monotonic();
@@ -33,7 +33,7 @@ export async function checkHost(
       ...(protocol === "https:" && !proxied
         ? [await certificateOf(hostname, Number(port || 443), clock.now())]
         : [
-            about("vendor TLS").skip(
+            checksFor("vendor TLS").skip(
               proxied ? "not looked at through a proxy" : "the host is asked in cleartext",
             ),
           ]),
@@ -48,7 +48,7 @@ export async function checkHost(
 }
 
 function skew(date: string | string[] | undefined, now: number): Check {
-  const { ok, skip, warn, fail } = about("clock");
+  const { ok, skip, warn, fail } = checksFor("clock");
   const theirs = Date.parse(String(date));
   if (Number.isNaN(theirs)) return skip("the vendor's host does not say what time it is");
   const offMs = Math.abs(now - theirs);
@@ -63,7 +63,7 @@ function skew(date: string | string[] | undefined, now: number): Check {
 
 /** The host's certificate as a client sees it that trusts what Node trusts. */
 function certificateOf(host: string, port: number, now: number): Promise<Check> {
-  const { fail } = about("vendor TLS");
+  const { fail } = checksFor("vendor TLS");
   return new Promise((resolve) => {
     const socket: TLSSocket = connect({ host, port, servername: host, timeout: PATIENCE_MS }, () => {
       const certificate = new X509Certificate(socket.getPeerCertificate().raw);

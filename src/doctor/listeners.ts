@@ -1,6 +1,6 @@
 import { createServer } from "node:net";
 import type { Address } from "../lib/environment.ts";
-import { about, type Check, codeOf } from "./check.ts";
+import { type Check, checksFor, codeOf } from "./check.ts";
 
 const PATIENCE_MS = 2_000;
 
@@ -12,7 +12,7 @@ export async function checkListeners(
   const ours = await isOurs(admin);
   return Promise.all(
     Object.entries(addresses).map(async ([name, { host, port }]) => {
-      const { ok, fail } = about(name);
+      const { ok, fail } = checksFor(name);
       if (port === 0) return ok("picks a port");
       const code = await tryListen({ host, port });
       if (code === undefined) return ok(`${host}:${port} is free`);

@@ -1,14 +1,15 @@
 import { readFileSync } from "node:fs";
 import { type Config, ConfigError, readConfig } from "../config/config.ts";
+import { UsageError } from "../lib/cli.ts";
 import { type Clock, systemClock } from "../lib/clock.ts";
 import type { Environment } from "../lib/environment.ts";
 import { Secret } from "../lib/redacted.ts";
-import { type DoctorArguments, type ExplainArguments, readDoctorArguments, UsageError } from "./arguments.ts";
-import { about, type Check, codeOf } from "./check.ts";
-import { admit } from "./composition.ts";
-import { examine, unmeant } from "./examine.ts";
+import { type DoctorArguments, type ExplainArguments, readDoctorArguments } from "./arguments.ts";
+import { type Check, checksFor, codeOf } from "./check.ts";
+import { openDoctor } from "./composition.ts";
+import { runChecks, unmeant } from "./examine.ts";
 import { explainSignature } from "./explain.ts";
-import { exitCodeOf, printJson, printTable } from "./report.ts";
+import { checksAsJson, exitCodeOf, printTable } from "./report.ts";
 
 const readFile = (path: string) => readFileSync(path, "utf8");
 
@@ -21,10 +22,10 @@ export async function diagnose(
   options: DoctorArguments = CAUTIOUS,
   clock: Clock = systemClock,
 ): Promise<Check[]> {
-  const { patient, connect, close } = admit(config, clock);
+  const { patient, connect, close } = openDoctor(config, clock);
   await connect();
   try {
-    return await examine(patient, options);
+    return await runChecks(patient, options);
   } finally {
     await close();
   }
@@ -38,7 +39,7 @@ async function explain(asked: ExplainArguments, env: Environment, clock: Clock):
   if (asked.call === "launch")
     throw new UsageError("launch is signed with a NONCE ticket, which no store holds: give --ticket-file");
   const config = readConfig(env, readFile);
-  const { patient, connect, close } = admit(config, clock);
+  const { patient, connect, close } = openDoctor(config, clock);
   await connect();
   try {
     const found = await patient.stored();
@@ -72,7 +73,7 @@ export async function runDoctor(
     const options = readDoctorArguments(args);
     if (options.explain) return { text: await explain(options.explain, env, clock), exitCode: 0 };
     const checks = await checked(options, env, clock);
-    return { text: (options.json ? printJson : printTable)(checks), exitCode: exitCodeOf(checks) };
+    return { text: (options.json ? checksAsJson : printTable)(checks), exitCode: exitCodeOf(checks) };
   } catch (error) {
     if (error instanceof UsageError)
       return { text: error.message, exitCode: args.includes("--help") ? 0 : 2 };
@@ -86,7 +87,7 @@ async function checked(options: DoctorArguments, env: Environment, clock: Clock)
     return await diagnose(readConfig(env, readFile), options, clock);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    const { fail } = about("configuration");
+    const { fail } = checksFor("configuration");
     return [
       ...error.problems.map((problem) => fail(problem, "README, Configuration; nothing else was looked at")),
       ...error.warnings.map(unmeant),

@@ -1,5 +1,5 @@
 import { isRefused, troubleOf } from "../redis/trouble.ts";
-import { about, type Check, codeOf } from "./check.ts";
+import { type Check, checksFor, codeOf } from "./check.ts";
 
 export interface RedisParts {
   /** Sends one command about a key in the slot of the scratch register; rejects with StoreError. */
@@ -113,7 +113,7 @@ export async function checkRedis(parts: RedisParts): Promise<Check[]> {
 }
 
 async function checkCommands({ ask, askApart, key }: RedisParts): Promise<Check[]> {
-  const { ok, warn, fail } = about("Redis commands");
+  const { ok, warn, fail } = checksFor("Redis commands");
   const missing: Check[] = [];
   for (const { name, of, purpose, optional } of COMMANDS) {
     const error: unknown = await (name === "subscribe" ? askApart : ask)(of(key)).then(
@@ -130,7 +130,7 @@ async function checkCommands({ ask, askApart, key }: RedisParts): Promise<Check[
 }
 
 async function checkServer(ask: RedisParts["ask"]): Promise<Check[]> {
-  const { ok, skip, warn, fail } = about("Redis");
+  const { ok, skip, warn, fail } = checksFor("Redis");
   let text: string;
   try {
     text = String(await ask(["INFO"]));

@@ -1,6 +1,6 @@
-import type { Check, Status } from "./check.ts";
+import type { Check, CheckStatus } from "./check.ts";
 
-const MARKS: Readonly<Record<Status, string>> = { ok: "ok  ", warn: "WARN", fail: "FAIL", skip: "-   " };
+const MARKS: Readonly<Record<CheckStatus, string>> = { ok: "ok  ", warn: "WARN", fail: "FAIL", skip: "-   " };
 
 /** A table for a terminal; under each line that is not well stands what to do. */
 export function printTable(checks: readonly Check[]): string {
@@ -9,12 +9,12 @@ export function printTable(checks: readonly Check[]): string {
     `${MARKS[status]}  ${check.padEnd(width)}  ${detail}`,
     ...(cure === undefined ? [] : [`${" ".repeat(width + 8)}-> ${cure}`]),
   ]);
-  const count = (status: Status) => checks.filter((each) => each.status === status).length;
+  const count = (status: CheckStatus) => checks.filter((each) => each.status === status).length;
   return `${lines.join("\n")}\n\n${count("fail")} to repair, ${count("warn")} to look at, ${count("ok")} well.`;
 }
 
 /** The same for machines. */
-export const printJson = (checks: readonly Check[]): string =>
+export const checksAsJson = (checks: readonly Check[]): string =>
   JSON.stringify({ exit_code: exitCodeOf(checks), checks }, null, 2);
 
 /** 0: all is well; 1: something to look at; 2: something to repair. */

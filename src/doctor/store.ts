@@ -1,7 +1,7 @@
 import type { StoreLocation } from "../config/store-url.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { TicketStore } from "../tickets/stores/store.ts";
-import { about, type Check, codeOf } from "./check.ts";
+import { type Check, checksFor, codeOf } from "./check.ts";
 import { checkDirectories } from "./directory.ts";
 import { checkRedis, type RedisParts, redisCure } from "./redis.ts";
 
@@ -27,7 +27,7 @@ export async function checkStore(parts: StoreParts): Promise<Check[]> {
   const { location, register, redis } = parts;
   if (location.kind === "memory") {
     return [
-      about("store").warn(
+      checksFor("store").warn(
         "memory: each process has a pair of its own",
         "for tests alone; in production STORE_URL must name what all processes share",
       ),
@@ -45,7 +45,7 @@ export async function checkStore(parts: StoreParts): Promise<Check[]> {
 
 /** Writes and compares in a register of its own, as a refresh does. */
 async function tryOut({ scratch, removeScratch, clock }: StoreParts): Promise<Check> {
-  const { ok, warn, fail } = about("store");
+  const { ok, warn, fail } = checksFor("store");
   const cure = "docs/runbook.md, store down; for Redis also the commands its login needs: docs/redis.md";
   try {
     await scratch.open();

@@ -1,8 +1,8 @@
 import type { Secret } from "../lib/redacted.ts";
 import type { IssuedPair } from "../tickets/pair.ts";
 import type { Sealer } from "../tickets/sealer.ts";
-import type { Register } from "../tickets/shared-state.ts";
-import { about, type Check, codeOf, seconds } from "./check.ts";
+import type { SharedState } from "../tickets/shared-state.ts";
+import { type Check, checksFor, codeOf, seconds } from "./check.ts";
 
 /** The pair that the running processes use, as it lies in the store. */
 export type Stored =
@@ -12,7 +12,7 @@ export type Stored =
   | { kind: "away"; code: string };
 
 export interface StoredParts {
-  register: Pick<Register, "read">;
+  register: Pick<SharedState, "read">;
   sealer: Pick<Sealer, "open">;
   readPair: (text: string) => IssuedPair | undefined;
 }
@@ -49,7 +49,7 @@ const WHY: Readonly<Record<string, [detail: string, cure: string]>> = {
 
 /** What the stored pair looks like: generation, age and remaining life, never a value. */
 export function checkStored(stored: Stored, secretIds: readonly string[], intervalMs: number): Check[] {
-  const { ok, warn, fail } = about("stored pair");
+  const { ok, warn, fail } = checksFor("stored pair");
   switch (stored.kind) {
     case "away":
       return [fail(`the store cannot be read (${stored.code})`, "look at the checks of the store")];
@@ -74,8 +74,8 @@ export function checkStored(stored: Stored, secretIds: readonly string[], interv
       return [
         leftMs <= 0 ? fail(detail, late) : ageMs > intervalMs * 1.25 ? warn(detail, late) : ok(detail),
         secretIds.includes(issued.secretId)
-          ? about("secret").ok("FACEID_SECRET is the one that fetched this pair")
-          : about("secret").fail(
+          ? checksFor("secret").ok("FACEID_SECRET is the one that fetched this pair")
+          : checksFor("secret").fail(
               "this pair was fetched with another secret",
               "check FACEID_SECRET: docs/runbook.md, secret rotation",
             ),

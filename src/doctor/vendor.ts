@@ -6,7 +6,7 @@ import { Pii, type Secret } from "../lib/redacted.ts";
 import type { UpstreamClient } from "../upstream/client.ts";
 import type { TokenParam } from "../upstream/editions.ts";
 import type { Signer } from "../upstream/signer.ts";
-import { about, type Check } from "./check.ts";
+import { type Check, checksFor } from "./check.ts";
 
 /** What the vendor is asked with. None of these calls ends a token, and none is charged (protocol.md 10.2). */
 export interface VendorParts {
@@ -45,7 +45,7 @@ const classOf = (error: unknown) =>
 
 /** Whether the vendor takes the token, and in which spelling of the app id: a NONCE ticket for nobody. */
 export async function checkToken(pair: Pair, { clientWith, tokenParam }: VendorParts): Promise<Check> {
-  const { ok, warn, fail } = about("token and app id");
+  const { ok, warn, fail } = checksFor("token and app id");
   const ask = (param: TokenParam) =>
     clientWith(param).fetchNonceTicket(pair.accessToken, nobody(), patience());
   try {
@@ -80,7 +80,7 @@ export async function checkToken(pair: Pair, { clientWith, tokenParam }: VendorP
 
 /** Whether the vendor takes a signature with the SIGN ticket: it is asked for an order that does not exist. */
 export async function checkSignature(pair: Pair, parts: VendorParts): Promise<Check> {
-  const { ok, warn, fail } = about("signature");
+  const { ok, warn, fail } = checksFor("signature");
   const { clientWith, tokenParam, signer, orders, createNonce, now } = parts;
   const [orderNo, nonce] = [orders.mint("", now()), createNonce()];
   try {
@@ -102,7 +102,7 @@ export async function checkSignature(pair: Pair, parts: VendorParts): Promise<Ch
 
 /** Whether the contract covers FACEID_EDITION: an identity of nobody is uploaded. */
 export async function checkEdition(pair: Pair, parts: VendorParts): Promise<Check> {
-  const { ok, warn, fail } = about("edition");
+  const { ok, warn, fail } = checksFor("edition");
   const { clientWith, tokenParam, edition, signer, orders, createNonce, now } = parts;
   const [orderNo, nonce, userId] = [orders.mint("", now()), createNonce(), nobody()];
   try {

@@ -1,7 +1,7 @@
 import { createHmac, type KeyObject, timingSafeEqual } from "node:crypto";
 import { digestToBase62, fromBase62, randomBase62, toBase62 } from "../lib/base62.ts";
 import { deriveKey } from "../lib/keyed-hash.ts";
-import { derived } from "../lib/memoize.ts";
+import { mapReloadable } from "../lib/memoize.ts";
 import type { Pii, Secret } from "../lib/redacted.ts";
 
 /**
@@ -46,7 +46,7 @@ const mintKind = (withPhoto: boolean) => (withPhoto ? "mint photo" : "mint");
 
 /** Orders certified under keys derived from the app secrets; the first one mints, each one is recognised; they may be replaced. */
 export function createOrders(secrets: () => readonly Secret[]): Orders {
-  const keys = derived(secrets, (list) =>
+  const keys = mapReloadable(secrets, (list) =>
     list.map((secret) => ({ order: deriveKey(secret, "order"), user: deriveKey(secret, "user") })),
   );
   const current = () => {

@@ -15,7 +15,7 @@ import type { TicketReader } from "../tickets/reader.ts";
 import type { Upload, UpstreamClient } from "../upstream/client.ts";
 import type { Signer } from "../upstream/signer.ts";
 import { createNonceSpacing, type NonceSpacingOptions } from "./nonce-spacing.ts";
-import { withUsablePair } from "./with-valid-pair.ts";
+import { withValidPair } from "./with-valid-pair.ts";
 
 export interface GetFaceParamsOptions extends NonceSpacingOptions {
   appId: string;
@@ -52,7 +52,7 @@ export function createGetFaceParams(options: GetFaceParamsOptions): Launch {
     { caller, note }: Call,
     signal: AbortSignal,
   ) {
-    return withUsablePair(tickets, signal, async (pair) => {
+    return withValidPair(tickets, signal, async (pair) => {
       // An order number serves one upload, so a second attempt gets a second one (protocol.md 4.4).
       const orderNo = given || orders.mint(caller.subject, clock.now(), person.photo !== undefined);
       note({ order_no: orderNo });
@@ -66,7 +66,7 @@ export function createGetFaceParams(options: GetFaceParamsOptions): Launch {
   }
 
   function fetchNonceTicket(userId: string, signal: AbortSignal) {
-    return withUsablePair(tickets, signal, async (pair) => {
+    return withValidPair(tickets, signal, async (pair) => {
       const askedAt = clock.monotonic();
       const { value, lifeMs } = await upstream.fetchNonceTicket(pair.accessToken, userId, signal);
       // The ticket dies with its token, and that one an overlap after the next rotation.

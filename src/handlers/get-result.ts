@@ -12,13 +12,13 @@ import type { OrderCertificate, Orders } from "../domain/order.ts";
 import { judge } from "../domain/verdict.ts";
 import { ErrorReason, ServiceError, UpstreamError } from "../errors.ts";
 import type { Clock } from "../lib/clock.ts";
-import { limitTime } from "../lib/deadline.ts";
+import { timeLimit } from "../lib/deadline.ts";
 import { Pii } from "../lib/redacted.ts";
 import type { TicketReader } from "../tickets/reader.ts";
 import type { QueryResult, UpstreamClient } from "../upstream/client.ts";
 import type { RiskInfo } from "../upstream/query-result.ts";
 import type { Signer } from "../upstream/signer.ts";
-import { withUsablePair } from "./with-valid-pair.ts";
+import { withValidPair } from "./with-valid-pair.ts";
 
 export interface GetResultOptions {
   livemode: boolean;
@@ -42,7 +42,7 @@ export function createGetResult(options: GetResultOptions): Handler<GetResultReq
     media: boolean,
     { signal, note }: Pick<Call, "signal" | "note">,
   ): Promise<QueryResult> {
-    const result = await withUsablePair(tickets, signal, async (pair) => {
+    const result = await withValidPair(tickets, signal, async (pair) => {
       const nonce = createNonce();
       const sign = signer.query({ orderNo, nonce }, pair.signTicket);
       const result = await upstream.query({ orderNo, nonce, sign, media }, signal);
@@ -56,7 +56,7 @@ export function createGetResult(options: GetResultOptions): Handler<GetResultReq
   /** Without them the verdict stands, so trouble with the files is noted and not passed on. */
   async function filesOf(orderNo: string, passed: boolean, call: Call): Promise<Files | undefined> {
     // Time is left to answer the verdict, however many wait for files at the moment.
-    const limit = limitTime(MEDIA_MS, call.signal);
+    const limit = timeLimit(MEDIA_MS, call.signal);
     const { signal } = limit;
     try {
       return await collectMedia(() => ask(orderNo, true, { ...call, signal }), { passed, clock, signal });

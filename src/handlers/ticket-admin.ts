@@ -16,11 +16,11 @@ export interface TicketAdminOptions {
   /** ROLE of this process. */
   role: string;
   /** Looks at everything the service depends on, without a token call; undefined where nobody can. */
-  diagnose: (() => Promise<readonly Finding[]>) | undefined;
+  diagnose: (() => Promise<readonly Diagnosis[]>) | undefined;
 }
 
 /** What was found out about one thing. */
-export interface Finding {
+export interface Diagnosis {
   check: string;
   status: "ok" | "warn" | "fail" | "skip";
   detail: string;

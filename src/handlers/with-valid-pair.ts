@@ -13,7 +13,7 @@ export function refusedCode(error: unknown): string | undefined {
  * had in time the attempt is made once more with it (ticket-cache.md 1, case 12). Our signatures are right by test, so a
  * refused signature means a dead ticket.
  */
-export async function withUsablePair<T>(
+export async function withValidPair<T>(
   tickets: TicketReader,
   signal: AbortSignal,
   attempt: (pair: TicketPair) => Promise<T>,

@@ -46,10 +46,10 @@ export function shareWork<T>(work: (signal: AbortSignal) => Promise<T>): SharedW
 }
 
 /** Runs work, but only so much of it at once. Rejects with the signal's reason when the caller gives up waiting. */
-export type Turns = <T>(signal: AbortSignal, work: () => Promise<T>) => Promise<T>;
+export type Semaphore = <T>(signal: AbortSignal, work: () => Promise<T>) => Promise<T>;
 
 /** Takes in `most` at once; the others wait in the order in which they came. */
-export function createTurns(most: number): Turns {
+export function createSemaphore(most: number): Semaphore {
   const waiting = new Set<() => void>();
   let inside = 0;
 

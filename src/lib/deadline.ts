@@ -79,7 +79,7 @@ export function cutOff(
 }
 
 /** A signal that aborts with `outer`, or after `ms` of real time. */
-export function limitTime(ms: number, outer: AbortSignal): TimeLimit {
+export function timeLimit(ms: number, outer: AbortSignal): TimeLimit {
   const controller = new AbortController();
   let over = false;
   const release = cutOff(ms, outer, (reason, expired) => {

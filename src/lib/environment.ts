@@ -183,3 +183,5 @@ function isNetwork(text: string): boolean {
 
 /** Whether only this machine can reach the host. */
 export const isLoopback = (host: string): boolean => /^(127(\.\d+){3}|\[?::1\]?|localhost)$/.test(host);
+
+export type EnvironmentReader = ReturnType<typeof createEnvironmentReader>;

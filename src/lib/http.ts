@@ -17,7 +17,9 @@ function refuse(): never {
  * For Fastify's `schemaController`. Without it, every start loads Ajv and its like, over a hundred files, to compile the
  * schemas of routes; none of ours has one.
  */
-export const SCHEMALESS = { compilersFactory: { buildValidator: refuse, buildSerializer: refuse } } as const;
+export const NO_SCHEMA_COMPILERS = {
+  compilersFactory: { buildValidator: refuse, buildSerializer: refuse },
+} as const;
 
 /** The stream of a request of HTTP/2. */
 export const streamOf = (request: IncomingMessage): ServerHttp2Stream | undefined =>

@@ -2,7 +2,7 @@
  * What `derive` makes of what `source` returns, made again only when that is another object: for values that may be
  * replaced while the process runs, such as keys that were read again from a file.
  */
-export function derived<S extends object, T>(source: () => S, derive: (source: S) => T): () => T {
+export function mapReloadable<S extends object, T>(source: () => S, derive: (source: S) => T): () => T {
   let of: S | undefined;
   let value: T;
   return () => {
@@ -16,7 +16,7 @@ export function derived<S extends object, T>(source: () => S, derive: (source: S
 }
 
 /** What `make` makes of an object, made once for each and forgotten with it. */
-export function remembered<K extends object, V>(make: (key: K) => V): (key: K) => V {
+export function memoizePerObject<K extends object, V>(make: (key: K) => V): (key: K) => V {
   const known = new WeakMap<K, V>();
   return (key) => {
     const before = known.get(key);

@@ -4,7 +4,7 @@ import { inspect } from "node:util";
  * A value that must not leave by accident: it prints as a mask in JSON, in template strings, in `inspect` and so in
  * logs and errors. Only `reveal()` gives the value, which makes every use of it easy to find.
  */
-export abstract class Masked<T> {
+export abstract class Redacted<T> {
   /** What kind of value this is; also keeps one kind from being taken for another. */
   abstract readonly kind: string;
   readonly #value: T;
@@ -31,11 +31,11 @@ export abstract class Masked<T> {
 }
 
 /** Whatever says who somebody is: name, ID number, photo, video. */
-export class Pii<T = string> extends Masked<T> {
+export class Pii<T = string> extends Redacted<T> {
   readonly kind = "pii";
 }
 
 /** Whatever opens a door: app secret, token, ticket, bearer token. */
-export class Secret extends Masked<string> {
+export class Secret extends Redacted<string> {
   readonly kind = "secret";
 }

@@ -1,8 +1,8 @@
-import { parseArgs } from "node:util";
+import { parseCommandLine, UsageError } from "../lib/cli.ts";
 import { createEnvironmentReader, type Environment } from "../lib/environment.ts";
 import { seededRandom } from "./random.ts";
 import type { SandboxOptions } from "./sandbox.ts";
-import { EDITIONS, type Edition } from "./vendor/orders.ts";
+import { EDITIONS, type VendorEdition } from "./vendor/orders.ts";
 import { ANSWERS, type Answers } from "./vendor/shape.ts";
 
 /** What the command line asks for. */
@@ -14,12 +14,7 @@ export interface SandboxArguments {
   backend: string | undefined;
 }
 
-/** The command line cannot be used; the message says why, one line per problem. */
-export class UsageError extends Error {
-  override name = "UsageError";
-}
-
-export const USAGE = `npm run sandbox -- [options]
+export const SANDBOX_USAGE = `npm run sandbox -- [options]
 
   --upstream-only      only the played vendor, for a backend of your own in any language
   --backend URL        with --upstream-only: your backend, for the console to talk to
@@ -53,8 +48,8 @@ const OPTIONS = {
 
 /** Reads the command line of `npm run sandbox`; throws `UsageError` with every problem, or with the usage for --help. */
 export function readArguments(args: readonly string[], env: Environment): SandboxArguments {
-  const values = parse(args);
-  if (values.help) throw new UsageError(USAGE);
+  const { values } = parseCommandLine({ args: [...args], options: OPTIONS }, SANDBOX_USAGE);
+  if (values.help) throw new UsageError(SANDBOX_USAGE);
   const { host, secret, seed, edition } = values;
   const appId = values["app-id"];
   const upstreamOnly = values["upstream-only"] ?? false;
@@ -73,7 +68,7 @@ export function readArguments(args: readonly string[], env: Environment): Sandbo
   const overlapMs = read.durationMs("--overlap", 60_000);
   const backend = read.baseUrl("--backend", "") || undefined;
   const answers = (values.answers ?? "captured") as Answers;
-  const editions = (edition?.split(",") ?? EDITIONS) as Edition[];
+  const editions = (edition?.split(",") ?? EDITIONS) as VendorEdition[];
 
   const rules: [broken: boolean, problem: string][] = [
     [!/^\d{1,5}$/.test(String(values.port ?? defaultPort)) || port > 65_535, "--port: must be 0 to 65535"],
@@ -102,12 +97,4 @@ export function readArguments(args: readonly string[], env: Environment): Sandbo
       ...(seed !== undefined && { random: seededRandom(Number(seed)) }),
     },
   };
-}
-
-function parse(args: readonly string[]) {
-  try {
-    return parseArgs({ args: [...args], options: OPTIONS, strict: true }).values;
-  } catch (error) {
-    throw new UsageError(`${(error as Error).message}\n\n${USAGE}`);
-  }
 }

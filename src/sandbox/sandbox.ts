@@ -2,7 +2,7 @@ import type { AddressInfo } from "node:net";
 import type { FastifyInstance } from "fastify";
 import { type Clock, systemClock } from "../lib/clock.ts";
 import { isLoopback } from "../lib/environment.ts";
-import type { Backend } from "./controls/backend.ts";
+import type { ConsoleBackend } from "./controls/backend.ts";
 import { createFaults, type Faults } from "./controls/faults.ts";
 import { createJournal } from "./controls/journal.ts";
 import { type Picture, takePicture } from "./controls/snapshot.ts";
@@ -11,7 +11,7 @@ import { createRandomText } from "./random.ts";
 import { createServer } from "./server.ts";
 import { createTurnableClock, type TurnableClock } from "./turnable-clock.ts";
 import type { Breach } from "./vendor/breaches.ts";
-import { EDITIONS, type Edition } from "./vendor/orders.ts";
+import { EDITIONS, type VendorEdition } from "./vendor/orders.ts";
 import { RULES } from "./vendor/rules.ts";
 import { scenarioNamed } from "./vendor/scenarios.ts";
 import { completeOrder, type SdkReply } from "./vendor/sdk.ts";
@@ -29,7 +29,7 @@ export interface SandboxOptions {
   /** 64 characters; default random. */
   secret?: string;
   /** What the app id is entitled to; default all three. */
-  editions?: readonly Edition[];
+  editions?: readonly VendorEdition[];
   /** The one spelling of the app id that token and ticket queries may have; default either (protocol.md 0.3). */
   tokenParam?: "app_id" | "appId";
   /** The time under the sandbox's own; default the machine's. */
@@ -94,7 +94,7 @@ export interface Sandbox {
   /** The value of every remembered token and ticket, to look for them where they must not be. */
   issuedValues(): readonly string[];
   /** Gives the console a backend to talk to. */
-  connect(backend: Backend): void;
+  connect(backend: ConsoleBackend): void;
 }
 
 export function createSandbox(options: SandboxOptions = {}): Sandbox {
@@ -125,7 +125,7 @@ export function createSandbox(options: SandboxOptions = {}): Sandbox {
   const faults = createFaults();
   const counters = createCounters();
   const journal = createJournal(clock);
-  let backend: Backend | undefined;
+  let backend: ConsoleBackend | undefined;
   let port = options.port ?? 0;
   let server: FastifyInstance | undefined;
   let stopping = new AbortController();

@@ -1,17 +1,17 @@
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import { isForeign } from "../lib/foreign.ts";
-import { SCHEMALESS } from "../lib/http.ts";
-import { type Answer, answer, type Wire } from "./controls/apply-fault.ts";
-import type { Backend } from "./controls/backend.ts";
+import { NO_SCHEMA_COMPILERS } from "../lib/http.ts";
+import { answer, type FaultableConnection, type PreparedAnswer } from "./controls/apply-fault.ts";
+import type { ConsoleBackend } from "./controls/backend.ts";
 import { addConsole } from "./controls/console.ts";
 import type { Faults } from "./controls/faults.ts";
 import type { Journal } from "./controls/journal.ts";
 import { addControls } from "./controls/routes.ts";
 import type { Counters } from "./controls/stats.ts";
 import type { Sandbox } from "./sandbox.ts";
-import type { Edition } from "./vendor/orders.ts";
+import type { VendorEdition } from "./vendor/orders.ts";
 import { answerQuery } from "./vendor/query.ts";
-import type { Reply } from "./vendor/reply.ts";
+import type { VendorReply } from "./vendor/reply.ts";
 import type { Endpoint, SandboxRequest } from "./vendor/request.ts";
 import { playSdk } from "./vendor/sdk.ts";
 import type { State } from "./vendor/state.ts";
@@ -24,7 +24,7 @@ export interface ServerParts {
   counters: Counters;
   journal: Journal;
   /** The backend that the console talks to, once there is one. */
-  backend: () => Backend | undefined;
+  backend: () => ConsoleBackend | undefined;
   /** Names by which it may be asked besides those of this machine. */
   hosts: readonly string[] | "any";
   /** How long every call takes, milliseconds of sandbox time. */
@@ -45,7 +45,7 @@ const VENDOR_PATHS: Readonly<Partial<Record<string, Endpoint>>> = {
   ...Object.fromEntries(Object.values(UPLOADS).map(({ path }) => [path, "upload" as const])),
 };
 
-type Handler = (request: SandboxRequest) => Answer;
+type Handler = (request: SandboxRequest) => PreparedAnswer;
 
 /** The handlers on a port: the vendor's paths, /sdk/verify, the controls and the console. */
 export function createServer(parts: ServerParts): FastifyInstance {
@@ -53,7 +53,7 @@ export function createServer(parts: ServerParts): FastifyInstance {
   const app = fastify({
     forceCloseConnections: true,
     bodyLimit: 32 * 1024 * 1024,
-    schemaController: SCHEMALESS,
+    schemaController: NO_SCHEMA_COMPILERS,
   });
   // Every body arrives as text: what the content type should have been is the handlers' to judge.
   app.removeAllContentTypeParsers();
@@ -69,7 +69,7 @@ export function createServer(parts: ServerParts): FastifyInstance {
   });
 
   const vendor =
-    (handle: (request: SandboxRequest, state: State) => Reply): Handler =>
+    (handle: (request: SandboxRequest, state: State) => VendorReply): Handler =>
     (request) => {
       const json = handle(request, state);
       counters.answered(request.endpoint, json.code);
@@ -87,7 +87,7 @@ export function createServer(parts: ServerParts): FastifyInstance {
       ? exchange(parts, "nonce_ticket", nonceTicket, request, reply)
       : exchange(parts, "sign_ticket", signTicket, request, reply),
   );
-  for (const edition of Object.keys(UPLOADS) as Edition[]) {
+  for (const edition of Object.keys(UPLOADS) as VendorEdition[]) {
     const upload = vendor((request) => answerUpload(edition, request, state));
     app.post(UPLOADS[edition].path, (request, reply) => exchange(parts, "upload", upload, request, reply));
   }
@@ -150,7 +150,12 @@ async function exchange(
   return reply;
 }
 
-function createWire(reply: FastifyReply, leave: () => void, left: AbortSignal, stopping: AbortSignal): Wire {
+function createWire(
+  reply: FastifyReply,
+  leave: () => void,
+  left: AbortSignal,
+  stopping: AbortSignal,
+): FaultableConnection {
   return {
     stopping,
     // Joined only when something waits for it: most calls are over at once, and `stopping` outlives them all.

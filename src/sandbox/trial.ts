@@ -1,7 +1,8 @@
+import { UsageError } from "../lib/cli.ts";
 import { type Clock, systemClock } from "../lib/clock.ts";
 import type { Environment } from "../lib/environment.ts";
-import { readArguments, UsageError } from "./arguments.ts";
-import type { Backend } from "./controls/backend.ts";
+import { readArguments } from "./arguments.ts";
+import type { ConsoleBackend } from "./controls/backend.ts";
 import { createSandbox, type Sandbox, type SandboxOptions } from "./sandbox.ts";
 import { createTurnableClock, type TurnableClock } from "./turnable-clock.ts";
 
@@ -14,7 +15,7 @@ export interface Trial {
   /** Time for the service too, so that whoever turns the sandbox's clock ages both. */
   clock: Clock;
   /** Tells the console about the service, once it runs. */
-  connect(backend: Omit<Backend, "url" | "adminUrl">, addresses: Addresses): void;
+  connect(backend: Omit<ConsoleBackend, "url" | "adminUrl">, addresses: Addresses): void;
   /** What a person can paste next. */
   instructions(addresses: Addresses): string;
   stop(): Promise<void>;

@@ -3,7 +3,7 @@ import type { Http2Server, ServerHttp2Session, ServerHttp2Stream } from "node:ht
 import type { Socket } from "node:net";
 import type { FastifyInstance } from "fastify";
 import type { Clock } from "../lib/clock.ts";
-import { nextTurn } from "../lib/event-loop.ts";
+import { resumeTogether } from "../lib/event-loop.ts";
 import type { SlowReaders } from "./slow-readers.ts";
 
 export interface ClosingOptions {
@@ -81,7 +81,7 @@ export function closePromptly(
     const endedAt = new Map<Socket, number>();
     while (!closed.aborted) {
       // What has come by now is read, and its connection not idle.
-      await nextTurn();
+      await resumeTogether();
       const now = clock.monotonic();
       const patient = now - began < UNREAD_MS;
       server.closeIdleConnections?.();
@@ -113,7 +113,7 @@ export function closePromptly(
       last = clock.monotonic();
     });
     for (let now = began; now - last < QUIET_MS && now - began < ACCEPT_MS; now = clock.monotonic())
-      await nextTurn();
+      await resumeTogether();
     server.removeAllListeners("connection");
     for (const listener of serve) server.on("connection", listener);
     server.close();

@@ -11,7 +11,7 @@ import { ErrorReason, ServiceError } from "../errors.ts";
 import { randomBase62 } from "../lib/base62.ts";
 import { BODY_TIMEOUT_MS } from "../lib/budget.ts";
 import { isForeign } from "../lib/foreign.ts";
-import { SCHEMALESS } from "../lib/http.ts";
+import { NO_SCHEMA_COMPILERS } from "../lib/http.ts";
 import type { Part } from "../lib/lifecycle.ts";
 import type { Peer } from "../lib/peer.ts";
 import { hasAuthority } from "./authority.ts";
@@ -153,7 +153,7 @@ function openApp(
     frameworkErrors: (_error: unknown, request: object, reply: object) =>
       refuseUrl(request as FastifyRequest, reply as FastifyReply),
     routerOptions: { ignoreTrailingSlash: false },
-    schemaController: SCHEMALESS,
+    schemaController: NO_SCHEMA_COMPILERS,
   } as const;
   // Fastify types each protocol as a class of its own; the doors use what they share.
   let app: unknown;

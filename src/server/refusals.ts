@@ -2,7 +2,7 @@ import { type IncomingMessage, STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { reasonName, ServiceError } from "../errors.ts";
-import { nextTurn } from "../lib/event-loop.ts";
+import { resumeTogether } from "../lib/event-loop.ts";
 import { endTrailersOnly } from "../lib/http.ts";
 
 /** Why a request came to no door, in the words of the contract's `ErrorReason`. */
@@ -97,7 +97,7 @@ export function createRefusals({ newId, events }: RefusalsOptions) {
       return;
     }
     // It came in one piece with the headers: whoever reads the body is about to.
-    if (half && !late) return void nextTurn().then(() => refuseSocket(error, socket, true));
+    if (half && !late) return void resumeTogether().then(() => refuseSocket(error, socket, true));
     if (error.code === "ECONNRESET" || socket.destroyed) return;
     const status = statusOf(error.code);
     events.requestTurnedAway({ requestId: newId(), reason: reasonOf(status) });

@@ -3,7 +3,7 @@ import { codeEntry } from "../domain/codes.ts";
 import { ErrorReason, reasonName, ServiceError } from "../errors.ts";
 import type { AuditLine } from "./audit.ts";
 import type { EventsOptions } from "./events.ts";
-import { brief, frames } from "./logger.ts";
+import { errorFields, stackFrames } from "./logger.ts";
 
 /** What the form door and the RPC doors answer for each reason: HTTP status and gRPC code. */
 export interface Statuses {
@@ -74,7 +74,7 @@ export function callEvents(options: EventsOptions) {
     } catch (failure) {
       // The person has been verified; refusing them the answer now would help nobody.
       metrics.auditFailures.inc();
-      const line = { event: "audit_failed", request_id: requestId, ...brief(failure) };
+      const line = { event: "audit_failed", request_id: requestId, ...errorFields(failure) };
       logger.error(line, "a line of the audit trail was lost");
     }
   }
@@ -135,7 +135,7 @@ export function callEvents(options: EventsOptions) {
 
     answerFailed({ door, requestId, path, error }: AnswerFailed) {
       metrics.answersFailed.inc({ door });
-      const line = { event: "answer_failed", request_id: requestId, door, path, ...brief(error) };
+      const line = { event: "answer_failed", request_id: requestId, door, path, ...errorFields(error) };
       logger.error({ ...line, ...stackOf(error) }, "an answer could not be written");
     },
 
@@ -147,7 +147,7 @@ export function callEvents(options: EventsOptions) {
   };
 }
 
-const stackOf = (error: unknown) => (error instanceof Error ? { stack: frames(error) } : {});
+const stackOf = (error: unknown) => (error instanceof Error ? { stack: stackFrames(error) } : {});
 
 function violated({ violations }: ServiceError) {
   return violations.length === 0 ? {} : { fields: violations.map(({ field, rule }) => `${field}:${rule}`) };
@@ -161,6 +161,6 @@ function causeOf({ cause, reason }: ServiceError) {
   return {
     cause: cause.name,
     ...(typeof inner === "string" && { cause_detail: inner }),
-    ...(!expected && { stack: frames(cause) }),
+    ...(!expected && { stack: stackFrames(cause) }),
   };
 }

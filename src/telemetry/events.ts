@@ -3,8 +3,7 @@ import type { UpstreamEndpoint } from "../errors.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Audit } from "./audit.ts";
 import { callEvents, type Statuses } from "./call-events.ts";
-import { createFlank } from "./flank.ts";
-import { brief, describe } from "./logger.ts";
+import { createFlank, errorFields, errorFieldsWithStack } from "./logger.ts";
 import { machineEvents } from "./machine-events.ts";
 import type { Metrics } from "./metrics.ts";
 import type { UpstreamCalled } from "./observers.ts";
@@ -41,7 +40,7 @@ export function createEvents(options: EventsOptions) {
       if (!ok) failures.inc();
       if (!works.changes(ok)) return;
       if (ok) logger.info({ event: `${name}_recovered` }, text.recovered);
-      else logger.warn({ event: `${name}_failed`, ...brief(error) }, text.failed);
+      else logger.warn({ event: `${name}_failed`, ...errorFields(error) }, text.failed);
     };
   }
 
@@ -63,7 +62,7 @@ export function createEvents(options: EventsOptions) {
     },
 
     serviceFailed({ error }: { error: unknown }) {
-      logger.fatal({ event: "service_failed", ...describe(error) }, "service failed");
+      logger.fatal({ event: "service_failed", ...errorFieldsWithStack(error) }, "service failed");
     },
 
     ...ticketEvents(logger, metrics.tickets),
@@ -90,7 +89,7 @@ export function createEvents(options: EventsOptions) {
 
     auditReopenFailed({ error }: { error: unknown }) {
       logger.error(
-        { event: "audit_reopen_failed", ...brief(error) },
+        { event: "audit_reopen_failed", ...errorFields(error) },
         "the audit trail stays in its old file",
       );
     },
@@ -103,7 +102,7 @@ export function createEvents(options: EventsOptions) {
       metrics.configRejected.inc();
       const problems = (error as { problems?: readonly string[] }).problems ?? [];
       logger.error(
-        { event: "config_rejected", problems, ...brief(error) },
+        { event: "config_rejected", problems, ...errorFields(error) },
         "files have changed and cannot be used; what was before stays in force",
       );
     },
@@ -131,7 +130,7 @@ export function createEvents(options: EventsOptions) {
       if (ok) logger.info({ event: "jwks_recovered" }, "the keys of the identity provider are here again");
       else
         logger.error(
-          { event: "jwks_failed", ...brief(error) },
+          { event: "jwks_failed", ...errorFields(error) },
           "the keys of the identity provider cannot be fetched",
         );
     },

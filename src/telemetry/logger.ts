@@ -48,7 +48,7 @@ export function createLogger({ level, traceId, sink, onLost }: LoggerOptions): L
 }
 
 /** An error for the log: ours by its text, a stranger's by class and code only, since its message may hold anything. */
-export function brief(error: unknown): Readonly<Record<string, string>> {
+export function errorFields(error: unknown): Readonly<Record<string, string>> {
   if (error === undefined) return {};
   if (!(error instanceof Error)) return { error: "unknown" };
   if (error instanceof UpstreamError || error instanceof OperatorError) return { error: error.message };
@@ -58,14 +58,26 @@ export function brief(error: unknown): Readonly<Record<string, string>> {
 }
 
 /** As `brief`, with where it came from: for errors that nobody expected. */
-export function describe(error: unknown) {
-  return { ...brief(error), ...(error instanceof Error && { stack: frames(error) }) };
+export function errorFieldsWithStack(error: unknown) {
+  return { ...errorFields(error), ...(error instanceof Error && { stack: stackFrames(error) }) };
 }
 
 /** Where an error came from, without its message. */
-export function frames(error: Error): string[] {
+export function stackFrames(error: Error): string[] {
   return (error.stack ?? "")
     .split("\n")
     .filter((line) => /^\s+at /.test(line))
     .map((line) => line.trim());
+}
+
+/** Tells when something that works ceases to, and when it works again: each is worth one line, however often it is used. */
+export function createFlank() {
+  let works = true;
+  return {
+    changes(ok: boolean): boolean {
+      const changed = ok !== works;
+      works = ok;
+      return changed;
+    },
+  };
 }

@@ -1,7 +1,7 @@
 import type { Logger } from "pino";
 import type { CertificateEnd } from "../lib/certificates.ts";
 import type { Clock } from "../lib/clock.ts";
-import { createFlank } from "./flank.ts";
+import { createFlank } from "./logger.ts";
 import type { Metrics } from "./metrics.ts";
 
 /** A client that was refused before it could send a request. */

@@ -3,7 +3,7 @@ import { type UpstreamEndpoint, UpstreamError } from "../errors.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { TicketReader } from "../tickets/reader.ts";
 import type { TicketStore } from "../tickets/stores/store.ts";
-import type { ObserveExchange, Told } from "../upstream/observed-exchange.ts";
+import type { ExchangeOutcome, ObserveExchange } from "../upstream/observed-exchange.ts";
 import type { Tracer, UpstreamUse } from "./tracer.ts";
 
 /** One exchange with the vendor. */
@@ -51,7 +51,7 @@ export function createUpstreamObserver({ tracer, clock, events }: UpstreamObserv
   };
 }
 
-function outcomeOf(told: Told | undefined, failure: unknown): string {
+function outcomeOf(told: ExchangeOutcome | undefined, failure: unknown): string {
   if (failure instanceof UpstreamError && failure.failure !== "code") return failure.failure;
   if (told) return codeEntry(told.code).codeClass;
   // Whatever else ends an exchange is the reason of the caller's signal.
@@ -62,7 +62,7 @@ function addUse(
   uses: Partial<Record<UpstreamEndpoint, UpstreamUse>> | undefined,
   endpoint: UpstreamEndpoint,
   durationMs: number,
-  told: Told | undefined,
+  told: ExchangeOutcome | undefined,
 ): void {
   if (!uses) return;
   const { ms = 0, calls = 0 } = uses[endpoint] ?? {};

@@ -1,6 +1,8 @@
 import type { Logger } from "pino";
+import { UpstreamError } from "../errors.ts";
 import type { TicketEvents } from "../tickets/events.ts";
-import { brief, describe } from "./logger.ts";
+import type { TicketStatus } from "../tickets/status.ts";
+import { errorFields, errorFieldsWithStack } from "./logger.ts";
 import type { TicketMetrics } from "./ticket-metrics.ts";
 
 /** Log lines and metrics of the ticket cache: generations, ages and classes, never a token (ticket-cache.md 5). */
@@ -18,7 +20,7 @@ export function ticketEvents(logger: Logger, metrics: TicketMetrics): TicketEven
         token_ms: Math.round(times.tokenMs),
         sign_ms: Math.round(times.signMs),
         commit_ms: Math.round(times.commitMs),
-        ...brief(error),
+        ...errorFields(error),
       };
       metrics.refreshes.inc({ reason, outcome });
       metrics.refreshSeconds.observe(times.durationMs / 1000);
@@ -65,14 +67,29 @@ export function ticketEvents(logger: Logger, metrics: TicketMetrics): TicketEven
     },
     storeChanged({ up, error }) {
       if (up) logger.info({ event: "store_up" }, "the ticket store answers");
-      else logger.error({ event: "store_down", ...brief(error) }, "the ticket store is away");
+      else logger.error({ event: "store_down", ...errorFields(error) }, "the ticket store is away");
     },
     suspended({ silentMs }) {
       metrics.suspensions.inc();
       logger.warn({ event: "suspended", silent_ms: Math.round(silentMs) }, "the process was asleep");
     },
     loopFailed({ error }) {
-      logger.error({ event: "loop_failed", ...describe(error) }, "a step of the refresh loop failed");
+      logger.error(
+        { event: "loop_failed", ...errorFieldsWithStack(error) },
+        "a step of the refresh loop failed",
+      );
     },
   };
+}
+
+/** The transport's word for what it met, such as ECONNREFUSED or HTTP 503. */
+const causeOf = (error: unknown) =>
+  error instanceof UpstreamError && typeof error.cause === "string" ? error.cause : undefined;
+
+/** What may be told of the refresh that ended last: its outcome, and the failed call as the log has it. */
+export function lastRefresh({ last }: Pick<TicketStatus, "last">) {
+  if (!last) return undefined;
+  const { error, code } = errorFields(last.error);
+  const why = code ?? causeOf(last.error);
+  return { outcome: last.outcome, agoMs: last.agoMs, error: why ? `${error} (${why})` : error };
 }

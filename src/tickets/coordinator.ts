@@ -2,28 +2,28 @@ import type { TicketTimings } from "../config/ticket-timings.ts";
 import type { Clock } from "../lib/clock.ts";
 import { singleFlight } from "../lib/concurrency.ts";
 import type { Part } from "../lib/lifecycle.ts";
-import { derived } from "../lib/memoize.ts";
+import { mapReloadable } from "../lib/memoize.ts";
 import type { Secret } from "../lib/redacted.ts";
 import type { RefreshOutcome, TicketEvents } from "./events.ts";
 import { createLeaseWatch } from "./lease.ts";
 import { createOneRefresh } from "./one-refresh.ts";
 import { createOperator, type TicketOperator } from "./operator.ts";
 import { fingerprint } from "./pair.ts";
-import { createHolder } from "./pair-cache.ts";
-import { createLoop } from "./poll-loop.ts";
+import { createPairCache } from "./pair-cache.ts";
+import { createPollLoop } from "./poll-loop.ts";
 import type { Processes } from "./processes.ts";
-import { isUrgent, needOf, waitMs } from "./protocol/refresh-reason.ts";
+import { isUrgent, refreshReason, waitMs } from "./protocol/refresh-reason.ts";
 import { transition } from "./protocol/transition.ts";
 import { createReader, type TicketReader } from "./reader.ts";
 import { createRefresh } from "./refresh.ts";
-import { createCalls, type TicketUpstream } from "./refresh-calls.ts";
-import { createReports } from "./refresh-log.ts";
+import { createRefreshCalls, type TicketUpstream } from "./refresh-calls.ts";
+import { createRefreshLog } from "./refresh-log.ts";
 import type { Sealer } from "./sealer.ts";
-import { createRegister, type View } from "./shared-state.ts";
-import { createAlone, planAlone } from "./solo-refresh.ts";
+import { createSharedState, type StateView } from "./shared-state.ts";
+import { createSoloRefresh, planSoloRefresh } from "./solo-refresh.ts";
 import { type TicketStatus, ticketStatus } from "./status.ts";
 import { createStoreHealth } from "./store-health.ts";
-import { createObserver } from "./store-watcher.ts";
+import { createStoreWatcher } from "./store-watcher.ts";
 import type { TicketStore } from "./stores/store.ts";
 
 export interface CoordinatorOptions {
@@ -61,74 +61,74 @@ const START_WAIT_MS = 1_000;
  */
 export function createCoordinator(options: CoordinatorOptions): Coordinator {
   const { secrets, store, sealer, clock, random, timings, replica, refreshes, processes, events } = options;
-  const credentials = derived(secrets, (list) => list.map(fingerprint).join(" "));
+  const credentials = mapReloadable(secrets, (list) => list.map(fingerprint).join(" "));
   const stopping = new AbortController();
   const cutOff = new AbortController();
-  const holder = createHolder(clock, timings, random);
+  const cache = createPairCache(clock, timings, random);
   const health = createStoreHealth({ store, clock, refreshes, timings, events });
-  const register = createRegister(store, clock, timings, options.protocol ?? transition, health.failed);
-  const observer = createObserver({ register, holder, sealer, clock, health, events, timings });
-  const watchLease = createLeaseWatch({ processes, register, events, timings });
-  const reports = createReports({ clock, events, replica });
+  const sharedState = createSharedState(store, clock, timings, options.protocol ?? transition, health.failed);
+  const watcher = createStoreWatcher({ sharedState, cache, sealer, clock, health, events, timings });
+  const watchLease = createLeaseWatch({ processes, sharedState, events, timings });
+  const reports = createRefreshLog({ clock, events, replica });
   const shared = {
     secrets,
-    calls: createCalls({ secrets, upstream: options.upstream, clock, timings }),
-    register,
+    calls: createRefreshCalls({ secrets, upstream: options.upstream, clock, timings }),
+    sharedState,
     sealer,
-    adopt: observer.adopt,
+    adopt: watcher.adopt,
     clock,
     timings,
     stopping: cutOff.signal,
   };
   const refresh = createRefresh({ ...shared, credentials, random, replica, process: processes.own, events });
-  const loop = createLoop({
+  const loop = createPollLoop({
     clock,
     step,
     retryMs: timings.pollMs,
     failed: (error) => events.loopFailed({ error }),
   });
   const patienceMs = timings.tokenTimeoutMs + timings.signTimeoutMs;
-  const refreshing = createOneRefresh({ clock, loop, patienceMs, cutOff: () => cutOff.abort() });
+  const refreshInProgress = createOneRefresh({ clock, loop, patienceMs, cutOff: () => cutOff.abort() });
 
   /** Looks at the store once. Also called by readers whose pair was refused; those who come at once share one look. */
-  const look = singleFlight(() => observer.look(!refreshing.isRunning));
+  const poll = singleFlight(() => watcher.poll(!refreshInProgress.isRunning));
 
   /** Looks, starts a refresh if one is needed, and returns how long there is nothing to do, milliseconds. */
   async function step(): Promise<number> {
-    const view = await look();
+    const view = await poll();
     const pollMs = timings.pollMs * (0.8 + 0.4 * random());
-    if (!view || !refreshes || refreshing.isRunning || stopping.signal.aborted) return pollMs;
-    const facts = observer.facts(view);
-    const reason = needOf(view, facts, timings);
+    if (!view || !refreshes || refreshInProgress.isRunning || stopping.signal.aborted) return pollMs;
+    const facts = watcher.facts(view);
+    const reason = refreshReason(view, facts, timings);
     const dueInMs = facts.dueMs - facts.ageMs;
     // Overdue without a reason: a pair that is for others to replace.
     if (!reason) return dueInMs > 0 ? Math.min(pollMs, dueInMs) : pollMs;
-    holder.expectRotation();
+    cache.expectRotation();
     const due = dueInMs <= 0;
     const heldBackMs = waitMs(view, credentials(), due, timings);
     if (heldBackMs > 0) return Math.min(pollMs, heldBackMs, await watchLease(view));
-    const { held } = holder;
-    const atLeast = held?.pair.generation ?? 0;
+    const { latest } = cache;
+    const atLeast = latest?.pair.generation ?? 0;
     const urgent = isUrgent(view, facts, timings);
-    const request = { view, atLeast, due, urgent, secretId: held?.secretId };
+    const request = { view, atLeast, due, urgent, secretId: latest?.secretId };
     const previous = view.state.published?.generation ?? 0;
-    refreshing.begin(() => reports.watch({ reason, previous }, (report) => refresh(request, report)));
+    refreshInProgress.begin(() => reports.watch({ reason, previous }, (report) => refresh(request, report)));
     return pollMs;
   }
 
   /** A refresh that only an operator asks for; a string says why it will not be made. */
-  function refreshAlone(): Promise<RefreshOutcome> | string {
+  function refreshSolo(): Promise<RefreshOutcome> | string {
     if (!refreshes) return "this process leaves refreshing to others";
-    if (refreshing.isRunning || stopping.signal.aborted)
+    if (refreshInProgress.isRunning || stopping.signal.aborted)
       return "a refresh is under way, or the process is stopping";
-    const request = planAlone(observer.view, holder.held, clock);
+    const request = planSoloRefresh(watcher.view, cache.latest, clock);
     if (typeof request === "string") return request;
-    const previous = holder.held?.pair.generation ?? 0;
+    const previous = cache.latest?.pair.generation ?? 0;
     const done = Promise.withResolvers<RefreshOutcome>();
-    refreshing.begin(async () => {
+    refreshInProgress.begin(async () => {
       let settle: () => Promise<unknown> = async () => undefined;
       const outcome = await reports.watch({ reason: "alone", previous }, async (report) => {
-        const result = await createAlone(shared)(request, report);
+        const result = await createSoloRefresh(shared)(request, report);
         ({ settle } = result);
         return result.outcome;
       });
@@ -146,13 +146,13 @@ export function createCoordinator(options: CoordinatorOptions): Coordinator {
       refreshes,
       ready,
       reason,
-      held: holder.held,
-      usable: holder.isUsable(),
-      storeUp: observer.storeUp,
-      storeSilentMs: observer.silentMs(),
-      view: observer.view,
+      cached: cache.latest,
+      usable: cache.isUsable(),
+      storeUp: watcher.storeUp,
+      storeSilentMs: watcher.silentMs(),
+      view: watcher.view,
       last: reports.last,
-      refreshing: refreshing.isRunning,
+      refreshing: refreshInProgress.isRunning,
       loopSilentMs: loop.silentMs(),
       now: clock.monotonic(),
       floorMs: timings.floorMs,
@@ -162,20 +162,20 @@ export function createCoordinator(options: CoordinatorOptions): Coordinator {
 
   const wake = () => loop.wake();
   /** How long failures, and a refresh under way, hold the next one back, milliseconds. */
-  const heldBackMs = (view: View) => waitMs(view, credentials(), true, timings);
-  const tickets = createReader({ holder, observer, register, look, loop, clock, timings, events });
+  const heldBackMs = (view: StateView) => waitMs(view, credentials(), true, timings);
+  const tickets = createReader({ cache, watcher, sharedState, poll, loop, clock, timings, events });
   const unwatch: (() => void)[] = [];
 
   return {
     tickets,
     operator: createOperator({
       status,
-      holder,
-      register,
-      look,
+      cache,
+      sharedState,
+      poll,
       wake,
       health,
-      refreshAlone,
+      refreshSolo,
       refreshes,
       heldBackMs,
     }),
@@ -184,7 +184,7 @@ export function createCoordinator(options: CoordinatorOptions): Coordinator {
       unwatch.push(store.watch(wake));
       loop.start();
       const waited = new AbortController();
-      await Promise.race([holder.next(), clock.sleep(START_WAIT_MS, waited.signal).catch(() => undefined)]);
+      await Promise.race([cache.next(), clock.sleep(START_WAIT_MS, waited.signal).catch(() => undefined)]);
       waited.abort();
     },
 
@@ -193,7 +193,7 @@ export function createCoordinator(options: CoordinatorOptions): Coordinator {
       stopping.abort();
       for (const end of unwatch.splice(0)) end();
       await loop.stop();
-      await refreshing.end();
+      await refreshInProgress.end();
     },
   };
 }

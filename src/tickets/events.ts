@@ -1,12 +1,12 @@
-import type { Outcome } from "./protocol/failed-call.ts";
-import type { Reason } from "./protocol/refresh-reason.ts";
+import type { CallOutcome } from "./protocol/failed-call.ts";
+import type { RefreshReason } from "./protocol/refresh-reason.ts";
 
 /** How a refresh ended: `ok`; fenced off by a later one; not begun; or as its failed call says. */
-export type RefreshOutcome = "ok" | "fenced" | "busy" | "store" | "bad_stage" | "no_ticket" | Outcome;
+export type RefreshOutcome = "ok" | "fenced" | "busy" | "store" | "bad_stage" | "no_ticket" | CallOutcome;
 
 /** One refresh, for the log line and the metrics of ticket-cache.md 5. */
 export interface RefreshFinished {
-  reason: Reason | "alone";
+  reason: RefreshReason | "alone";
   outcome: RefreshOutcome;
   /** The generation it replaces and the one it was to publish; 0 for none. */
   previous: number;
@@ -43,7 +43,7 @@ export interface TicketEvents {
 const ignore = () => undefined;
 
 /** Hears nothing; for a caller that listens to a few of the events. */
-export const IGNORED: Readonly<TicketEvents> = {
+export const IGNORED_EVENTS: Readonly<TicketEvents> = {
   refreshFinished: ignore,
   pairAdopted: ignore,
   pairRejected: ignore,

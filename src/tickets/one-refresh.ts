@@ -1,10 +1,10 @@
 import type { Clock } from "../lib/clock.ts";
 import type { RefreshOutcome } from "./events.ts";
-import type { Loop } from "./poll-loop.ts";
+import type { PollLoop } from "./poll-loop.ts";
 
 export interface OneRefreshOptions {
   clock: Clock;
-  loop: Pick<Loop, "wake" | "report">;
+  loop: Pick<PollLoop, "wake" | "report">;
   /** How long a stop waits for a refresh under way, and what is called when that was not enough. */
   patienceMs: number;
   cutOff: () => void;

@@ -1,8 +1,8 @@
 import { ErrorReason, ServiceError } from "../errors.ts";
 import type { RefreshOutcome } from "./events.ts";
-import type { Holder } from "./pair-cache.ts";
+import type { PairCache } from "./pair-cache.ts";
 import { OBSTACLES } from "./protocol/refresh-reason.ts";
-import type { Applied, Register, View } from "./shared-state.ts";
+import type { ApplyResult, SharedState, StateView } from "./shared-state.ts";
 import type { TicketStatus } from "./status.ts";
 import type { StoreHealth } from "./store-health.ts";
 
@@ -28,38 +28,38 @@ export interface TicketOperator {
 
 export interface OperatorOptions {
   status: () => TicketStatus;
-  holder: Holder;
-  register: Register;
-  look: () => Promise<View | undefined>;
+  cache: PairCache;
+  sharedState: SharedState;
+  poll: () => Promise<StateView | undefined>;
   wake: () => void;
   health: Pick<StoreHealth, "isUp">;
   /** Refreshes without the store; a string says why it will not. */
-  refreshAlone: () => Promise<RefreshOutcome> | string;
+  refreshSolo: () => Promise<RefreshOutcome> | string;
   /** Whether this process refreshes. */
   refreshes: boolean;
   /** How long failures hold the next refresh back, milliseconds. */
-  heldBackMs: (view: View) => number;
+  heldBackMs: (view: StateView) => number;
 }
 
 /** What an operator waits for without being told, milliseconds; it fits the time of one RPC. */
 const PATIENCE_MS = 30_000;
 
 export function createOperator(options: OperatorOptions): TicketOperator {
-  const { status, holder, register, look, wake, health, refreshAlone, refreshes, heldBackMs } = options;
+  const { status, cache, sharedState, poll, wake, health, refreshSolo, refreshes, heldBackMs } = options;
 
   async function newerThan(generation: number): Promise<number> {
     for (;;) {
-      const held = holder.held?.pair.generation ?? 0;
-      if (held > generation) return held;
-      await holder.next();
+      const latest = cache.latest?.pair.generation ?? 0;
+      if (latest > generation) return latest;
+      await cache.next();
     }
   }
 
   async function force(allowWithoutStore: boolean): Promise<ForcedRefresh> {
     if (!refreshes)
       throw unavailable("this process leaves refreshing to others, by its ROLE: ask one of them");
-    const view = await look();
-    const held = holder.held?.pair.generation ?? 0;
+    const view = await poll();
+    const latest = cache.latest?.pair.generation ?? 0;
     if (view?.flaw === "newer") throw unavailable(OBSTACLES.newer);
     if (view && health.isUp) {
       const published = view.state.published?.generation ?? 0;
@@ -69,21 +69,21 @@ export function createOperator(options: OperatorOptions): TicketOperator {
       const waitsMs = heldBackMs(marked);
       if (waitsMs > PATIENCE_MS)
         throw unavailable(`the rotation begins in ${words(waitsMs)}: the last refresh failed`);
-      const previous = Math.max(held, published);
+      const previous = Math.max(latest, published);
       return { previous, generation: await newerThan(previous), alone: false };
     }
     if (!allowWithoutStore)
       throw unavailable(view ? "the ticket store takes no writes" : "the ticket store is away");
-    const refreshing = refreshAlone();
+    const refreshing = refreshSolo();
     if (typeof refreshing === "string") throw unavailable(refreshing);
     const outcome = await refreshing;
     if (outcome !== "ok") throw unavailable(`the refresh without the store ended with ${outcome}`);
-    return { previous: held, generation: await newerThan(held), alone: true };
+    return { previous: latest, generation: await newerThan(latest), alone: true };
   }
 
-  async function invalidate(generation: number): Promise<Applied> {
+  async function invalidate(generation: number): Promise<ApplyResult> {
     try {
-      return await register.apply({ kind: "invalidate", generation, by: "operator" });
+      return await sharedState.apply({ kind: "invalidate", generation, by: "operator" });
     } catch {
       throw unavailable("the ticket store went away");
     }

@@ -4,7 +4,7 @@ import type { IssuedPair } from "./pair.ts";
 import type { TicketPair } from "./reader.ts";
 
 /** A pair to be held: opened, with what is known of its age. */
-export interface Candidate {
+export interface OpenedPair {
   generation: number;
   sealed: string;
   issued: IssuedPair;
@@ -18,7 +18,7 @@ export interface Candidate {
 }
 
 /** The pair in hand. Frozen; a newer one takes its place as a whole. */
-export interface Held {
+export interface CachedPair {
   readonly pair: TicketPair;
   readonly sealed: string;
   readonly secretId: string;
@@ -31,13 +31,13 @@ export interface Held {
 }
 
 /** How long token and ticket both last, from `asOf`, milliseconds. */
-const leftMs = ({ issued, tokenAgeMs, signAgeMs }: Candidate) =>
+const leftMs = ({ issued, tokenAgeMs, signAgeMs }: OpenedPair) =>
   Math.min(issued.lifeMs - tokenAgeMs, issued.signLifeMs - signAgeMs);
 
 /** Holds the newest pair seen. Everything about ages happens here, on the monotonic clock alone. */
-export function createHolder(clock: Clock, timings: TicketTimings, random: () => number) {
+export function createPairCache(clock: Clock, timings: TicketTimings, random: () => number) {
   const { refreshIntervalMs, overlapMs, hardMarginMs, jitterMs, pollMs } = timings;
-  let held: Held | undefined;
+  let latest: CachedPair | undefined;
   let previous: { generation: number; supersededAt: number } | undefined;
   let rotatesAt = 0;
   let adoptedAt = Number.NEGATIVE_INFINITY;
@@ -47,8 +47,8 @@ export function createHolder(clock: Clock, timings: TicketTimings, random: () =>
 
   return {
     /** The pair in hand, usable or not. */
-    get held(): Held | undefined {
-      return held;
+    get latest(): CachedPair | undefined {
+      return latest;
     },
 
     /** When the pair in hand was taken, on the monotonic clock. */
@@ -57,29 +57,29 @@ export function createHolder(clock: Clock, timings: TicketTimings, random: () =>
     },
 
     /** Time since the commit of the pair in hand, milliseconds. */
-    ageMs: () => (held ? clock.monotonic() - held.bornAt : 0),
+    ageMs: () => (latest ? clock.monotonic() - latest.bornAt : 0),
 
     /** Whether the candidate has nothing left to be used for. */
-    isOver: (candidate: Candidate) => leftMs(candidate) <= hardMarginMs,
+    isOver: (opened: OpenedPair) => leftMs(opened) <= hardMarginMs,
 
-    isUsable: () => held !== undefined && clock.monotonic() < held.endsAt,
+    isUsable: () => latest !== undefined && clock.monotonic() < latest.endsAt,
 
     /** The pair in hand, if it can be used: one property read. */
     usable: (): TicketPair | undefined =>
-      held !== undefined && clock.monotonic() < held.endsAt ? held.pair : undefined,
+      latest !== undefined && clock.monotonic() < latest.endsAt ? latest.pair : undefined,
 
     /** Takes the candidate if it is newer than what is held: generations only rise. */
-    adopt(candidate: Candidate): boolean {
-      const { generation, sealed, issued, ageMs, tokenAgeMs, signAgeMs, asOf, own } = candidate;
-      if (held && generation <= held.pair.generation) return false;
+    adopt(opened: OpenedPair): boolean {
+      const { generation, sealed, issued, ageMs, tokenAgeMs, signAgeMs, asOf, own } = opened;
+      if (latest && generation <= latest.pair.generation) return false;
       // The vendor's hour allows twenty minutes; a shorter life shortens the interval in proportion.
       const intervalMs = Math.min(refreshIntervalMs, issued.signLifeMs / 3);
       const bornAt = asOf - ageMs;
       rotatesAt = bornAt + intervalMs;
       // Who refreshed last does so again, and the others stand by, without an election.
       const delayMs = own ? 0 : jitterMs.from + random() * (jitterMs.to - jitterMs.from);
-      if (held) previous = { generation: held.pair.generation, supersededAt: clock.monotonic() };
-      held = Object.freeze({
+      if (latest) previous = { generation: latest.pair.generation, supersededAt: clock.monotonic() };
+      latest = Object.freeze({
         pair: Object.freeze({ generation, accessToken: issued.accessToken, signTicket: issued.signTicket }),
         sealed,
         secretId: issued.secretId,
@@ -87,10 +87,10 @@ export function createHolder(clock: Clock, timings: TicketTimings, random: () =>
         tokenBornAt: asOf - tokenAgeMs,
         signBornAt: asOf - signAgeMs,
         dueAt: rotatesAt + delayMs,
-        endsAt: asOf + leftMs(candidate) - hardMarginMs,
+        endsAt: asOf + leftMs(opened) - hardMarginMs,
       });
       adoptedAt = clock.monotonic();
-      arrival.resolve(held.pair);
+      arrival.resolve(latest.pair);
       arrival = Promise.withResolvers();
       return true;
     },
@@ -105,11 +105,11 @@ export function createHolder(clock: Clock, timings: TicketTimings, random: () =>
 
     safeUntil({ generation }: TicketPair): number {
       const now = clock.monotonic();
-      if (held?.pair.generation === generation) return Math.max(now, rotatesAt) + sureOverlapMs;
+      if (latest?.pair.generation === generation) return Math.max(now, rotatesAt) + sureOverlapMs;
       const from = previous?.generation === generation ? previous.supersededAt : now - overlapMs;
       return from + sureOverlapMs;
     },
   };
 }
 
-export type Holder = ReturnType<typeof createHolder>;
+export type PairCache = ReturnType<typeof createPairCache>;

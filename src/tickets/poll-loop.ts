@@ -1,6 +1,6 @@
 import type { Clock } from "../lib/clock.ts";
 
-export interface LoopOptions {
+export interface PollLoopOptions {
   clock: Clock;
   /** Does what there is to do, and returns how long there will be nothing, milliseconds. */
   step: () => Promise<number>;
@@ -11,7 +11,7 @@ export interface LoopOptions {
 }
 
 /** Steps, one at a time, until it is stopped. */
-export interface Loop {
+export interface PollLoop {
   start(): void;
   /** Ends the rest before the next step, or has one more step follow the one under way. */
   wake(): void;
@@ -27,7 +27,7 @@ export interface Loop {
 const WOKEN = new Error("woken");
 
 /** A loop that ends with the process only: whatever a step throws, and whatever telling of it throws, there is a next one. */
-export function createLoop({ clock, step, retryMs, failed }: LoopOptions): Loop {
+export function createPollLoop({ clock, step, retryMs, failed }: PollLoopOptions): PollLoop {
   let [hinted, stopping] = [false, false];
   let rest = new AbortController();
   let steppedAt = clock.monotonic();

@@ -2,9 +2,9 @@ import { backoffMs } from "../lib/backoff.ts";
 import type { RefreshFinished, RefreshOutcome } from "./events.ts";
 import { whileBeating } from "./lease.ts";
 import { type IssuedPair, type IssuedToken, readPair, secretOf, writePair } from "./pair.ts";
-import type { Mine, Operation } from "./protocol/operations.ts";
+import type { LeaseClaim, Operation } from "./protocol/operations.ts";
 import type { RefreshOptions } from "./refresh.ts";
-import type { View } from "./shared-state.ts";
+import type { StateView } from "./shared-state.ts";
 
 /** A token that only lacks its ticket, and the generation it is staged under. */
 export interface Staged {
@@ -17,17 +17,17 @@ export interface Staged {
  * lease is short and renewed by beats: who falls silent is replaced at once, and whoever goes on does no harm.
  */
 export function createPublication(options: RefreshOptions) {
-  const { secrets, calls, register, sealer, adopt, clock, random, timings, events, stopping } = options;
+  const { secrets, calls, sharedState, sealer, adopt, clock, random, timings, events, stopping } = options;
 
   /** Somebody else has the lease, and our token has cut the life of theirs, or theirs of ours. */
   async function orphaned(generation: number): Promise<RefreshOutcome> {
     events.pairOrphaned({ generation });
-    await register.insist({ kind: "orphan" }, timings.overlapMs, stopping);
+    await sharedState.insist({ kind: "orphan" }, timings.overlapMs, stopping);
     return "fenced";
   }
 
   /** Whether somebody else goes on, or went on, with the very token that we hold. */
-  function isContinued({ token, generation }: Staged, { state }: View): boolean {
+  function isContinued({ token, generation }: Staged, { state }: StateView): boolean {
     const { published, stage } = state;
     if (stage?.generation === generation) return true;
     const opened = published && sealer.open(published.sealed, { ...published, kind: "pair" });
@@ -36,9 +36,9 @@ export function createPublication(options: RefreshOptions) {
   }
 
   async function publish(
-    mine: Mine,
+    mine: LeaseClaim,
     staged: Staged,
-    view: View,
+    view: StateView,
     report: RefreshFinished,
   ): Promise<RefreshOutcome> {
     const { generation } = mine;
@@ -53,7 +53,7 @@ export function createPublication(options: RefreshOptions) {
       const growing = { baseMs: timings.quiesceMs / 3, maxMs: timings.backoffMs.max / 6 };
       const delayMs = bad ? 0 : Math.ceil(backoffMs(growing, view.state.failures, random));
       const abort: Operation = { kind: "abort", ...mine, outcome, backoffMs: delayMs };
-      await register.insist(abort, timings.leaseMs, stopping);
+      await sharedState.insist(abort, timings.leaseMs, stopping);
       return bad ? "bad_stage" : "no_ticket";
     }
 
@@ -70,7 +70,7 @@ export function createPublication(options: RefreshOptions) {
     const signAgeMs = asOf - view.askedAt;
     const tokenAgeMs = signAgeMs + Math.max(0, view.now - token.issuedAt);
     adopt({ generation, sealed, issued, ageMs: 0, tokenAgeMs, signAgeMs, asOf, own: true });
-    const committed = await register.insist({ kind: "commit", ...mine, sealed }, Infinity, stopping);
+    const committed = await sharedState.insist({ kind: "commit", ...mine, sealed }, Infinity, stopping);
     report.commitMs = clock.monotonic() - asOf;
     if (!committed) return "store";
     if (committed.status !== "fenced") return "ok";
@@ -82,6 +82,6 @@ export function createPublication(options: RefreshOptions) {
 
     /** Runs it to its end and fills in the report. `view`: as it was when the lease was given. */
     publish: (...args: Parameters<typeof publish>): Promise<RefreshOutcome> =>
-      whileBeating({ register, clock, timings }, args[0], () => publish(...args)),
+      whileBeating({ sharedState, clock, timings }, args[0], () => publish(...args)),
   };
 }

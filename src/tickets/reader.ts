@@ -4,11 +4,11 @@ import type { Clock } from "../lib/clock.ts";
 import { withDeadline } from "../lib/deadline.ts";
 import type { Secret } from "../lib/redacted.ts";
 import type { TicketEvents } from "./events.ts";
-import type { Holder } from "./pair-cache.ts";
-import type { Loop } from "./poll-loop.ts";
+import type { PairCache } from "./pair-cache.ts";
+import type { PollLoop } from "./poll-loop.ts";
 import { doubtAgeMs, doubtWaitMs } from "./protocol/doubt.ts";
-import type { Applied, Register } from "./shared-state.ts";
-import type { Observer } from "./store-watcher.ts";
+import type { ApplyResult, SharedState } from "./shared-state.ts";
+import type { StoreWatcher } from "./store-watcher.ts";
 
 /** What requests are signed with: a token and the SIGN ticket that was issued for it. */
 export interface TicketPair {
@@ -43,13 +43,13 @@ export interface TicketReader {
 }
 
 export interface ReaderOptions {
-  holder: Holder;
-  observer: Observer;
-  register: Register;
+  cache: PairCache;
+  watcher: StoreWatcher;
+  sharedState: SharedState;
   /** Looks at the store, together with all who want that now. */
-  look: () => Promise<unknown>;
+  poll: () => Promise<unknown>;
   /** Keeps the pair fresh; woken, it looks again at once. */
-  loop: Pick<Loop, "wake" | "silentMs">;
+  loop: Pick<PollLoop, "wake" | "silentMs">;
   clock: Clock;
   timings: TicketTimings;
   events: TicketEvents;
@@ -59,38 +59,38 @@ export interface ReaderOptions {
 const REREAD_MS = 500;
 
 export function createReader(options: ReaderOptions): TicketReader {
-  const { holder, observer, register, look, loop, clock, timings, events } = options;
+  const { cache, watcher, sharedState, poll, loop, clock, timings, events } = options;
   const staleMs = timings.pollMs * 3;
   /** As long as the two calls of a refresh may take. */
   const renewalMs = timings.tokenTimeoutMs + timings.signTimeoutMs;
   const rejectionMs = timings.overlapMs / 2;
   let rejectedAt = Number.NEGATIVE_INFINITY;
   let acceptedAt = Number.NEGATIVE_INFINITY;
-  let invalidation: { generation: number; done: Promise<Applied> } | undefined;
+  let invalidation: { generation: number; done: Promise<ApplyResult> } | undefined;
 
   /** One conditional invalidation, however many requests were refused at once. */
-  function invalidate(generation: number, code: string): Promise<Applied> {
+  function invalidate(generation: number, code: string): Promise<ApplyResult> {
     if (invalidation?.generation === generation) return invalidation.done;
-    const done = register.apply({ kind: "invalidate", generation, by: "refusal" });
+    const done = sharedState.apply({ kind: "invalidate", generation, by: "refusal" });
     invalidation = { generation, done };
     const forget = () => {
       if (invalidation?.done === done) invalidation = undefined;
     };
     done.then(({ status }) => {
-      if (status === "ok") events.foreignRotation({ generation, code, ageMs: holder.ageMs() });
+      if (status === "ok") events.foreignRotation({ generation, code, ageMs: cache.ageMs() });
       forget();
     }, forget);
     return done;
   }
 
   function newerThan({ generation }: TicketPair): TicketPair | undefined {
-    const pair = holder.isUsable() ? holder.held?.pair : undefined;
+    const pair = cache.isUsable() ? cache.latest?.pair : undefined;
     return pair && pair.generation > generation ? pair : undefined;
   }
 
   async function renewal(pair: TicketPair, code: string): Promise<TicketPair | undefined> {
-    const arrival = holder.next();
-    await look();
+    const arrival = cache.next();
+    await poll();
     const known = newerThan(pair);
     if (known) return known;
     const { view } = await invalidate(pair.generation, code);
@@ -102,11 +102,11 @@ export function createReader(options: ReaderOptions): TicketReader {
 
   /** Why there is no pair to use. */
   const absence = () =>
-    observer.obstacle ?? (holder.held ? "the ticket pair has expired" : "there is no ticket pair yet");
+    watcher.obstacle ?? (cache.latest ? "the ticket pair has expired" : "there is no ticket pair yet");
 
   /** How long the pair in hand has been in doubt, and the vendor has not accepted it since, milliseconds. */
   function doubtfulMs({ generation }: TicketPair, now: number): number {
-    const { view } = observer;
+    const { view } = watcher;
     if (!view?.state.doubt || view.state.doubt.upTo < generation) return 0;
     const doubtMs = doubtAgeMs(view.state, view.now + (now - view.askedAt));
     // The old token works on for an overlap; one that is accepted after that was not replaced.
@@ -115,25 +115,25 @@ export function createReader(options: ReaderOptions): TicketReader {
 
   return {
     current() {
-      const pair = holder.usable();
+      const pair = cache.usable();
       if (pair) return pair;
       throw new ServiceError(ErrorReason.TICKET_UNAVAILABLE, absence(), { retryAfterMs: timings.pollMs });
     },
 
-    isStale: () => observer.silentMs() > staleMs,
+    isStale: () => watcher.silentMs() > staleMs,
 
     async reread() {
-      events.suspended({ silentMs: observer.silentMs() });
-      await withDeadline(clock, REREAD_MS, look).catch(() => undefined);
+      events.suspended({ silentMs: watcher.silentMs() });
+      await withDeadline(clock, REREAD_MS, poll).catch(() => undefined);
     },
 
     accepted({ generation }) {
-      if (generation === holder.held?.pair.generation) acceptedAt = clock.monotonic();
+      if (generation === cache.latest?.pair.generation) acceptedAt = clock.monotonic();
     },
 
     async renewed(pair, code, signal) {
       events.pairRejected({ generation: pair.generation, code });
-      if (pair.generation === holder.held?.pair.generation) rejectedAt = clock.monotonic();
+      if (pair.generation === cache.latest?.pair.generation) rejectedAt = clock.monotonic();
       try {
         return newerThan(pair) ?? (await withDeadline(clock, renewalMs, () => renewal(pair, code), signal));
       } catch {
@@ -142,14 +142,14 @@ export function createReader(options: ReaderOptions): TicketReader {
       }
     },
 
-    safeUntil: (pair) => holder.safeUntil(pair),
+    safeUntil: (pair) => cache.safeUntil(pair),
 
     readiness() {
       const now = clock.monotonic();
       if (loop.silentMs() > staleMs * 2) return { ready: false, reason: "the refresh loop has stopped" };
-      const pair = holder.usable();
+      const pair = cache.usable();
       if (!pair) return { ready: false, reason: absence() };
-      if (rejectedAt > acceptedAt && rejectedAt > holder.adoptedAt && now - rejectedAt < rejectionMs) {
+      if (rejectedAt > acceptedAt && rejectedAt > cache.adoptedAt && now - rejectedAt < rejectionMs) {
         return { ready: false, reason: "the vendor refuses the ticket pair" };
       }
       if (doubtfulMs(pair, now) > timings.overlapMs) {

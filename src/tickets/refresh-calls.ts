@@ -3,26 +3,26 @@ import type { Clock } from "../lib/clock.ts";
 import { withDeadline } from "../lib/deadline.ts";
 import type { Secret } from "../lib/redacted.ts";
 import { fingerprint } from "./pair.ts";
-import { type Outcome, outcomeOf } from "./protocol/failed-call.ts";
+import { type CallOutcome, callOutcome } from "./protocol/failed-call.ts";
 
 /** The two calls of a refresh. They must not be repeated underneath: a token call rotates the token each time. */
 export interface TicketUpstream {
-  fetchAccessToken(secret: Secret, signal: AbortSignal): Promise<Issued>;
-  fetchSignTicket(accessToken: Secret, signal: AbortSignal): Promise<Issued>;
+  fetchAccessToken(secret: Secret, signal: AbortSignal): Promise<IssuedCredential>;
+  fetchSignTicket(accessToken: Secret, signal: AbortSignal): Promise<IssuedCredential>;
 }
 
-interface Issued {
+interface IssuedCredential {
   value: Secret;
   lifeMs: number;
 }
 
 /** A call that brought nothing. `late`: it was not begun, because the lease would have ended before it. */
-export interface Failed {
-  failed: Outcome | "late";
+export interface FailedCall {
+  failed: CallOutcome | "late";
   error?: unknown;
 }
 
-export interface CallsOptions {
+export interface RefreshCallsOptions {
   secrets: () => readonly Secret[];
   upstream: TicketUpstream;
   clock: Clock;
@@ -32,16 +32,16 @@ export interface CallsOptions {
 const SIGN_TRIES = 6;
 
 /** The vendor's two calls as a refresh makes them: within the lease, with the secret that works, and the ticket with patience. */
-export function createCalls({ secrets, upstream, clock, timings }: CallsOptions) {
+export function createRefreshCalls({ secrets, upstream, clock, timings }: RefreshCallsOptions) {
   const { tokenTimeoutMs, signTimeoutMs, overlapMs } = timings;
 
   /** Not begun unless it fits: measured right before the call, since the process may just have slept. */
   async function timed<T>(ms: number, deadline: number, call: (signal: AbortSignal) => Promise<T>) {
-    if (clock.monotonic() + ms > deadline) return { failed: "late" } satisfies Failed;
+    if (clock.monotonic() + ms > deadline) return { failed: "late" } satisfies FailedCall;
     try {
       return { done: await withDeadline(clock, ms, call) };
     } catch (error) {
-      return { failed: outcomeOf(error), error } satisfies Failed;
+      return { failed: callOutcome(error), error } satisfies FailedCall;
     }
   }
 
@@ -54,10 +54,10 @@ export function createCalls({ secrets, upstream, clock, timings }: CallsOptions)
       preferred: string | undefined,
       deadline: number,
       renew: () => Promise<number>,
-    ): Promise<(Issued & { secretId: string }) | Failed> {
+    ): Promise<(IssuedCredential & { secretId: string }) | FailedCall> {
       const known = secrets().map((secret) => ({ secret, secretId: fingerprint(secret) }));
       known.sort((a, b) => Number(b.secretId === preferred) - Number(a.secretId === preferred));
-      let last: Failed = { failed: "fatal" };
+      let last: FailedCall = { failed: "fatal" };
       for (const { secret, secretId } of known) {
         const ends = last.error === undefined ? deadline : await renew();
         const result = await timed(tokenTimeoutMs, ends, (signal) =>
@@ -72,8 +72,8 @@ export function createCalls({ secrets, upstream, clock, timings }: CallsOptions)
     },
 
     /** A SIGN ticket for the token, asked for again after each failure but a refusal, while the lease lasts. */
-    async signTicket(accessToken: Secret, deadline: number): Promise<Issued | Failed> {
-      let last: Failed = { failed: "late" };
+    async signTicket(accessToken: Secret, deadline: number): Promise<IssuedCredential | FailedCall> {
+      let last: FailedCall = { failed: "late" };
       for (let i = 0; i < SIGN_TRIES; i++) {
         if (i > 0) await clock.sleep((Math.min(2_000, 200 * 2 ** (i - 1)) * overlapMs) / 60_000);
         const result = await timed(signTimeoutMs, deadline, (signal) =>

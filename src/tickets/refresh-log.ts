@@ -2,7 +2,7 @@ import type { Clock } from "../lib/clock.ts";
 import type { RefreshFinished, RefreshOutcome, TicketEvents } from "./events.ts";
 
 /** Watches refreshes and tells what became of each. */
-export function createReports({
+export function createRefreshLog({
   clock,
   events,
   replica,

@@ -3,20 +3,20 @@ import type { Clock } from "../lib/clock.ts";
 import type { Secret } from "../lib/redacted.ts";
 import type { RefreshFinished, RefreshOutcome, TicketEvents } from "./events.ts";
 import { type IssuedToken, readToken, secretOf, writePair } from "./pair.ts";
-import type { Candidate } from "./pair-cache.ts";
-import { giveUp } from "./protocol/failed-call.ts";
-import type { Mine, Operation } from "./protocol/operations.ts";
+import type { OpenedPair } from "./pair-cache.ts";
+import { abortAfter } from "./protocol/failed-call.ts";
+import type { LeaseClaim, Operation } from "./protocol/operations.ts";
 import { createPublication } from "./publication.ts";
-import type { createCalls, Failed } from "./refresh-calls.ts";
+import type { createRefreshCalls, FailedCall } from "./refresh-calls.ts";
 import type { Sealer } from "./sealer.ts";
-import type { Register, View } from "./shared-state.ts";
+import type { SharedState, StateView } from "./shared-state.ts";
 
 export interface RefreshOptions {
   secrets: () => readonly Secret[];
-  calls: ReturnType<typeof createCalls>;
-  register: Register;
+  calls: ReturnType<typeof createRefreshCalls>;
+  sharedState: SharedState;
   sealer: Sealer;
-  adopt: (candidate: Candidate) => void;
+  adopt: (candidate: OpenedPair) => void;
   clock: Clock;
   random: () => number;
   timings: TicketTimings;
@@ -31,7 +31,7 @@ export interface RefreshOptions {
 }
 
 export interface RefreshRequest {
-  view: View;
+  view: StateView;
   /** The highest generation this replica has held. */
   atLeast: number;
   /** Whether the pair is old enough for an ordinary refresh, and whether it is so bad that delays must be short. */
@@ -49,12 +49,12 @@ const STAGE_LIFE_MS = 60 * 60_000;
  * step is durable before the next, so that whoever comes after a crash knows what may have happened at the vendor.
  */
 export function createRefresh(options: RefreshOptions) {
-  const { secrets, calls, register, sealer, clock, random, timings, replica, credentials, stopping } =
+  const { secrets, calls, sharedState, sealer, clock, random, timings, replica, credentials, stopping } =
     options;
   const publication = createPublication(options);
   let attempts = 0;
 
-  function stagedToken({ state, now }: View): IssuedToken | undefined {
+  function stagedToken({ state, now }: StateView): IssuedToken | undefined {
     const { stage } = state;
     // Nor one of the future, whose age nobody knows.
     if (!stage || now - stage.at > STAGE_LIFE_MS || stage.at - now > timings.floorMs) return undefined;
@@ -63,20 +63,20 @@ export function createRefresh(options: RefreshOptions) {
   }
 
   /** When the last call of the lease must have ended, by our own clock: counted from before the store was asked. */
-  function deadlineOf({ state, now, askedAt }: View): number {
+  function deadlineOf({ state, now, askedAt }: StateView): number {
     const { until, ms } = state.lease ?? { until: now, ms: 0 };
     return askedAt + Math.min(until - now, ms) - timings.marginMs;
   }
 
   async function abandon(
-    mine: Mine,
-    failed: Failed,
+    mine: LeaseClaim,
+    failed: FailedCall,
     report: RefreshFinished,
     request: RefreshRequest,
-    view: View,
+    view: StateView,
   ) {
     report.error = failed.error;
-    const { insistMs, ...abort } = giveUp(failed, {
+    const { insistMs, ...abort } = abortAfter(failed, {
       failures: view.state.failures,
       urgent: request.urgent,
       credentials: credentials(),
@@ -84,7 +84,7 @@ export function createRefresh(options: RefreshOptions) {
       timings,
       random,
     });
-    await register.insist({ kind: "abort", ...mine, ...abort }, insistMs, stopping);
+    await sharedState.insist({ kind: "abort", ...mine, ...abort }, insistMs, stopping);
     return failed.failed === "late" ? "busy" : failed.failed;
   }
 
@@ -103,9 +103,11 @@ export function createRefresh(options: RefreshOptions) {
       continues: staged && stage?.generation,
       ...(options.process !== undefined && { process: options.process }),
     };
-    const { status, generation, view } = await register.apply(acquire).catch(() => register.apply(acquire));
+    const { status, generation, view } = await sharedState
+      .apply(acquire)
+      .catch(() => sharedState.apply(acquire));
     if (status !== "ok" || generation === undefined) return "busy";
-    const mine: Mine = { holder, generation };
+    const mine: LeaseClaim = { holder, generation };
     report.generation = generation;
     const kept = view.state.stage;
     if (kept && staged)
@@ -114,7 +116,7 @@ export function createRefresh(options: RefreshOptions) {
     const calledAt = clock.monotonic();
     let deadline = deadlineOf(view);
     const result = await calls.token(request.secretId, deadline, async () => {
-      const renewed = await register.apply({ kind: "renew", ...mine }).catch(() => undefined);
+      const renewed = await sharedState.apply({ kind: "renew", ...mine }).catch(() => undefined);
       if (renewed) deadline = renewed.status === "ok" ? deadlineOf(renewed.view) : Number.NEGATIVE_INFINITY;
       return deadline;
     });
@@ -128,7 +130,7 @@ export function createRefresh(options: RefreshOptions) {
       { generation, kind: "stage" },
       secretOf(secrets(), secretId),
     );
-    const done = await register.apply({ kind: "stage", ...mine, sealed }).catch(() => undefined);
+    const done = await sharedState.apply({ kind: "stage", ...mine, sealed }).catch(() => undefined);
     if (done?.status === "fenced") return publication.orphaned(generation);
     return publication.publish(mine, { token, generation }, view, report);
   };

@@ -4,7 +4,7 @@ import { randomBytes } from "../lib/base62.ts";
 import type { Secret } from "../lib/redacted.ts";
 
 /** Which record a sealed text is: it opens as this one and no other (ticket-cache.md 2.11). */
-export interface Identity {
+export interface SealedIdentity {
   generation: number;
   kind: "pair" | "stage" | `launch ${string}`;
 }
@@ -13,14 +13,16 @@ export interface Identity {
  * Opened, or why not: `key`: sealed with a key that is not in the ring; `secret`: with one derived from another secret;
  * `tag`: damaged, or the record of another app, generation or kind; `format`: none of ours.
  */
-export type Opened = { ok: true; plain: string } | { ok: false; why: "key" | "secret" | "tag" | "format" };
+export type OpenResult =
+  | { ok: true; plain: string }
+  | { ok: false; why: "key" | "secret" | "tag" | "format" };
 
 /** Seals what leaves the process with AES-256-GCM. */
 export interface Sealer {
   /** `1.<key id>.<iv>.<tag>.<ciphertext>`. With derived keys, the key is that of the secret in use. */
-  seal(plain: string, identity: Identity, secret?: Secret): string;
+  seal(plain: string, identity: SealedIdentity, secret?: Secret): string;
   /** Never throws, whatever the text. */
-  open(sealed: string, identity: Identity): Opened;
+  open(sealed: string, identity: SealedIdentity): OpenResult;
 }
 
 const VERSION = "1";
@@ -28,7 +30,7 @@ const CIPHER = "aes-256-gcm";
 
 /** A sealer for the records of one app id; the key ring may be replaced. */
 export function createSealer(appId: string, keys: () => readonly SealKey[]): Sealer {
-  const associated = ({ generation, kind }: Identity) =>
+  const associated = ({ generation, kind }: SealedIdentity) =>
     Buffer.from(`${appId}|${generation}|${kind}|${VERSION}`);
 
   return {

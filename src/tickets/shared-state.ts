@@ -1,12 +1,12 @@
 import type { TicketTimings } from "../config/ticket-timings.ts";
 import type { Clock } from "../lib/clock.ts";
-import type { Operation, Status } from "./protocol/operations.ts";
-import { EMPTY, parseState, type TicketState } from "./protocol/state.ts";
+import type { Operation, TransitionStatus } from "./protocol/operations.ts";
+import { EMPTY_STATE, parseState, type TicketState } from "./protocol/state.ts";
 import type { transition } from "./protocol/transition.ts";
 import type { TicketStore } from "./stores/store.ts";
 
 /** The shared state as it was at one moment. */
-export interface View {
+export interface StateView {
   state: TicketState;
   /** The store's clock then. */
   now: number;
@@ -16,46 +16,46 @@ export interface View {
   flaw?: "newer" | "corrupt";
 }
 
-export interface Applied {
-  status: Status;
+export interface ApplyResult {
+  status: TransitionStatus;
   /** With `acquire` and `ok`: the generation granted. */
   generation?: number;
-  view: View;
+  view: StateView;
 }
 
 /** The shared state behind the store: read it, or apply an operation to it atomically. */
-export interface Register {
+export interface SharedState {
   /** Rejects when the store is away. */
-  read(): Promise<View>;
+  read(): Promise<StateView>;
   /** Rejects when the store is away or the state is of a later release; then the operation may or may not have been done. */
-  apply(operation: Operation): Promise<Applied>;
+  apply(operation: Operation): Promise<ApplyResult>;
   /**
    * As `apply`, repeated for up to `forMs` milliseconds while the store is away; operations done twice count once.
    * Never rejects; undefined when the store stayed away, or once `stopping` aborts.
    */
-  insist(operation: Operation, forMs: number, stopping: AbortSignal): Promise<Applied | undefined>;
+  insist(operation: Operation, forMs: number, stopping: AbortSignal): Promise<ApplyResult | undefined>;
 }
 
 /** Every lost race means that another replica has got on, so this many in a row mean that something is broken. */
 const MOST_RACES = 100;
 
 /** The register of `store`, whose operations do what `protocol` says. A write that the store rejects is reported. */
-export function createRegister(
+export function createSharedState(
   store: TicketStore,
   clock: Clock,
   timings: TicketTimings,
   protocol: typeof transition,
   writeFailed: (error: unknown) => void = () => undefined,
-): Register {
-  async function readVersioned(): Promise<View & { version: string }> {
+): SharedState {
+  async function readVersioned(): Promise<StateView & { version: string }> {
     const askedAt = clock.monotonic();
     const { value, version, now } = await store.read();
-    const state = value === undefined ? EMPTY : parseState(value);
-    if (typeof state === "string") return { state: EMPTY, now, askedAt, version, flaw: state };
+    const state = value === undefined ? EMPTY_STATE : parseState(value);
+    if (typeof state === "string") return { state: EMPTY_STATE, now, askedAt, version, flaw: state };
     return { state, now, askedAt, version };
   }
 
-  async function apply(operation: Operation): Promise<Applied> {
+  async function apply(operation: Operation): Promise<ApplyResult> {
     for (let races = 0; races < MOST_RACES; races++) {
       const view = await readVersioned();
       if (view.flaw === "newer") throw new Error("the stored state is of a later release");
@@ -73,7 +73,7 @@ export function createRegister(
     operation: Operation,
     forMs: number,
     stopping: AbortSignal,
-  ): Promise<Applied | undefined> {
+  ): Promise<ApplyResult | undefined> {
     const until = clock.monotonic() + forMs;
     for (;;) {
       try {

@@ -1,14 +1,17 @@
 import type { Clock } from "../lib/clock.ts";
 import type { RefreshFinished, RefreshOutcome } from "./events.ts";
 import { type IssuedPair, secretOf, writePair } from "./pair.ts";
-import type { Held } from "./pair-cache.ts";
+import type { CachedPair } from "./pair-cache.ts";
 import type { RefreshOptions } from "./refresh.ts";
-import type { View } from "./shared-state.ts";
+import type { StateView } from "./shared-state.ts";
 
 /** Those of a refresh, but for what has to do with a lease and with trying again. */
-export type AloneOptions = Omit<RefreshOptions, "random" | "replica" | "process" | "credentials" | "events">;
+export type SoloRefreshOptions = Omit<
+  RefreshOptions,
+  "random" | "replica" | "process" | "credentials" | "events"
+>;
 
-export interface AloneRequest {
+export interface SoloRefreshRequest {
   /** What the pair will be numbered, and the store's clock as far as it is known here. */
   generation: number;
   storeNow: number;
@@ -17,20 +20,20 @@ export interface AloneRequest {
 }
 
 /** What a refresh without the store would begin with; a string says why it must not. */
-export function planAlone(
-  view: View | undefined,
-  held: Held | undefined,
+export function planSoloRefresh(
+  view: StateView | undefined,
+  cached: CachedPair | undefined,
   clock: Pick<Clock, "now" | "monotonic">,
-): AloneRequest | string {
+): SoloRefreshRequest | string {
   const storeNow = view ? Math.floor(view.now + (clock.monotonic() - view.askedAt)) : clock.now();
   const { granted = 0, lease } = view?.state ?? {};
   if (lease && lease.until > storeNow) return "another process may be refreshing";
-  const generation = Math.max((held?.pair.generation ?? 0) + 1, granted + 1, storeNow);
-  return { generation, storeNow, secretId: held?.secretId };
+  const generation = Math.max((cached?.pair.generation ?? 0) + 1, granted + 1, storeNow);
+  return { generation, storeNow, secretId: cached?.secretId };
 }
 
 /** `settle` tells the store, once it is back, what was done without it. Never rejects. */
-export interface AloneResult {
+export interface SoloRefreshResult {
   outcome: RefreshOutcome;
   settle: () => Promise<unknown>;
 }
@@ -39,14 +42,14 @@ export interface AloneResult {
  * A refresh without a lease, which only an operator may ask for (ticket-cache.md 2.9): the store is away and the pair is
  * about to end. Nothing stops another replica from doing the same, and then each ends the token of the other.
  */
-export function createAlone(options: AloneOptions) {
-  const { secrets, calls, register, sealer, adopt, clock, timings, stopping } = options;
+export function createSoloRefresh(options: SoloRefreshOptions) {
+  const { secrets, calls, sharedState, sealer, adopt, clock, timings, stopping } = options;
 
   /** Whatever the store holds by now may be dying: somebody must rotate in order. */
-  const doubt = () => register.insist({ kind: "orphan" }, Infinity, stopping);
+  const doubt = () => sharedState.insist({ kind: "orphan" }, Infinity, stopping);
   const nothing = () => Promise.resolve();
 
-  return async (request: AloneRequest, report: RefreshFinished): Promise<AloneResult> => {
+  return async (request: SoloRefreshRequest, report: RefreshFinished): Promise<SoloRefreshResult> => {
     const { generation, storeNow, secretId } = request;
     report.generation = generation;
     const startedAt = clock.monotonic();
@@ -85,7 +88,7 @@ export function createAlone(options: AloneOptions) {
 
     async function give(): Promise<void> {
       const at = Math.floor(storeNow + (asOf - startedAt));
-      const healed = await register.insist({ kind: "heal", generation, sealed, at }, Infinity, stopping);
+      const healed = await sharedState.insist({ kind: "heal", generation, sealed, at }, Infinity, stopping);
       // Others have refreshed meanwhile, before us or after: one of the two tokens has ended the other.
       if (healed && healed.view.state.published?.generation !== generation) await doubt();
     }

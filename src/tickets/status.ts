@@ -1,9 +1,9 @@
 import type { RefreshFinished } from "./events.ts";
-import type { Held } from "./pair-cache.ts";
+import type { CachedPair } from "./pair-cache.ts";
 import { doubtWaitMs } from "./protocol/doubt.ts";
-import type { Reason } from "./protocol/refresh-reason.ts";
-import { EMPTY, type Hold } from "./protocol/state.ts";
-import type { View } from "./shared-state.ts";
+import type { RefreshReason } from "./protocol/refresh-reason.ts";
+import { EMPTY_STATE, type TimedHold } from "./protocol/state.ts";
+import type { StateView } from "./shared-state.ts";
 
 /**
  * The ticket cache of one process at one moment: for the operator's RPC and for the gauges (ticket-cache.md 5). Numbers
@@ -44,7 +44,7 @@ export interface TicketStatus {
   refreshing: boolean;
   last:
     | (Pick<RefreshFinished, "outcome" | "generation" | "error"> & {
-        reason: Reason | "alone";
+        reason: RefreshReason | "alone";
         agoMs: number;
       })
     | undefined;
@@ -53,7 +53,7 @@ export interface TicketStatus {
 }
 
 /** What the parts of the cache know. */
-export interface Known
+export interface StatusFacts
   extends Pick<
     TicketStatus,
     | "replica"
@@ -66,9 +66,9 @@ export interface Known
     | "refreshing"
     | "loopSilentMs"
   > {
-  held: Held | undefined;
+  cached: CachedPair | undefined;
   /** What the store said last. */
-  view: View | undefined;
+  view: StateView | undefined;
   last: (Omit<NonNullable<TicketStatus["last"]>, "agoMs"> & { at: number }) | undefined;
   /** The monotonic clock. */
   now: number;
@@ -77,22 +77,23 @@ export interface Known
 }
 
 /** One snapshot from what the parts know. Pure. */
-export function ticketStatus(known: Known): TicketStatus {
-  const { held, view, last, now, floorMs, forcedWindowMs, ...plain } = known;
-  const state = view?.state ?? EMPTY;
+export function ticketStatus(known: StatusFacts): TicketStatus {
+  const { cached, view, last, now, floorMs, forcedWindowMs, ...plain } = known;
+  const state = view?.state ?? EMPTY_STATE;
   // The store's clock, as far as it can be told from here.
   const storeNow = view ? view.now + (now - view.askedAt) : 0;
   const { published, lease, intent, stage, doubt, backoff, failures, forced } = state;
   const since = (at: number | undefined) => (at === undefined ? undefined : Math.max(0, storeNow - at));
-  const left = (hold: Hold | undefined) => (hold ? Math.max(0, Math.min(hold.until - storeNow, hold.ms)) : 0);
+  const left = (hold: TimedHold | undefined) =>
+    hold ? Math.max(0, Math.min(hold.until - storeNow, hold.ms)) : 0;
   return {
     ...plain,
-    generation: held?.pair.generation ?? 0,
-    ageMs: held && now - held.bornAt,
-    tokenAgeMs: held && now - held.tokenBornAt,
-    signAgeMs: held && now - held.signBornAt,
-    hardLimitInMs: held && Math.max(0, held.endsAt - now),
-    refreshInMs: held && Math.max(0, held.dueAt - now),
+    generation: cached?.pair.generation ?? 0,
+    ageMs: cached && now - cached.bornAt,
+    tokenAgeMs: cached && now - cached.tokenBornAt,
+    signAgeMs: cached && now - cached.signBornAt,
+    hardLimitInMs: cached && Math.max(0, cached.endsAt - now),
+    refreshInMs: cached && Math.max(0, cached.dueAt - now),
     storeGeneration: published?.generation ?? 0,
     lease: lease && left(lease) > 0 ? { holder: lease.holder, endsInMs: left(lease) } : undefined,
     intentMs: since(intent?.at),

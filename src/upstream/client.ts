@@ -2,7 +2,7 @@ import { PROTOCOL_VERSION } from "../domain/version.ts";
 import { UpstreamError } from "../errors.ts";
 import { Pii, type Secret } from "../lib/redacted.ts";
 import { type Edition, type TokenParam, UPLOAD } from "./editions.ts";
-import { createAsk, type ObserveExchange } from "./observed-exchange.ts";
+import { createObservedExchange, type ObserveExchange } from "./observed-exchange.ts";
 import { type QueryResult, readQueryResult } from "./query-result.ts";
 import { type Credential, credential, successful } from "./reply.ts";
 import type { Exchange, Transport } from "./transport.ts";
@@ -69,7 +69,7 @@ export function createUpstreamClient(options: UpstreamOptions): UpstreamClient {
   const { tokenTimeoutMs, signTimeoutMs, callTimeoutMs } = options;
   const app = { [tokenParam]: appId, version: PROTOCOL_VERSION };
   const dialect = UPLOAD[edition];
-  const ask = createAsk(transport, observe);
+  const ask = createObservedExchange(transport, observe);
 
   function fetchTicket(
     endpoint: "sign_ticket" | "nonce_ticket",

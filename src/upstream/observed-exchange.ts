@@ -3,7 +3,7 @@ import { type Reply, readReply } from "./reply.ts";
 import type { Exchange, Transport } from "./transport.ts";
 
 /** What may be told of an answer. */
-export interface Told {
+export interface ExchangeOutcome {
   /** "0" or the vendor's code. */
   code: string;
   bizSeqNo: string | undefined;
@@ -17,13 +17,13 @@ export interface Told {
  */
 export type ObserveExchange = (
   endpoint: UpstreamEndpoint,
-) => (told: Told | undefined, failure: unknown) => void;
+) => (told: ExchangeOutcome | undefined, failure: unknown) => void;
 
 /** Watches nothing. */
 export const unobserved: ObserveExchange = () => () => undefined;
 
 /** Performs an exchange and resolves to what `read` makes of the answer. Rejects as transport, `readReply` and `read` do. */
-export type Ask = <T>(exchange: Exchange, read: (reply: Reply) => T) => Promise<T>;
+export type ObservedExchange = <T>(exchange: Exchange, read: (reply: Reply) => T) => Promise<T>;
 
 /**
  * What is asked once more, over a connection of its own, after the vendor has closed the one it was sent on. A query changes
@@ -36,7 +36,7 @@ const ASKED_AGAIN: Readonly<Partial<Record<Exchange["endpoint"], readonly Broken
 };
 
 /** Exchanges that are watched, each from its start until `read` has made sense of the answer. */
-export function createAsk(transport: Transport, observe: ObserveExchange): Ask {
+export function createObservedExchange(transport: Transport, observe: ObserveExchange): ObservedExchange {
   async function once<T>(exchange: Exchange, read: (reply: Reply) => T): Promise<T> {
     const { endpoint } = exchange;
     const ended = observe(endpoint);

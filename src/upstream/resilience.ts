@@ -15,8 +15,8 @@ import {
   UpstreamError,
   type UpstreamFailure,
 } from "../errors.ts";
-import { createTurns } from "../lib/concurrency.ts";
-import { nextTurn } from "../lib/event-loop.ts";
+import { createSemaphore } from "../lib/concurrency.ts";
+import { resumeTogether } from "../lib/event-loop.ts";
 import type { Secret } from "../lib/redacted.ts";
 import type { Query, QueryResult, Upload, UpstreamClient } from "./client.ts";
 
@@ -29,7 +29,7 @@ export interface GuardOptions {
 /** Half of at least fifty calls in ten seconds failed: then the endpoint is left alone for five, and tried with one. */
 const WINDOW_MS = 10_000;
 const LEAST_PER_SECOND = 5;
-const SHARE = 0.5;
+const FAILURE_RATIO = 0.5;
 const OPEN_MS = 5_000;
 /** Answers with files are up to 11 MB of JSON and 8 MB of files: more at once fill memory and take longer each. */
 const FILES_AT_ONCE = 2;
@@ -37,7 +37,7 @@ const FILES_AT_ONCE = 2;
 const BUSY_MS = 1_000;
 
 /** What says that the vendor is in trouble. A code of the vendor's does not, nor that a caller left. */
-const TROUBLE: ReadonlySet<UpstreamFailure> = new Set([
+const OUTAGE_FAILURES: ReadonlySet<UpstreamFailure> = new Set([
   "not_sent",
   "timeout",
   "broken",
@@ -52,10 +52,14 @@ const TROUBLE: ReadonlySet<UpstreamFailure> = new Set([
 export function guarded(client: UpstreamClient, { mostAtOnce, events }: GuardOptions): UpstreamClient {
   function guard<A extends unknown[], T>(endpoint: UpstreamEndpoint, call: (...args: A) => Promise<T>) {
     const circuit = circuitBreaker(
-      handleWhen((error) => error instanceof UpstreamError && TROUBLE.has(error.failure)),
+      handleWhen((error) => error instanceof UpstreamError && OUTAGE_FAILURES.has(error.failure)),
       {
         halfOpenAfter: OPEN_MS,
-        breaker: new SamplingBreaker({ threshold: SHARE, duration: WINDOW_MS, minimumRps: LEAST_PER_SECOND }),
+        breaker: new SamplingBreaker({
+          threshold: FAILURE_RATIO,
+          duration: WINDOW_MS,
+          minimumRps: LEAST_PER_SECOND,
+        }),
       },
     );
     circuit.onStateChange((state) => {
@@ -72,13 +76,13 @@ export function guarded(client: UpstreamClient, { mostAtOnce, events }: GuardOpt
     };
   }
 
-  const fileTurns = createTurns(FILES_AT_ONCE);
+  const fileTurns = createSemaphore(FILES_AT_ONCE);
   const query = guard("query", (asked: Query, signal: AbortSignal) => client.query(asked, signal));
 
   /** Others have their turn first: to make the answer, which begins at once, takes as long as to have read the files. */
   async function files(asked: Query, signal: AbortSignal): Promise<QueryResult> {
     const result = await query(asked, signal);
-    await nextTurn();
+    await resumeTogether();
     return result;
   }
 

@@ -4,14 +4,14 @@ import {
   UpstreamError,
   type UpstreamFailure,
 } from "../errors.ts";
-import { nextTurn } from "../lib/event-loop.ts";
-import { Masked } from "../lib/redacted.ts";
+import { resumeTogether } from "../lib/event-loop.ts";
+import { Redacted } from "../lib/redacted.ts";
 import { type Broken, CutShort, type Dispatchers, receive } from "./connection.ts";
 import { replyOf } from "./reply.ts";
 import { type Body, createBody, createBodyWithFiles } from "./streamed-json.ts";
 
 /** What is sent; secrets and personal data are masked up to the moment when it is written. */
-type Values = Readonly<Record<string, string | Masked<string>>>;
+type Values = Readonly<Record<string, string | Redacted<string>>>;
 
 /** One request to the vendor. */
 export interface Exchange {
@@ -86,7 +86,7 @@ export function createTransport({ baseUrl, dispatchers }: TransportOptions): Tra
       throw fail("status", { ...(statusCode < 500 && codeOf(answer)), cause: `HTTP ${statusCode}` });
     }
     // In step with all whose answers came in together.
-    await nextTurn();
+    await resumeTogether();
     try {
       return answer.json();
     } catch {
@@ -99,7 +99,7 @@ export function createTransport({ baseUrl, dispatchers }: TransportOptions): Tra
 function revealed(values: Values): Record<string, string> {
   const plain: Record<string, string> = {};
   for (const [name, value] of Object.entries(values)) {
-    plain[name] = value instanceof Masked ? value.reveal() : value;
+    plain[name] = value instanceof Redacted ? value.reveal() : value;
   }
   return plain;
 }

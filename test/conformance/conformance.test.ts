@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { readConformanceArguments } from "../../src/conformance/arguments.ts";
 import { createBackend } from "../../src/conformance/backend.ts";
-import { examine, type Result } from "../../src/conformance/examine.ts";
+import { checkRules, type Result } from "../../src/conformance/examine.ts";
 import { createLab } from "../../src/conformance/lab.ts";
 import { CONFORMANCE_RULE_NAMES, type ConformanceRuleName } from "../../src/conformance/rules.ts";
 import { systemClock } from "../../src/lib/clock.ts";
@@ -15,7 +15,7 @@ const brokenOnes = (results: readonly Result[]) => results.filter(({ ok }) => !o
 
 async function judge(sandbox: Sandbox, url: string, patienceMs: number): Promise<Result[]> {
   const lab = createLab({ sandbox, backend: createBackend(url), clock: systemClock, patienceMs });
-  return examine(lab);
+  return checkRules(lab);
 }
 
 async function judgePlanted(broken?: ConformanceRuleName): Promise<Result[]> {

@@ -17,8 +17,8 @@ import {
   RetryInfoSchema,
 } from "../../gen/google/rpc/error_details_pb.ts";
 import { StatusSchema } from "../../gen/google/rpc/status_pb.ts";
-import { STATUS } from "../../src/doors/form/errors.ts";
-import { CODES } from "../../src/doors/rpc/errors.ts";
+import { HTTP_STATUS } from "../../src/doors/form/errors.ts";
+import { GRPC_CODES } from "../../src/doors/rpc/errors.ts";
 import { ErrorReason } from "../../src/errors.ts";
 import { GrpcClient } from "../support/grpc-client.ts";
 
@@ -96,7 +96,7 @@ function formDoor(base: string, dispatcher: Agent): Door {
       const said = withoutNulls(result);
       return { ok: path === "/get_result" ? { ...said, code } : said };
     }
-    const expected = STATUS[reasonNamed(json.reason)];
+    const expected = HTTP_STATUS[reasonNamed(json.reason)];
     const wait = headers["retry-after"];
     const upstream = json.code === String(statusCode) ? undefined : json.code;
     return {
@@ -208,7 +208,7 @@ function cell(
   const { seconds = 0n, nanos = 0 } = retry?.retryDelay ?? {};
   return {
     reason: info.reason,
-    status: code === CODES[reasonNamed(info.reason)] ? "right" : code,
+    status: code === GRPC_CODES[reasonNamed(info.reason)] ? "right" : code,
     fields: bad.fieldViolations.map(({ field, reason }) => `${field} ${reason}`),
     retryAfterS: retry ? Math.ceil(Number(seconds) + nanos / 1e9) : undefined,
     upstreamCode: info.metadata["upstream_code"],

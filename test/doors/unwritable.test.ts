@@ -5,7 +5,7 @@ import {
   GetResultResponseSchema,
 } from "../../gen/faceverification/v1/face_verification_service_pb.ts";
 import { createFormRoutes } from "../../src/doors/form/routes.ts";
-import { answerUsual } from "../../src/doors/rpc/fast-path/fast-path.ts";
+import { createFastPath } from "../../src/doors/rpc/fast-path/fast-path.ts";
 import { connectPlugin } from "../../src/doors/rpc/plugin.ts";
 import { createRoutes } from "../../src/doors/rpc/routes.ts";
 import type { Methods } from "../../src/handlers/service.ts";
@@ -59,7 +59,7 @@ async function withDoors(
       connectPlugin([createRoutes(methods, "public")], 1_000, {
         events,
         intake,
-        ...(usual && { usual: answerUsual(methods, "public", { events, intake }) }),
+        ...(usual && { usual: createFastPath(methods, "public", { events, intake }) }),
       }),
     ],
     closing: new AbortController(),

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { type Clock, systemClock } from "../../src/lib/clock.ts";
 import { withDeadline } from "../../src/lib/deadline.ts";
-import { nextTurn } from "../../src/lib/event-loop.ts";
+import { resumeTogether } from "../../src/lib/event-loop.ts";
 
 const aborted = (reason: Error) => {
   const controller = new AbortController();
@@ -19,7 +19,7 @@ describe("nextTurn", () => {
       }),
     );
     const walk = async (name: string) => {
-      await nextTurn();
+      await resumeTogether();
       steps.push(`${name}1`);
       await Promise.resolve();
       steps.push(`${name}2`);
@@ -29,10 +29,10 @@ describe("nextTurn", () => {
   });
 
   test("who asks again, or later, has a turn of its own", async () => {
-    const first = nextTurn();
-    expect(nextTurn()).toBe(first);
+    const first = resumeTogether();
+    expect(resumeTogether()).toBe(first);
     await first;
-    const second = nextTurn();
+    const second = resumeTogether();
     expect(second).not.toBe(first);
     await second;
   });

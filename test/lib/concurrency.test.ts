@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { createTurns } from "../../src/lib/concurrency.ts";
+import { createSemaphore } from "../../src/lib/concurrency.ts";
 
 const never = new AbortController().signal;
 
@@ -10,7 +10,7 @@ function work() {
 }
 
 test("the others wait, and begin in their order", async () => {
-  const turns = createTurns(2);
+  const turns = createSemaphore(2);
   const begun: number[] = [];
   const works = [work(), work(), work(), work()];
   const done = works.map((one, i) =>
@@ -30,7 +30,7 @@ test("the others wait, and begin in their order", async () => {
 });
 
 test("whoever gives up leaves the line at once, and failed work makes room", async () => {
-  const turns = createTurns(1);
+  const turns = createSemaphore(1);
   const first = Promise.withResolvers<void>();
   const failing = turns(never, () => first.promise);
   const impatient = new AbortController();

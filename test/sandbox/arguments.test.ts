@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { readArguments, UsageError } from "../../src/sandbox/arguments.ts";
+import { UsageError } from "../../src/lib/cli.ts";
+import { readArguments } from "../../src/sandbox/arguments.ts";
 import { createSandbox } from "../../src/sandbox/sandbox.ts";
 
 test("nothing given is the sandbox with a service, on the usual port", () => {

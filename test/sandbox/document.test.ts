@@ -4,9 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { expect, test } from "vitest";
-import { USAGE as CONFORMANCE_USAGE, readConformanceArguments } from "../../src/conformance/arguments.ts";
+import { CONFORMANCE_USAGE, readConformanceArguments } from "../../src/conformance/arguments.ts";
 import { CONFORMANCE_RULES } from "../../src/conformance/rules.ts";
-import { USAGE } from "../../src/sandbox/arguments.ts";
+import { SANDBOX_USAGE } from "../../src/sandbox/arguments.ts";
 import { FAULT_KINDS } from "../../src/sandbox/controls/faults.ts";
 import { ENDPOINTS } from "../../src/sandbox/vendor/request.ts";
 import { withSandbox } from "./merchant.ts";
@@ -40,7 +40,9 @@ test("the conformance command can be read", () => {
 });
 
 test("every option is described, and no other", () => {
-  expect(options(DOCUMENT)).toEqual(new Set([...options(USAGE), "--exec", "--json", "--only", "--patience"]));
+  expect(options(DOCUMENT)).toEqual(
+    new Set([...options(SANDBOX_USAGE), "--exec", "--json", "--only", "--patience"]),
+  );
   for (const option of options(CONFORMANCE_USAGE)) expect(DOCUMENT).toContain(option);
 });
 

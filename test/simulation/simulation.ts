@@ -8,7 +8,7 @@ import {
 import type { TicketEvents } from "../../src/tickets/events.ts";
 import { readPair } from "../../src/tickets/pair.ts";
 import { UNSEEN } from "../../src/tickets/processes.ts";
-import { EMPTY, parseState, type TicketState } from "../../src/tickets/protocol/state.ts";
+import { EMPTY_STATE, parseState, type TicketState } from "../../src/tickets/protocol/state.ts";
 import type { transition } from "../../src/tickets/protocol/transition.ts";
 import type { TicketPair } from "../../src/tickets/reader.ts";
 import type { TicketUpstream } from "../../src/tickets/refresh-calls.ts";
@@ -568,12 +568,12 @@ export async function simulate(options: SimulationOptions): Promise<Outcome> {
   };
 }
 
-let parsed: { value: string | undefined; state: TicketState } = { value: undefined, state: EMPTY };
+let parsed: { value: string | undefined; state: TicketState } = { value: undefined, state: EMPTY_STATE };
 
 /** The state in a register's text; the last one is remembered, since it is looked at every second. */
 function stateOf(value: string | undefined): TicketState {
   if (parsed.value === value) return parsed.state;
-  const state = value === undefined ? EMPTY : parseState(value);
-  parsed = { value, state: typeof state === "string" ? EMPTY : state };
+  const state = value === undefined ? EMPTY_STATE : parseState(value);
+  parsed = { value, state: typeof state === "string" ? EMPTY_STATE : state };
   return parsed.state;
 }

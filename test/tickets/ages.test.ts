@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { deriveTimings } from "../../src/config/ticket-timings.ts";
 import { UpstreamError } from "../../src/errors.ts";
-import { EMPTY, type TicketState } from "../../src/tickets/protocol/state.ts";
+import { EMPTY_STATE, type TicketState } from "../../src/tickets/protocol/state.ts";
 import { createRig, MINUTE } from "./rig.ts";
 
 const never = new AbortController().signal;
@@ -129,7 +129,7 @@ test("a stranger's hand in the store: no wait is longer than our own code can wr
   const year = 365 * 24 * HOUR;
   const far = { until: now + year, ms: year };
   const state: TicketState = {
-    ...EMPTY,
+    ...EMPTY_STATE,
     granted: now,
     lease: { holder: "stranger", ...far },
     backoff: far,

@@ -15,7 +15,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { systemClock } from "../../src/lib/clock.ts";
-import { proveSlot } from "../../src/tickets/stores/file-slots.ts";
+import { confirmWin } from "../../src/tickets/stores/file-slots.ts";
 import { createFileStore, type FileStoreOptions } from "../../src/tickets/stores/file-store.ts";
 import type { TicketStore } from "../../src/tickets/stores/store.ts";
 import { describeStore } from "./store.contract.ts";
@@ -118,7 +118,7 @@ describe("a directory of state files", () => {
       const frozen = await openStore({
         prove: async (...slot) => {
           await pass();
-          return proveSlot(...slot);
+          return confirmWin(...slot);
         },
       });
       const outcome = frozen.compareAndSet((await others.read()).version, "won");
@@ -135,7 +135,7 @@ describe("a directory of state files", () => {
       const frozen = await openStore({
         prove: async (...slot) => {
           await pass();
-          return proveSlot(...slot);
+          return confirmWin(...slot);
         },
       });
       const outcome = frozen.compareAndSet((await others.read()).version, "won");

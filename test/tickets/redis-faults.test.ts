@@ -2,7 +2,7 @@ import { afterAll, describe, expect, test } from "vitest";
 import { systemClock } from "../../src/lib/clock.ts";
 import { parseState } from "../../src/tickets/protocol/state.ts";
 import { transition } from "../../src/tickets/protocol/transition.ts";
-import { createRegister } from "../../src/tickets/shared-state.ts";
+import { createSharedState } from "../../src/tickets/shared-state.ts";
 import { COMPARE_AND_SET } from "../../src/tickets/stores/redis-store.ts";
 import { eventually } from "../support/harness.ts";
 import { startProxy } from "../support/proxy.ts";
@@ -15,7 +15,7 @@ describe.skipIf(missingRedis("redis-server"))("one server and what can happen to
   test("fifty ask for the lease at once: one gets it", async () => {
     const server = await startRedis();
     const stores = await Promise.all(Array.from({ length: 50 }, () => openAt(server.url)));
-    const registers = stores.map((store) => createRegister(store, systemClock, TIMINGS, transition));
+    const registers = stores.map((store) => createSharedState(store, systemClock, TIMINGS, transition));
     for (let round = 0; round < 5; round++) {
       await server.cli("FLUSHALL");
       const outcomes = await Promise.all(

@@ -5,7 +5,7 @@ import { deriveTimings } from "../../src/config/ticket-timings.ts";
 import { systemClock } from "../../src/lib/clock.ts";
 import { Secret } from "../../src/lib/redacted.ts";
 import { type Coordinator, createCoordinator } from "../../src/tickets/coordinator.ts";
-import { IGNORED, type TicketEvents } from "../../src/tickets/events.ts";
+import { IGNORED_EVENTS, type TicketEvents } from "../../src/tickets/events.ts";
 import { createProcesses } from "../../src/tickets/processes.ts";
 import type { TicketUpstream } from "../../src/tickets/refresh-calls.ts";
 import { createSealer } from "../../src/tickets/sealer.ts";
@@ -39,7 +39,7 @@ export function coordinatorAt(
     replica: `process-${process.pid}`,
     refreshes: true,
     processes,
-    events: { ...IGNORED, ...events },
+    events: { ...IGNORED_EVENTS, ...events },
   });
   return { store, coordinator };
 }

@@ -3,11 +3,11 @@ import { UpstreamError } from "../../src/errors.ts";
 import { Secret } from "../../src/lib/redacted.ts";
 import { invalidate } from "../../src/tickets/protocol/doubt.ts";
 import type { Operation } from "../../src/tickets/protocol/operations.ts";
-import { EMPTY, type TicketState } from "../../src/tickets/protocol/state.ts";
+import { EMPTY_STATE, type TicketState } from "../../src/tickets/protocol/state.ts";
 import { transition } from "../../src/tickets/protocol/transition.ts";
-import { createCalls } from "../../src/tickets/refresh-calls.ts";
-import { createRegister } from "../../src/tickets/shared-state.ts";
-import { planAlone } from "../../src/tickets/solo-refresh.ts";
+import { createRefreshCalls } from "../../src/tickets/refresh-calls.ts";
+import { createSharedState } from "../../src/tickets/shared-state.ts";
+import { planSoloRefresh } from "../../src/tickets/solo-refresh.ts";
 import { createRig, MINUTE, TIMINGS } from "./rig.ts";
 
 // Rules that a wrong version of once passed all tests: `npm run mutate` finds those, and each has its case here.
@@ -29,7 +29,7 @@ const acquire = (holder: string, more: Partial<Extract<Operation, { kind: "acqui
   ...more,
 });
 const published = { generation: 6, sealed: "x", at: NOW };
-const full: TicketState = { ...EMPTY, granted: 6, published };
+const full: TicketState = { ...EMPTY_STATE, granted: 6, published };
 
 describe("who may begin a refresh", () => {
   test("not who wants to replace a pair that has been replaced", () => {
@@ -56,12 +56,14 @@ describe("who may begin a refresh", () => {
 
   test("a backoff binds those with the same credentials only", () => {
     const backoff = { until: NOW + MINUTE, ms: MINUTE, of: "others" };
-    expect(apply({ ...EMPTY, backoff }, acquire("a")).status).toBe("ok");
-    expect(apply({ ...EMPTY, backoff: { ...backoff, of: "ours" } }, acquire("a")).status).toBe("backoff");
+    expect(apply({ ...EMPTY_STATE, backoff }, acquire("a")).status).toBe("ok");
+    expect(apply({ ...EMPTY_STATE, backoff: { ...backoff, of: "ours" } }, acquire("a")).status).toBe(
+      "backoff",
+    );
   });
 
   test("no generation is given twice, whatever the clock does", () => {
-    const first = apply(EMPTY, acquire("a"));
+    const first = apply(EMPTY_STATE, acquire("a"));
     const generation = first.generation ?? 0;
     const given = apply(first.state, {
       kind: "abort",
@@ -105,7 +107,7 @@ describe("who may begin a refresh", () => {
 describe("what is in doubt stays in doubt", () => {
   const mine = { holder: "a", generation: NOW };
   const stagedState = () =>
-    apply(apply(EMPTY, acquire("a")).state, { kind: "stage", ...mine, sealed: "token" }).state;
+    apply(apply(EMPTY_STATE, acquire("a")).state, { kind: "stage", ...mine, sealed: "token" }).state;
 
   test("a staged token that a younger doubt is about is not continued", () => {
     const staged = stagedState();
@@ -124,7 +126,7 @@ describe("what is in doubt stays in doubt", () => {
 
   test("it never shrinks, and keeps its beginning", () => {
     const state: TicketState = {
-      ...EMPTY,
+      ...EMPTY_STATE,
       granted: 20,
       doubt: { upTo: 20, since: NOW - 5 },
       intent: { generation: 10, at: NOW },
@@ -141,8 +143,11 @@ describe("what is in doubt stays in doubt", () => {
       outcome: "unknown",
       backoffMs: 3_000,
     };
-    expect(apply({ ...EMPTY, granted: 9, backoff }, late).state.backoff).toEqual(backoff);
-    expect(apply({ ...EMPTY, granted: 9 }, late).state.backoff).toEqual({ until: NOW + 3_000, ms: 3_000 });
+    expect(apply({ ...EMPTY_STATE, granted: 9, backoff }, late).state.backoff).toEqual(backoff);
+    expect(apply({ ...EMPTY_STATE, granted: 9 }, late).state.backoff).toEqual({
+      until: NOW + 3_000,
+      ms: 3_000,
+    });
   });
 
   test("healing keeps the stage of a later refresh", () => {
@@ -160,7 +165,7 @@ describe("what is in doubt stays in doubt", () => {
 
 describe("a lease, while it lives", () => {
   const mine = { holder: "a", generation: NOW };
-  const begun = () => apply(EMPTY, acquire("a", { process: "p" })).state;
+  const begun = () => apply(EMPTY_STATE, acquire("a", { process: "p" })).state;
   const staged = () => apply(begun(), { kind: "stage", ...mine, sealed: "token" }).state;
 
   test("is renewed by its holder alone, for what can still follow, and never shortened", () => {
@@ -173,7 +178,7 @@ describe("a lease, while it lives", () => {
     for (const other of [{ holder: "b" }, { generation: NOW - 1 }]) {
       expect(apply(state, { ...renew, ...other }, NOW + 500)).toEqual({ state, status: "fenced" });
     }
-    expect(apply(EMPTY, renew)).toEqual({ state: EMPTY, status: "fenced" });
+    expect(apply(EMPTY_STATE, renew)).toEqual({ state: EMPTY_STATE, status: "fenced" });
   });
 
   test("of a dead holder ends: at once when staged, otherwise when its call can no longer be under way", () => {
@@ -189,7 +194,7 @@ describe("a lease, while it lives", () => {
       const state = begun();
       expect(apply(state, { ...bury, ...other })).toEqual({ state, status: "noop" });
     }
-    expect(apply(EMPTY, bury)).toEqual({ state: EMPTY, status: "noop" });
+    expect(apply(EMPTY_STATE, bury)).toEqual({ state: EMPTY_STATE, status: "noop" });
   });
 });
 
@@ -324,7 +329,7 @@ describe("calls and writes that must not be made", () => {
     const rig = createRig();
     const { life } = rig.replica();
     Object.assign(count, { token: 0, ticket: 0 });
-    const made = createCalls({
+    const made = createRefreshCalls({
       secrets: () => [new Secret("s")],
       clock: life.clock,
       timings: TIMINGS,
@@ -360,11 +365,11 @@ describe("calls and writes that must not be made", () => {
 
   test("a refresh alone while another's lease lives", () => {
     const view = {
-      state: { ...EMPTY, granted: 5, lease: { holder: "z", until: NOW + 9_000, ms: 13_000 } },
+      state: { ...EMPTY_STATE, granted: 5, lease: { holder: "z", until: NOW + 9_000, ms: 13_000 } },
       now: NOW,
       askedAt: 0,
     };
-    const at = (ms: number) => planAlone(view, undefined, { now: () => NOW, monotonic: () => ms });
+    const at = (ms: number) => planSoloRefresh(view, undefined, { now: () => NOW, monotonic: () => ms });
     expect(at(8_999)).toBe("another process may be refreshing");
     expect(at(9_000)).toMatchObject({ generation: NOW + 9_000, storeNow: NOW + 9_000 });
   });
@@ -374,7 +379,7 @@ describe("calls and writes that must not be made", () => {
     const later = JSON.stringify({ schema: 2, anything: true });
     rig.store.compareAndSet(rig.store.read().version, later);
     const { life } = rig.replica();
-    const register = createRegister(rig.storeClient(life), life.clock, TIMINGS, transition);
+    const register = createSharedState(rig.storeClient(life), life.clock, TIMINGS, transition);
     const refused = expect(register.apply({ kind: "orphan" })).rejects.toThrow("later release");
     await rig.run(1_000);
     await refused;

@@ -5,16 +5,16 @@ import { isDerived, keyRing } from "../../src/domain/seal-keys.ts";
 import { UpstreamError, type UpstreamFailure } from "../../src/errors.ts";
 import { Secret } from "../../src/lib/redacted.ts";
 import {
-  type Circumstances,
-  giveUp,
-  type Outcome,
-  outcomeOf,
+  abortAfter,
+  type CallOutcome,
+  callOutcome,
+  type RetryContext,
 } from "../../src/tickets/protocol/failed-call.ts";
 import type { Operation } from "../../src/tickets/protocol/operations.ts";
-import { type Facts, needOf, waitMs } from "../../src/tickets/protocol/refresh-reason.ts";
-import { EMPTY, type TicketState } from "../../src/tickets/protocol/state.ts";
+import { type ReplicaFacts, refreshReason, waitMs } from "../../src/tickets/protocol/refresh-reason.ts";
+import { EMPTY_STATE, type TicketState } from "../../src/tickets/protocol/state.ts";
 import { transition } from "../../src/tickets/protocol/transition.ts";
-import type { Failed } from "../../src/tickets/refresh-calls.ts";
+import type { FailedCall } from "../../src/tickets/refresh-calls.ts";
 import { createSealer } from "../../src/tickets/sealer.ts";
 
 const MINUTE = 60_000;
@@ -22,7 +22,7 @@ const TIMINGS = deriveTimings({ refreshIntervalMs: 20 * MINUTE, tokenOverlapMs: 
 const NOW = 1_767_225_600_000;
 
 describe("what a failed call says about the token", () => {
-  test.each<[UpstreamFailure, string | undefined, Outcome]>([
+  test.each<[UpstreamFailure, string | undefined, CallOutcome]>([
     ["not_sent", undefined, "definite"],
     ["throttled", undefined, "throttled"],
     ["timeout", undefined, "unknown"],
@@ -41,27 +41,33 @@ describe("what a failed call says about the token", () => {
     ["code", "12345678", "unknown"],
     ["code", undefined, "unknown"],
   ])("%s %s: %s", (failure, code, outcome) => {
-    expect(outcomeOf(new UpstreamError("access_token", failure, { code }))).toBe(outcome);
+    expect(callOutcome(new UpstreamError("access_token", failure, { code }))).toBe(outcome);
   });
 
   test.each([new Error("x"), new DOMException("late", "TimeoutError"), undefined, "text"])(
     "%s: unknown",
     (error) => {
-      expect(outcomeOf(error)).toBe("unknown");
+      expect(callOutcome(error)).toBe("unknown");
     },
   );
 });
 
 describe("when a refresh is needed", () => {
-  const fine: Facts = { opened: "ok", usable: true, ageMs: 0, dueMs: 20 * MINUTE, lifeMs: 60 * MINUTE };
+  const fine: ReplicaFacts = {
+    opened: "ok",
+    usable: true,
+    ageMs: 0,
+    dueMs: 20 * MINUTE,
+    lifeMs: 60 * MINUTE,
+  };
   const published = { generation: 5, sealed: "x", at: NOW };
-  const full: TicketState = { ...EMPTY, granted: 5, published };
+  const full: TicketState = { ...EMPTY_STATE, granted: 5, published };
   const view = (state: TicketState, more = {}) => ({ state, now: NOW, askedAt: 0, ...more });
   const none = { ...fine, opened: undefined, usable: false } as const;
 
-  test.each<[string, ReturnType<typeof view>, Partial<Facts>, ReturnType<typeof needOf>]>([
-    ["nothing yet", view(EMPTY), none, "cold"],
-    ["the store forgot what we hold", view(EMPTY), { opened: undefined }, undefined],
+  test.each<[string, ReturnType<typeof view>, Partial<ReplicaFacts>, ReturnType<typeof refreshReason>]>([
+    ["nothing yet", view(EMPTY_STATE), none, "cold"],
+    ["the store forgot what we hold", view(EMPTY_STATE), { opened: undefined }, undefined],
     ["a fresh pair", view(full), {}, undefined],
     ["a millisecond before its time", view(full), { ageMs: 20 * MINUTE - 1 }, undefined],
     ["in time", view(full), { ageMs: 20 * MINUTE }, "age"],
@@ -97,10 +103,10 @@ describe("when a refresh is needed", () => {
       { opened: "key", usable: false },
       undefined,
     ],
-    ["of a later release", view(EMPTY, { flaw: "newer" }), none, undefined],
-    ["corrupt", view(EMPTY, { flaw: "corrupt" }), none, "cold"],
+    ["of a later release", view(EMPTY_STATE, { flaw: "newer" }), none, undefined],
+    ["corrupt", view(EMPTY_STATE, { flaw: "corrupt" }), none, "cold"],
   ])("%s", (_what, seen, facts, reason) => {
-    expect(needOf(seen as never, { ...fine, ...facts }, TIMINGS)).toBe(reason);
+    expect(refreshReason(seen as never, { ...fine, ...facts }, TIMINGS)).toBe(reason);
   });
 
   const lease = { holder: "a", until: NOW + 20_000, ms: 20_000 };
@@ -151,7 +157,7 @@ describe("single steps of the protocol", () => {
   });
   const mine = { holder: "a", generation: NOW };
   // Made anew for each test, so that each shows by itself what it runs.
-  const begun = () => apply(EMPTY, acquire("a"));
+  const begun = () => apply(EMPTY_STATE, acquire("a"));
   const stagedBy = (first: ReturnType<typeof begun>) =>
     apply(first.state, { kind: "stage", ...mine, sealed: "token" });
 
@@ -238,7 +244,7 @@ describe("single steps of the protocol", () => {
     const published = { sealed: "old", at: NOW - 5 };
     expect(apply(first.state, heal(NOW - 1)).state).toMatchObject({ published, granted: NOW, lease, intent });
     expect(apply(first.state, heal(NOW)).state).toEqual({
-      ...EMPTY,
+      ...EMPTY_STATE,
       published: { generation: NOW, ...published },
       granted: NOW,
     });
@@ -278,7 +284,7 @@ describe("single steps of the protocol", () => {
 });
 
 describe("how a refresh that failed reports", () => {
-  const circumstances: Circumstances = {
+  const circumstances: RetryContext = {
     failures: 0,
     urgent: false,
     credentials: "ours",
@@ -286,7 +292,7 @@ describe("how a refresh that failed reports", () => {
     timings: TIMINGS,
     random: () => 1,
   };
-  test.each<[Failed["failed"], Partial<Circumstances>, object]>([
+  test.each<[FailedCall["failed"], Partial<RetryContext>, object]>([
     ["unknown", {}, { outcome: "unknown", backoffMs: 3_000, insistMs: 60_000 }],
     ["unknown", { spentMs: 6_000 }, { outcome: "unknown", backoffMs: 3_000 }],
     ["unknown", { spentMs: 7_000 }, { outcome: "unknown", backoffMs: 3_000 }],
@@ -306,7 +312,7 @@ describe("how a refresh that failed reports", () => {
     ["refused", { failures: 9 }, { outcome: "clean", backoffMs: 300_000, of: "ours" }],
     ["late", {}, { outcome: "clean", backoffMs: 0 }],
   ])("%s %o", (failed, more, report) => {
-    expect(giveUp({ failed }, { ...circumstances, ...more })).toMatchObject(report);
+    expect(abortAfter({ failed }, { ...circumstances, ...more })).toMatchObject(report);
   });
 });
 

@@ -2,10 +2,10 @@ import { createSecretKey } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Operation, Transition } from "../../src/tickets/protocol/operations.ts";
-import { EMPTY, parseState, SCHEMA, type TicketState } from "../../src/tickets/protocol/state.ts";
+import { EMPTY_STATE, parseState, SCHEMA, type TicketState } from "../../src/tickets/protocol/state.ts";
 import { transition } from "../../src/tickets/protocol/transition.ts";
 import { createSealer } from "../../src/tickets/sealer.ts";
-import { createRegister } from "../../src/tickets/shared-state.ts";
+import { createSharedState } from "../../src/tickets/shared-state.ts";
 import { brokenByWrite } from "../simulation/checks.ts";
 import { createRig, MINUTE, TIMINGS } from "./rig.ts";
 
@@ -77,7 +77,7 @@ function play(
   steps: readonly Step[],
   look: (before: TicketState, operation: Operation, done: Transition, now: number) => void,
 ): void {
-  let [state, now] = [EMPTY, START];
+  let [state, now] = [EMPTY_STATE, START];
   for (const each of steps) {
     now += each.tick;
     const operation = operationOf(each, state, now);
@@ -163,7 +163,7 @@ describe("whatever happens, in whatever order, on a clock that jumps", () => {
   test("a failed refresh leaves a way on: nothing waits for longer than it was meant to", () => {
     holds(
       fc.property(histories, fc.integer({ min: -7_200_000, max: 7_200_000 }), (steps, jump) => {
-        let last: { state: TicketState; now: number } = { state: EMPTY, now: START };
+        let last: { state: TicketState; now: number } = { state: EMPTY_STATE, now: START };
         play(steps, (_before, _operation, { state }, now) => {
           last = { state, now };
         });
@@ -283,7 +283,7 @@ test("the register gives up on a store that refuses every write, instead of aski
   const rig = createRig();
   const { life } = rig.replica();
   const store = { ...rig.storeClient(life), compareAndSet: async () => false };
-  const register = createRegister(store, life.clock, TIMINGS, transition);
+  const register = createSharedState(store, life.clock, TIMINGS, transition);
   const refused = expect(register.apply({ kind: "orphan" })).rejects.toThrow("refuses every write");
   await rig.run(MINUTE);
   await refused;

@@ -2,7 +2,7 @@ import { type Language, TEXTS, violationsText } from "../../domain/messages.ts";
 import { ErrorReason, reasonName, ServiceError } from "../../errors.ts";
 
 /** Every reason's HTTP status on the form routes (RFC 9110). */
-export const STATUS = {
+export const HTTP_STATUS = {
   [ErrorReason.UNSPECIFIED]: 500,
   [ErrorReason.INVALID_REQUEST]: 400,
   [ErrorReason.MALFORMED_REQUEST]: 400,
@@ -44,7 +44,7 @@ export interface FormError {
 /** The answer for a failed call: the vendor's code where there is one, else the HTTP status; never "0". */
 export function formError(error: ServiceError, language: Language): FormError {
   const { reason, violations, metadata, retryAfterMs } = error;
-  const status = error instanceof MethodNotAllowed ? 405 : STATUS[reason];
+  const status = error instanceof MethodNotAllowed ? 405 : HTTP_STATUS[reason];
   const upstreamCode = metadata["upstream_code"];
   const named = violationsText(violations, language);
   return {

@@ -4,13 +4,13 @@ import { BODY_TIMEOUT_MS, OPEN_BODY_BYTES, type Share } from "../../lib/budget.t
 import { after } from "../../lib/clock.ts";
 import { onAbort } from "../../lib/deadline.ts";
 import { hasLeft } from "../../lib/http.ts";
-import type { Caller } from "./client-connection.ts";
+import type { ClientConnection } from "./client-connection.ts";
 import type { Frames } from "./frames.ts";
 
 export interface BodyOptions {
   /** Of the bytes that bodies may take in the whole process; whoever reads gives it back when the call is answered. */
   share: Share;
-  caller: Pick<Caller, "signal">;
+  caller: Pick<ClientConnection, "signal">;
   /** How to judge a body that consists of frames. */
   frames: Frames | undefined;
   /** Largest body, bytes. */

@@ -3,7 +3,7 @@ import { callerLeft, ErrorReason, ServiceError } from "../../errors.ts";
 import { after } from "../../lib/clock.ts";
 
 /** Who waits for an answer, and until when. */
-export interface Caller {
+export interface ClientConnection {
   /** Aborts when the caller leaves or its deadline passes; the reason is a ServiceError. */
   readonly signal: AbortSignal;
   /** Whether nobody is there any more to be answered. */
@@ -17,7 +17,7 @@ const NEVER = () => undefined;
 export const LONGEST_MS = 2 ** 31 - 1;
 
 /** The caller behind a response, with its deadline, milliseconds from now. */
-export function callerOf(response: ServerResponse, timeoutMs: number | undefined): Caller {
+export function clientConnection(response: ServerResponse, timeoutMs: number | undefined): ClientConnection {
   const controller = new AbortController();
   let left = false;
   const leave = () => {

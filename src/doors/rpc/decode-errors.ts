@@ -1,6 +1,6 @@
 import { Code, ConnectError, type ConnectRouterOptions, createContextKey } from "@connectrpc/connect";
 import { ErrorReason, ServiceError } from "../../errors.ts";
-import { connectError, ProtocolError } from "./errors.ts";
+import { ProtocolError, toConnectError } from "./errors.ts";
 
 /** Tells about a request that never reached a handler. */
 export interface RefusalEvents {
@@ -53,7 +53,7 @@ export const WATCH_UNREADABLE = {
       // What has a ServiceError behind it is ours, and told.
       if (!(reason instanceof ConnectError) || reason.cause instanceof ServiceError) return;
       const error = meant(reason);
-      const { code, rawMessage, message, details } = connectError(
+      const { code, rawMessage, message, details } = toConnectError(
         error,
         context.requestHeader.get("accept-language") ?? undefined,
       );

@@ -8,7 +8,7 @@ import {
   type UnaryResponse,
 } from "@connectrpc/connect";
 import { ErrorReason, ServiceError } from "../../errors.ts";
-import { connectError } from "./errors.ts";
+import { toConnectError } from "./errors.ts";
 
 export interface AnswerEvents {
   /** An answer that could not be written; the call itself has been told of as finished. */
@@ -31,7 +31,7 @@ export function watchUnwritable(events: AnswerEvents) {
   function failed({ protocolName, requestHeader, method }: HandlerContext, error: unknown): ConnectError {
     const requestId = requestHeader.get("x-request-id") ?? "";
     events.answerFailed({ door: protocolName, requestId, path: method.name, error });
-    return connectError(UNWRITABLE, requestHeader.get("accept-language") ?? undefined);
+    return toConnectError(UNWRITABLE, requestHeader.get("accept-language") ?? undefined);
   }
 
   return {

@@ -9,13 +9,13 @@ import {
 } from "../../../gen/google/rpc/error_details_pb.ts";
 import { type Language, languageOf, ruleText, TEXTS, violationsText } from "../../domain/messages.ts";
 import { ErrorReason, reasonName, ServiceError } from "../../errors.ts";
-import { remembered } from "../../lib/memoize.ts";
+import { memoizePerObject } from "../../lib/memoize.ts";
 
 /** The `domain` of every google.rpc.ErrorInfo (AIP-193). */
 export const ERROR_DOMAIN = "faceverification.v1";
 
 /** Every reason's status code on the RPC doors (gRPC status codes, `google.rpc.Code`). */
-export const CODES = {
+export const GRPC_CODES = {
   [ErrorReason.UNSPECIFIED]: Code.Unknown,
   [ErrorReason.INVALID_REQUEST]: Code.InvalidArgument,
   [ErrorReason.MALFORMED_REQUEST]: Code.InvalidArgument,
@@ -55,13 +55,13 @@ export class ProtocolError extends ServiceError {
 }
 
 /** A failed call as Connect sends it: the public text, and the details of AIP-193. */
-export const connectError = (error: ServiceError, acceptLanguage: string | undefined): ConnectError =>
+export const toConnectError = (error: ServiceError, acceptLanguage: string | undefined): ConnectError =>
   IN[languageOf(acceptLanguage, "en")](error);
 
 // Many calls may be refused with one and the same error, and then at once.
 const IN: Readonly<Record<Language, (error: ServiceError) => ConnectError>> = {
-  en: remembered((error) => inLanguage(error, "en")),
-  zh: remembered((error) => inLanguage(error, "zh")),
+  en: memoizePerObject((error) => inLanguage(error, "en")),
+  zh: memoizePerObject((error) => inLanguage(error, "zh")),
 };
 
 function inLanguage(error: ServiceError, language: Language): ConnectError {
@@ -69,7 +69,7 @@ function inLanguage(error: ServiceError, language: Language): ConnectError {
   const locale = language === "zh" ? "zh-CN" : "en";
   const named = violationsText(violations, "en");
   const message = named === "" ? TEXTS[reason].en : `${TEXTS[reason].en} (${named})`;
-  const code = error instanceof ProtocolError ? error.code : CODES[reason];
+  const code = error instanceof ProtocolError ? error.code : GRPC_CODES[reason];
   const details = [
     {
       desc: ErrorInfoSchema,

@@ -4,7 +4,7 @@ import type { FastifyInstance } from "fastify";
 import { ServiceError } from "../../errors.ts";
 import { endTrailersOnly } from "../../lib/http.ts";
 import type { RefusalEvents } from "./decode-errors.ts";
-import { connectError } from "./errors.ts";
+import { toConnectError } from "./errors.ts";
 import { JSON_OPTIONS } from "./fast-path/codecs.ts";
 import { doorOf } from "./received.ts";
 
@@ -14,7 +14,7 @@ export function answerRefusals(app: FastifyInstance, events: RefusalEvents): voi
     if (!(error instanceof ServiceError)) throw error;
     const { "content-type": type = "", "accept-language": language } = request.headers;
     events.requestRefused({ door: doorOf(request.headers), requestId: request.id, path: "", error });
-    const refusal = connectError(error, language);
+    const refusal = toConnectError(error, language);
     if (error.retryAfterMs !== undefined) {
       void reply.header("retry-after", String(Math.ceil(error.retryAfterMs / 1000)));
     }

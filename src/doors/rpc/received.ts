@@ -5,9 +5,9 @@ import { parseTimeout as parseGrpcTimeout } from "@connectrpc/connect/protocol-g
 import { ErrorReason, ServiceError } from "../../errors.ts";
 import type { Budget } from "../../lib/budget.ts";
 import { type BodyOptions, readBody, readFrames } from "./body.ts";
-import { callerOf, LONGEST_MS } from "./client-connection.ts";
+import { clientConnection, LONGEST_MS } from "./client-connection.ts";
 import type { Visit } from "./decode-errors.ts";
-import { connectError } from "./errors.ts";
+import { toConnectError } from "./errors.ts";
 import { READ_MAX_BYTES } from "./fast-path/codecs.ts";
 import { createFrames, type Frames, PREFIX_BYTES } from "./frames.ts";
 import { assertSparse } from "./sparse.ts";
@@ -42,7 +42,7 @@ async function* receive(
 ): AsyncGenerator<Uint8Array> {
   const { headers } = raw;
   const single = kind === "unary" || kind === "server_streaming";
-  const caller = callerOf(response, timeoutMs);
+  const caller = clientConnection(response, timeoutMs);
   const share = intake.open();
   response.once("close", () => share.release());
   const limits = { share, caller, mostBytes: READ_MAX_BYTES + PREFIX_BYTES };
@@ -66,7 +66,7 @@ async function* receive(
   } catch (error) {
     share.release();
     visit.refuse(error as ServiceError);
-    throw connectError(error as ServiceError, headers["accept-language"]);
+    throw toConnectError(error as ServiceError, headers["accept-language"]);
   } finally {
     // Also when its end came while the body did.
     if (caller.left) share.release();

@@ -8,7 +8,7 @@ import type { ServiceError } from "../../errors.ts";
 import type { Methods } from "../../handlers/service.ts";
 import type { TicketAdmin } from "../../handlers/ticket-admin.ts";
 import { fromConnect, incomingCall } from "./call.ts";
-import { connectError } from "./errors.ts";
+import { toConnectError } from "./errors.ts";
 
 /** The RPC door: translates context and errors, and nothing else. */
 export function createRoutes(methods: Methods, listener: IncomingCall["listener"]) {
@@ -33,7 +33,7 @@ export function rpc<Input extends DescMessage, Output extends DescMessage>(
       return await method(request, call);
     } catch (error) {
       // The pipeline rejects with nothing else.
-      throw connectError(error as ServiceError, call.language);
+      throw toConnectError(error as ServiceError, call.language);
     }
   };
 }

@@ -2,7 +2,7 @@ import type { TurnableClock } from "../turnable-clock.ts";
 import type { Fault } from "./faults.ts";
 
 /** One connection with a call on it, as far as an answer needs it. */
-export interface Wire {
+export interface FaultableConnection {
   send(status: number, contentType: string, body: string): void;
   /** Cuts the connection with a TCP reset. */
   reset(): void;
@@ -15,7 +15,7 @@ export interface Wire {
 }
 
 /** An answer before it is sent. */
-export interface Answer {
+export interface PreparedAnswer {
   status: number;
   json: unknown;
 }
@@ -27,11 +27,11 @@ const PAGE =
 /** Does the work and answers, or goes wrong as the fault says; rejects when cut short by caller or stop. */
 export async function answer(
   fault: Fault | undefined,
-  work: () => Answer,
-  wire: Wire,
+  work: () => PreparedAnswer,
+  wire: FaultableConnection,
   clock: TurnableClock,
 ): Promise<void> {
-  const send = ({ status, json }: Answer) => wire.send(status, JSON_TYPE, JSON.stringify(json));
+  const send = ({ status, json }: PreparedAnswer) => wire.send(status, JSON_TYPE, JSON.stringify(json));
   const delayMs = fault?.delayMs ?? 1000;
   switch (fault?.kind) {
     case undefined:

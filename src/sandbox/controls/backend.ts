@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 
 /** A backend that uses this sandbox as its vendor, as far as the console needs it. */
-export interface Backend {
+export interface ConsoleBackend {
   /** Base URL of the two form routes, without a slash at the end. */
   url: string;
   /** Base URL of its admin listener, where it has one. */
@@ -24,7 +24,7 @@ const PROBE_MS = 1_500;
  * The backend's doors under the sandbox's own address, so that the console's page needs no CORS of the product. Form in,
  * answer out, nothing kept.
  */
-export function addPassThrough(app: FastifyInstance, backend: () => Backend | undefined): void {
+export function addPassThrough(app: FastifyInstance, backend: () => ConsoleBackend | undefined): void {
   for (const path of FORM_ROUTES) {
     app.post(path, (request, reply) => passOn(backend(), path, request, reply));
   }
@@ -52,7 +52,7 @@ export function addPassThrough(app: FastifyInstance, backend: () => Backend | un
 }
 
 async function passOn(
-  backend: Backend | undefined,
+  backend: ConsoleBackend | undefined,
   path: string,
   request: FastifyRequest,
   reply: FastifyReply,

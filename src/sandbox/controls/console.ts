@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { FastifyInstance } from "fastify";
-import { addPassThrough, type Backend } from "./backend.ts";
+import { addPassThrough, type ConsoleBackend } from "./backend.ts";
 
 const TYPES = { html: "text/html", css: "text/css", js: "text/javascript" } as const;
 
@@ -31,7 +31,10 @@ const POLICY = [
 ].join("; ");
 
 /** The console at `/`, and the backend's doors for it. Part of the sandbox, so never of a service with real credentials. */
-export function addConsole(app: FastifyInstance, { backend }: { backend: () => Backend | undefined }): void {
+export function addConsole(
+  app: FastifyInstance,
+  { backend }: { backend: () => ConsoleBackend | undefined },
+): void {
   for (const [path, file] of Object.entries(FILES)) {
     const content = readFileSync(join(import.meta.dirname, "../console", file));
     const type = TYPES[file.slice(file.lastIndexOf(".") + 1) as keyof typeof TYPES];

@@ -14,13 +14,13 @@ export interface Breach {
 }
 
 /** What a handler found of one rule: whether it is broken, and optionally more about it (never a value). */
-export type Finding = readonly [rule: RuleName, broken: boolean, detail?: string];
+export type BreachFinding = readonly [rule: RuleName, broken: boolean, detail?: string];
 
 export interface BreachLog {
   readonly list: readonly Breach[];
   add(rule: RuleName, endpoint: Endpoint, caller: string, detail?: string): void;
   /** Records every broken rule; gives the code of the first that is refused, undefined where none is. */
-  judge(request: SandboxRequest, findings: readonly Finding[]): string | undefined;
+  judge(request: SandboxRequest, findings: readonly BreachFinding[]): string | undefined;
   clear(): void;
 }
 

@@ -1,4 +1,4 @@
-import type { Finding } from "./breaches.ts";
+import type { BreachFinding } from "./breaches.ts";
 import { firstValues, readJsonObject, type SandboxRequest } from "./request.ts";
 import type { State } from "./state.ts";
 
@@ -6,21 +6,21 @@ import type { State } from "./state.ts";
 export type Fields = Readonly<Partial<Record<string, string>>>;
 
 /** Names and number of query parameters. Unknown ones are shown if they look like a name and not like a value. */
-export function queryFindings({ query }: SandboxRequest, known: readonly string[]): Finding[] {
+export function queryFindings({ query }: SandboxRequest, known: readonly string[]): BreachFinding[] {
   return [
     ["duplicate_parameter", Object.values(query).some((value) => Array.isArray(value))],
     ...unknownFindings(Object.keys(query), known),
   ];
 }
 
-function unknownFindings(names: readonly string[], known: readonly string[]): Finding[] {
+function unknownFindings(names: readonly string[], known: readonly string[]): BreachFinding[] {
   return names
     .filter((name) => !known.includes(name))
     .map((name) => ["unknown_parameter", true, /^[A-Za-z_]{1,24}$/.test(name) ? name : "unprintable"]);
 }
 
 /** `app_id` or `appId`, not both (protocol.md 0.3), and `version`. */
-export function appFindings(fields: Fields, state: State): Finding[] {
+export function appFindings(fields: Fields, state: State): BreachFinding[] {
   const { app_id, appId, version } = fields;
   const named = state.tokenParam === undefined ? (app_id ?? appId) : fields[state.tokenParam];
   return [
@@ -33,7 +33,7 @@ export function appFindings(fields: Fields, state: State): Finding[] {
 const MOST_BODY_BYTES = 2_000_000;
 
 /** The body's text fields, numbers written out among them as a lenient vendor would read them, and what is wrong with the body as a whole (protocol.md 4.2, 6.1). */
-export function readBody(request: SandboxRequest, known: readonly string[]): [Fields, Finding[]] {
+export function readFields(request: SandboxRequest, known: readonly string[]): [Fields, BreachFinding[]] {
   const { body, contentType } = request;
   const object = readJsonObject(body);
   const json = object ?? {};
@@ -55,7 +55,7 @@ export function readBody(request: SandboxRequest, known: readonly string[]): [Fi
 }
 
 /** What every signed call of the server carries besides its signature. */
-export function signedFindings(fields: Fields, request: SandboxRequest, state: State): Finding[] {
+export function signedFindings(fields: Fields, request: SandboxRequest, state: State): BreachFinding[] {
   const { orderNo = "", nonce = "", version } = fields;
   const inQuery = firstValues(request.query)["orderNo"];
   return [

@@ -1,5 +1,5 @@
 import { crc32, deflateSync } from "node:zlib";
-import type { Finding } from "./breaches.ts";
+import type { BreachFinding } from "./breaches.ts";
 
 /** A real PNG, 32 by 32 grey pixels: what the vendor would keep as the best frame. */
 export const PHOTO_BASE64 = png(32).toString("base64");
@@ -48,7 +48,7 @@ const MOST_BYTES = 500 * 1024;
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 
 /** The merchant's own photo (protocol.md 4.2); an empty one counts as absent. */
-export function photoFindings(photo: string, type: string | undefined): Finding[] {
+export function photoFindings(photo: string, type: string | undefined): BreachFinding[] {
   if (photo === "") return [["photo_type_without_photo", type !== undefined]];
   const isBase64 = BASE64.test(photo);
   return [

@@ -5,13 +5,13 @@ import type { Shape } from "./shape.ts";
 
 export const EDITIONS = ["basic", "enhanced", "plus"] as const;
 
-export type Edition = (typeof EDITIONS)[number];
+export type VendorEdition = (typeof EDITIONS)[number];
 
 /** One upload. Name and ID number are not kept: what they chose is. */
 export interface Order {
   orderNo: string;
   userId: string;
-  edition: Edition;
+  edition: VendorEdition;
   faceId: string;
   faceIdExpiresAt: number;
   /** What the ID number chose. */
@@ -21,8 +21,8 @@ export interface Order {
 }
 
 /** The orders, from upload until the vendor's purge (protocol.md 6.1). */
-export interface Orders {
-  create(upload: { orderNo: string; userId: string; edition: Edition; scenario: Scenario }): Order;
+export interface VendorOrders {
+  create(upload: { orderNo: string; userId: string; edition: VendorEdition; scenario: Scenario }): Order;
   byNumber(orderNo: string): Order | undefined;
   byFaceId(faceId: string): Order | undefined;
   complete(order: Order, scenario: Scenario): void;
@@ -32,7 +32,7 @@ export interface Orders {
   ): { order: Order; scenario: Scenario; completedAt: number; serial: string } | undefined;
 }
 
-export function createOrders(clock: TurnableClock, shape: Shape, lifetimes: Lifetimes): Orders {
+export function createVendorOrders(clock: TurnableClock, shape: Shape, lifetimes: Lifetimes): VendorOrders {
   const byNumber = new Map<string, Order>();
   const byFaceId = new Map<string, Order>();
   const { faceIdLifeMs, recordLifeMs } = lifetimes;

@@ -1,6 +1,6 @@
-import { readBody, signedFindings } from "./checks.ts";
+import { readFields, signedFindings } from "./checks.ts";
 import { PHOTO_BASE64, VIDEO_BASE64 } from "./media.ts";
-import { formatChinaTime, messageOf, type Reply, refuse } from "./reply.ts";
+import { formatChinaTime, messageOf, refuse, type VendorReply } from "./reply.ts";
 import type { SandboxRequest } from "./request.ts";
 import { signFindings } from "./signatures.ts";
 import type { State } from "./state.ts";
@@ -11,8 +11,8 @@ const FIELDS = ["appId", "version", "nonce", "orderNo", "sign", "getFile", "quer
 const NO_RECORD = "66660011";
 
 /** POST /api/v2/base/queryfacerecord (protocol.md 6.1). */
-export function answerQuery(request: SandboxRequest, state: State): Reply {
-  const [fields, bodyFindings] = readBody(request, FIELDS);
+export function answerQuery(request: SandboxRequest, state: State): VendorReply {
+  const [fields, bodyFindings] = readFields(request, FIELDS);
   const {
     appId,
     orderNo = "",

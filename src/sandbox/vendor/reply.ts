@@ -2,7 +2,7 @@ import { SCENARIOS } from "./scenarios.ts";
 import type { State } from "./state.ts";
 
 /** An answer's JSON. HTTP status is 200 whatever the code (protocol.md 8.1). */
-export type Reply = Readonly<Record<string, unknown>> & { readonly code: string };
+export type VendorReply = Readonly<Record<string, unknown>> & { readonly code: string };
 
 const MESSAGES: Readonly<Record<string, string>> = {
   ...Object.fromEntries(SCENARIOS.map(({ code, zh }) => [code, zh])),
@@ -30,7 +30,7 @@ export function messageOf(code: string): string {
 }
 
 /** An answer that carries nothing but its code. */
-export function refuse(state: State, code: string): Reply {
+export function refuse(state: State, code: string): VendorReply {
   return {
     code,
     msg: messageOf(code),

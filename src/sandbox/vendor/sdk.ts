@@ -1,7 +1,7 @@
 import { type Fields, isWord } from "./checks.ts";
 import type { Order } from "./orders.ts";
 import { messageOf } from "./reply.ts";
-import { isRecord, readJsonObject, type SandboxRequest } from "./request.ts";
+import { isJsonObject, readJsonObject, type SandboxRequest } from "./request.ts";
 import { type Scenario, scenarioNamed } from "./scenarios.ts";
 import { launchFindings } from "./signatures.ts";
 import type { State } from "./state.ts";
@@ -123,7 +123,7 @@ function readLaunch({ body, query }: SandboxRequest): Fields {
 
 /** Launch parameters by their names of protocol.md 5.1, from any of the ways to write them that `playSdk` takes. */
 export function launchFields(given: Readonly<Record<string, unknown>>): Fields {
-  const nested = isRecord(given["result"]) ? given["result"] : {};
+  const nested = isJsonObject(given["result"]) ? given["result"] : {};
   const fields: Partial<Record<string, string>> = {};
   for (const [name, value] of Object.entries({ ...given, ...nested })) {
     const camel = name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());

@@ -1,4 +1,4 @@
-import type { Finding } from "./breaches.ts";
+import type { BreachFinding } from "./breaches.ts";
 import type { Ticket } from "./credentials.ts";
 import type { State } from "./state.ts";
 import { isSignedBy } from "./verify.ts";
@@ -9,7 +9,7 @@ export function signFindings(
   values: readonly string[],
   userId: string,
   state: State,
-): Finding[] {
+): BreachFinding[] {
   if (!isSign(sign)) return [["sign_format", true]];
   const { credentials } = state;
   const fits = (ticket: Ticket) => isSignedBy(sign, values, ticket.value);
@@ -25,13 +25,13 @@ export function launchFindings(
   values: readonly string[],
   userId: string,
   state: State,
-): [Ticket | undefined, Finding[]] {
+): [Ticket | undefined, BreachFinding[]] {
   if (!isSign(sign)) return [undefined, [["sign_format", true]]];
   const { credentials } = state;
   const fits = (ticket: Ticket) => isSignedBy(sign, values, ticket.value);
   const ticket = credentials.nonceTickets(userId).find(fits);
   if (ticket) {
-    const dead: Finding = ["nonce_ticket_dead", !credentials.isAlive(ticket)];
+    const dead: BreachFinding = ["nonce_ticket_dead", !credentials.isAlive(ticket)];
     return [ticket, [["nonce_ticket_used", ticket.used], dead]];
   }
   if (credentials.signTickets().some(fits)) return [undefined, [["launch_signed_with_sign_ticket", true]]];

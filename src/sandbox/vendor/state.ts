@@ -2,7 +2,7 @@ import type { RandomText } from "../random.ts";
 import type { TurnableClock } from "../turnable-clock.ts";
 import { type BreachLog, createBreachLog } from "./breaches.ts";
 import { type Credentials, createCredentials, type Lifetimes } from "./credentials.ts";
-import { createOrders, type Edition, type Orders } from "./orders.ts";
+import { createVendorOrders, type VendorEdition, type VendorOrders } from "./orders.ts";
 import { RULES } from "./rules.ts";
 import { type Answers, createShape, type Shape } from "./shape.ts";
 
@@ -10,7 +10,7 @@ import { type Answers, createShape, type Shape } from "./shape.ts";
 export interface State {
   readonly appId: string;
   secret: string;
-  readonly editions: ReadonlySet<Edition>;
+  readonly editions: ReadonlySet<VendorEdition>;
   /** The one spelling that token and ticket queries may have; undefined for either. */
   readonly tokenParam: "app_id" | "appId" | undefined;
   readonly clock: TurnableClock;
@@ -20,7 +20,7 @@ export interface State {
   /** What a token or ticket call with a dead token is refused with. */
   deadTokenCode: string;
   readonly credentials: Credentials;
-  readonly orders: Orders;
+  readonly orders: VendorOrders;
   readonly breaches: BreachLog;
   /** Seen nonces of uploads and queries, nonces of launches, and order numbers of uploads. */
   readonly seen: { nonces: Recent; launchNonces: Recent; orderNumbers: Recent };
@@ -29,7 +29,7 @@ export interface State {
 export interface StateOptions {
   appId: string;
   secret: string;
-  editions: readonly Edition[];
+  editions: readonly VendorEdition[];
   tokenParam: State["tokenParam"];
   clock: TurnableClock;
   text: RandomText;
@@ -55,7 +55,7 @@ export function createState(options: StateOptions): State {
       { ticket: () => text(64), token: () => shape.accessToken() },
       lifetimes,
     ),
-    orders: createOrders(clock, shape, lifetimes),
+    orders: createVendorOrders(clock, shape, lifetimes),
     breaches: createBreachLog(clock, strict),
     seen: {
       // A nonce cannot be replayed once the ticket that signed it has died.

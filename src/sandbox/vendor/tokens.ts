@@ -1,7 +1,7 @@
-import type { Finding } from "./breaches.ts";
+import type { BreachFinding } from "./breaches.ts";
 import { appFindings, type Fields, isWord, queryFindings } from "./checks.ts";
 import type { AccessToken, Ticket } from "./credentials.ts";
-import { formatChinaTime, messageOf, type Reply, refuse } from "./reply.ts";
+import { formatChinaTime, messageOf, refuse, type VendorReply } from "./reply.ts";
 import { firstValues, type SandboxRequest } from "./request.ts";
 import { RULES } from "./rules.ts";
 import type { Shape } from "./shape.ts";
@@ -11,7 +11,7 @@ import { sameText } from "./verify.ts";
 const APP = ["app_id", "appId", "version"];
 
 /** GET /api/oauth2/access_token (protocol.md 1). */
-export function answerAccessToken(request: SandboxRequest, state: State): Reply {
+export function answerAccessToken(request: SandboxRequest, state: State): VendorReply {
   const query = firstValues(request.query);
   const refusal = state.breaches.judge(request, [
     ["token_call_empty", Object.keys(query).length === 0],
@@ -34,7 +34,7 @@ export function answerAccessToken(request: SandboxRequest, state: State): Reply 
 }
 
 /** GET /api/oauth2/api_ticket with `type=SIGN` (protocol.md 2). */
-export function answerSignTicket(request: SandboxRequest, state: State): Reply {
+export function answerSignTicket(request: SandboxRequest, state: State): VendorReply {
   const query = firstValues(request.query);
   const refusal = state.breaches.judge(request, [
     ...queryFindings(request, [
@@ -51,7 +51,7 @@ export function answerSignTicket(request: SandboxRequest, state: State): Reply {
 }
 
 /** GET /api/oauth2/api_ticket with `type=NONCE` (protocol.md 3). */
-export function answerNonceTicket(request: SandboxRequest, state: State): Reply {
+export function answerNonceTicket(request: SandboxRequest, state: State): VendorReply {
   const { credentials, lifetimes, clock } = state;
   const query = firstValues(request.query);
   const userId = query["user_id"] ?? "";
@@ -67,7 +67,7 @@ export function answerNonceTicket(request: SandboxRequest, state: State): Reply 
   return ticketReply(credentials.issueNonceTicket(token, userId), lifetimes.nonceLifeMs, state.shape);
 }
 
-function ticketFindings(query: Fields, state: State): Finding[] {
+function ticketFindings(query: Fields, state: State): BreachFinding[] {
   const token = state.credentials.findToken(query["access_token"] ?? "");
   return [
     ...appFindings(query, state),
@@ -83,7 +83,7 @@ function refusalFor(refusal = "400103", token: AccessToken | undefined, state: S
   return died ? state.deadTokenCode : refusal;
 }
 
-function ticketReply({ value, issuedAt, expiresAt }: Ticket, lifeMs: number, shape: Shape): Reply {
+function ticketReply({ value, issuedAt, expiresAt }: Ticket, lifeMs: number, shape: Shape): VendorReply {
   const expireIn = shape.ticketExpireIn(seconds(lifeMs));
   return {
     code: "0",

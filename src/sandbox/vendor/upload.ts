@@ -1,16 +1,16 @@
-import type { Finding } from "./breaches.ts";
-import { type Fields, isWord, readBody, signedFindings } from "./checks.ts";
+import type { BreachFinding } from "./breaches.ts";
+import { type Fields, isWord, readFields, signedFindings } from "./checks.ts";
 import { photoFindings } from "./media.ts";
-import type { Edition } from "./orders.ts";
+import type { VendorEdition } from "./orders.ts";
 import { isValidIdentity } from "./person.ts";
-import { formatChinaTime, messageOf, type Reply, refuse } from "./reply.ts";
+import { formatChinaTime, messageOf, refuse, type VendorReply } from "./reply.ts";
 import type { SandboxRequest } from "./request.ts";
 import { scenarioOf } from "./scenarios.ts";
 import { signFindings } from "./signatures.ts";
 import type { State } from "./state.ts";
 
 /** Path and field of the app id, per edition (protocol.md 4.1). */
-export const UPLOADS: Readonly<Record<Edition, { path: string; appIdField: string }>> = {
+export const UPLOADS: Readonly<Record<VendorEdition, { path: string; appIdField: string }>> = {
   basic: { path: "/api/server/getfaceid", appIdField: "webankAppId" },
   enhanced: { path: "/api/server/getAdvFaceId", appIdField: "appId" },
   plus: { path: "/api/server/getPlusFaceId", appIdField: "appId" },
@@ -29,9 +29,9 @@ const FIELDS = [
 ];
 
 /** POST of an identity, answered with a faceId (protocol.md 4.2, 4.3). */
-export function answerUpload(edition: Edition, request: SandboxRequest, state: State): Reply {
+export function answerUpload(edition: VendorEdition, request: SandboxRequest, state: State): VendorReply {
   const { appIdField } = UPLOADS[edition];
-  const [fields, bodyFindings] = readBody(request, ["appId", "webankAppId", ...FIELDS]);
+  const [fields, bodyFindings] = readFields(request, ["appId", "webankAppId", ...FIELDS]);
   const { orderNo = "", userId = "", version = "", nonce = "", sign = "" } = fields;
   const appId = fields[appIdField];
   const { breaches, editions } = state;
@@ -68,7 +68,7 @@ export function answerUpload(edition: Edition, request: SandboxRequest, state: S
   };
 }
 
-function appIdFindings(fields: Fields, appIdField: string, state: State): Finding[] {
+function appIdFindings(fields: Fields, appIdField: string, state: State): BreachFinding[] {
   const other = appIdField === "appId" ? "webankAppId" : "appId";
   const isOther = fields[other] !== undefined;
   return [

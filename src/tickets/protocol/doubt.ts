@@ -1,13 +1,13 @@
 import type { TicketTimings } from "../../config/ticket-timings.ts";
 import type { Operation, Transition } from "./operations.ts";
-import type { Hold, TicketState } from "./state.ts";
+import type { TicketState, TimedHold } from "./state.ts";
 
 /** The state with a doubt about every generation up to `upTo`; an older doubt goes on, and a new `hold` replaces its own. */
 export function doubted(
   state: TicketState,
   upTo: number,
   since: number,
-  hold?: Hold,
+  hold?: TimedHold,
   by = state.doubt?.by,
 ): TicketState {
   const { doubt } = state;
@@ -52,7 +52,7 @@ export function invalidate(
   if (published?.generation !== generation || known) return { state, status: "noop" };
   const { floorMs, forcedWindowMs, forcedBudget } = timings;
   const sinceCommitMs = Math.max(0, now - published.at);
-  const held = (wantedMs: number): Hold => {
+  const held = (wantedMs: number): TimedHold => {
     const ms = Math.min(Math.max(0, wantedMs), forcedWindowMs);
     return { until: now + ms, ms };
   };
@@ -82,30 +82,31 @@ const longest = ({ leaseMs, slowBackoffMs, forcedWindowMs }: TicketTimings) => (
 });
 
 /** What of `hold` may still be to come: never more than it was meant to last, nor than any of its kind is. */
-const rest = (hold: Hold, now: number, mostMs: number): number => Math.min(hold.until - now, hold.ms, mostMs);
+const rest = (hold: TimedHold, now: number, mostMs: number): number =>
+  Math.min(hold.until - now, hold.ms, mostMs);
 
 /**
  * Whether something lasts longer than it was meant to, or began in the future: which only a clock that went back, or a
  * stranger's hand, can bring about.
  */
-export function outlasts(
+export function exceedsItsHold(
   { lease, backoff, doubt }: TicketState,
   now: number,
   timings: TicketTimings,
 ): boolean {
   const most = longest(timings);
-  const over = (hold: Hold | undefined, mostMs: number) =>
+  const over = (hold: TimedHold | undefined, mostMs: number) =>
     hold !== undefined && hold.until - now > rest(hold, now, mostMs);
   const early = doubt !== undefined && doubt.since > now;
   return over(lease, most.lease) || over(backoff, most.backoff) || over(doubt?.hold, most.hold) || early;
 }
 
 /** The state as it reads after such a change; the same object when nothing lasts too long. */
-export function clamped(state: TicketState, now: number, timings: TicketTimings): TicketState {
-  if (!outlasts(state, now, timings)) return state;
+export function capHolds(state: TicketState, now: number, timings: TicketTimings): TicketState {
+  if (!exceedsItsHold(state, now, timings)) return state;
   const { lease, backoff, doubt } = state;
   const most = longest(timings);
-  const cut = <T extends Hold>(hold: T, mostMs: number): T => {
+  const cut = <T extends TimedHold>(hold: T, mostMs: number): T => {
     const restMs = rest(hold, now, mostMs);
     return { ...hold, until: now + restMs, ms: Math.min(hold.ms, mostMs) };
   };

@@ -2,7 +2,7 @@ import type { TicketTimings } from "../../config/ticket-timings.ts";
 import { codeEntry } from "../../domain/codes.ts";
 import { UpstreamError } from "../../errors.ts";
 import { backoffMs } from "../../lib/backoff.ts";
-import type { Failed } from "../refresh-calls.ts";
+import type { FailedCall } from "../refresh-calls.ts";
 
 /**
  * What a failed call says about the token (ticket-cache.md 2.6):
@@ -12,13 +12,13 @@ import type { Failed } from "../refresh-calls.ts";
  * - `refused`: the credential that was presented is not accepted: the secret, or on a ticket call the token;
  * - `unknown`: anything may have happened.
  */
-export type Outcome = "definite" | "throttled" | "fatal" | "refused" | "unknown";
+export type CallOutcome = "definite" | "throttled" | "fatal" | "refused" | "unknown";
 
 /**
  * Classifies a failed token or ticket call. What is not known to be harmless is `unknown`: a wrong `definite` costs an
  * outage when the old token dies, a wrong `unknown` one more rotation.
  */
-export function outcomeOf(error: unknown): Outcome {
+export function callOutcome(error: unknown): CallOutcome {
   if (!(error instanceof UpstreamError)) return "unknown";
   if (error.failure === "not_sent") return "definite";
   if (error.failure === "throttled") return "throttled";
@@ -37,7 +37,7 @@ export function outcomeOf(error: unknown): Outcome {
 }
 
 /** What the state has to say so that the delay is right. */
-export interface Circumstances {
+export interface RetryContext {
   /** Refreshes in a row that failed before this one. */
   failures: number;
   /** The pair is so old that delays must be short. */
@@ -50,7 +50,7 @@ export interface Circumstances {
   random: () => number;
 }
 
-export interface GiveUp {
+export interface AbortReport {
   outcome: "clean" | "unknown";
   backoffMs: number;
   of?: string;
@@ -62,7 +62,7 @@ export interface GiveUp {
  * How long to wait after a call whose end nobody knows, milliseconds: soon, since the old token may be dying; but not while
  * the lost call may still arrive.
  */
-function quietMs({ failures, spentMs, timings }: Circumstances): number {
+function quiescenceMs({ failures, spentMs, timings }: RetryContext): number {
   const { tokenTimeoutMs, quiesceMs } = timings;
   // Given up far too late: the process was stopped, and its call may have left only when it went on.
   if (spentMs > tokenTimeoutMs + quiesceMs / 3) return tokenTimeoutMs;
@@ -72,14 +72,14 @@ function quietMs({ failures, spentMs, timings }: Circumstances): number {
 }
 
 /** How a refresh reports that its token call brought nothing (ticket-cache.md 2.4 to 2.6). Pure but for `random`. */
-export function giveUp({ failed }: Failed, circumstances: Circumstances): GiveUp {
+export function abortAfter({ failed }: FailedCall, circumstances: RetryContext): AbortReport {
   const { failures, urgent, credentials, timings, random } = circumstances;
   const { backoffMs: soon, slowBackoffMs: slow, leaseMs, overlapMs } = timings;
   const delayMs = (baseMs: number, maxMs: number) =>
     Math.ceil(backoffMs({ baseMs, maxMs }, failures, random));
   switch (failed) {
     case "unknown":
-      return { outcome: "unknown", backoffMs: quietMs(circumstances), insistMs: overlapMs };
+      return { outcome: "unknown", backoffMs: quiescenceMs(circumstances), insistMs: overlapMs };
     case "definite":
       return {
         outcome: "clean",

@@ -1,7 +1,7 @@
 import type { TicketState } from "./state.ts";
 
 /** Whose refresh an operation belongs to. */
-export type Mine = { holder: string; generation: number };
+export type LeaseClaim = { holder: string; generation: number };
 
 /** What a replica may do to the state (ticket-cache.md 2.3). */
 export type Operation =
@@ -21,15 +21,15 @@ export type Operation =
       process?: string;
     }
   /** Go on: another token call follows, or the staged token's ticket takes its time. */
-  | (Mine & { kind: "renew" })
+  | (LeaseClaim & { kind: "renew" })
   /** The holder of the lease, which is another process, is dead. */
-  | (Mine & { kind: "bury" })
+  | (LeaseClaim & { kind: "bury" })
   /** Keep a new token before its ticket is asked for. */
-  | (Mine & { kind: "stage"; sealed: string })
+  | (LeaseClaim & { kind: "stage"; sealed: string })
   /** Publish the pair. */
-  | (Mine & { kind: "commit"; sealed: string })
+  | (LeaseClaim & { kind: "commit"; sealed: string })
   /** Give up: nothing rotated; anything may have; the stage is to be continued; the stage is dead. */
-  | (Mine & {
+  | (LeaseClaim & {
       kind: "abort";
       outcome: "clean" | "unknown" | "keepstage" | "badstage";
       backoffMs: number;
@@ -44,11 +44,11 @@ export type Operation =
   | { kind: "heal"; generation: number; sealed: string; at: number };
 
 /** `ok`: done, or done before. The others: not done, and why. */
-export type Status = "ok" | "busy" | "moved" | "backoff" | "fenced" | "noop";
+export type TransitionStatus = "ok" | "busy" | "moved" | "backoff" | "fenced" | "noop";
 
 export interface Transition {
   state: TicketState;
-  status: Status;
+  status: TransitionStatus;
   /** With `acquire` and `ok`: the generation this refresh will publish. */
   generation?: number;
 }

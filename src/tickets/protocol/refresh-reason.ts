@@ -1,11 +1,11 @@
 import type { TicketTimings } from "../../config/ticket-timings.ts";
-import type { Opened } from "../sealer.ts";
-import type { View } from "../shared-state.ts";
-import { doubtAgeMs, doubtWaitMs, outlasts } from "./doubt.ts";
+import type { OpenResult } from "../sealer.ts";
+import type { StateView } from "../shared-state.ts";
+import { doubtAgeMs, doubtWaitMs, exceedsItsHold } from "./doubt.ts";
 import { bindingBackoff } from "./state.ts";
 
 /** Why the stored pair, or the whole stored state, cannot be used; `expired`: by our reckoning it has ended. */
-export type Obstacle = Exclude<Opened, { ok: true }>["why"] | "expired" | "newer" | "corrupt";
+export type Obstacle = Exclude<OpenResult, { ok: true }>["why"] | "expired" | "newer" | "corrupt";
 
 /** The same for the person who has to do something about it. */
 export const OBSTACLES: Readonly<Record<Obstacle, string>> = {
@@ -19,10 +19,10 @@ export const OBSTACLES: Readonly<Record<Obstacle, string>> = {
 };
 
 /** Why a refresh is needed. */
-export type Reason = "cold" | "expired" | "unreadable" | "stage" | "intent" | "doubt" | "age";
+export type RefreshReason = "cold" | "expired" | "unreadable" | "stage" | "intent" | "doubt" | "age";
 
 /** What the replica knows beside the shared state. */
-export interface Facts {
+export interface ReplicaFacts {
   /** Whether the published pair can be opened, and if not, why; undefined when there is none. */
   opened: "ok" | Exclude<Obstacle, "newer" | "corrupt"> | undefined;
   /** Whether the replica holds a pair it can use. */
@@ -35,11 +35,11 @@ export interface Facts {
 }
 
 /** Whether a refresh is needed now, and why; the state may still hold it back (`waitMs`). Pure. */
-export function needOf(
-  { state, flaw, now }: View,
-  facts: Facts,
+export function refreshReason(
+  { state, flaw, now }: StateView,
+  facts: ReplicaFacts,
   { leaseMs }: Pick<TicketTimings, "leaseMs">,
-): Reason | undefined {
+): RefreshReason | undefined {
   const { opened, usable, ageMs, dueMs, lifeMs } = facts;
   if (flaw === "newer") return undefined;
   // Sealed by somebody with other keys, who keeps it fresh: two groups would rotate each other to death. Unless an operator
@@ -58,8 +58,8 @@ export function needOf(
 
 /** Whether the pair is nearly over, or has been in doubt for so long that it is soon dead: then no try may wait long. Pure. */
 export const isUrgent = (
-  { state, now }: View,
-  { ageMs, lifeMs }: Facts,
+  { state, now }: StateView,
+  { ageMs, lifeMs }: ReplicaFacts,
   { overlapMs }: Pick<TicketTimings, "overlapMs">,
 ): boolean => ageMs > lifeMs * 0.75 || doubtAgeMs(state, now) > overlapMs / 2;
 
@@ -68,13 +68,13 @@ export const isUrgent = (
  * `due`: the pair is old enough for an ordinary refresh, which no doubt holds back. Pure.
  */
 export function waitMs(
-  { state, now }: View,
+  { state, now }: StateView,
   credentials: string,
   due: boolean,
   timings: TicketTimings,
 ): number {
   // Only `acquire` can set right what a clock that went back has made too long; waiting here would be for hours.
-  if (outlasts(state, now, timings)) return 0;
+  if (exceedsItsHold(state, now, timings)) return 0;
   const { lease, backoff } = state;
   const ends = [lease, bindingBackoff(backoff, credentials)].map((hold) => (hold ? hold.until - now : 0));
   return Math.max(0, ...ends, due ? 0 : doubtWaitMs(state, now, timings.floorMs));

@@ -5,23 +5,23 @@
 export interface TicketState {
   schema: typeof SCHEMA;
   /** The pair in use: its generation, the sealed pair, and when it was committed. */
-  published?: Sealed;
+  published?: SealedPair;
   /** The generation given to the last lease, whether or not it is over. */
   granted: number;
   /** Who may refresh, and until when; `process`: where its death can be seen (`processes.ts`). */
-  lease?: Hold & { holder: string; process?: string };
+  lease?: TimedHold & { holder: string; process?: string };
   /** A refresh that began and has not reported: its token call may have rotated the token. */
   intent?: { generation: number; at: number };
   /** A new token whose SIGN ticket is still missing. */
-  stage?: Sealed;
+  stage?: SealedPair;
   /**
    * Every generation up to `upTo` may be dead at the vendor; only the commit of a later one ends the doubt. The rotation
    * waits for `hold`; without one, for the floor after the last commit. `by`: an operator wants a new pair, whatever is
    * the matter with this one.
    */
-  doubt?: { upTo: number; since: number; hold?: Hold; by?: "operator" };
+  doubt?: { upTo: number; since: number; hold?: TimedHold; by?: "operator" };
   /** No refresh before this; with `of`, only for those with these credentials, which the vendor did not accept. */
-  backoff?: Hold & { of?: string };
+  backoff?: TimedHold & { of?: string };
   /** Refreshes in a row that failed. */
   failures: number;
   /** When pairs were given up because the vendor refused them. */
@@ -30,14 +30,14 @@ export interface TicketState {
   intervalMs?: number;
 }
 
-export interface Sealed {
+export interface SealedPair {
   generation: number;
   sealed: string;
   at: number;
 }
 
 /** Ends at `until`, and never later than `ms` from now: so a clock that jumps back cannot prolong it. */
-export interface Hold {
+export interface TimedHold {
   until: number;
   ms: number;
 }
@@ -45,11 +45,13 @@ export interface Hold {
 /** The layout of TicketState; a state of a newer one is left alone. */
 export const SCHEMA = 1;
 
-export const EMPTY: TicketState = { schema: SCHEMA, granted: 0, failures: 0, forced: [] };
+export const EMPTY_STATE: TicketState = { schema: SCHEMA, granted: 0, failures: 0, forced: [] };
 
 /** The backoff, if it is one for a replica with these credentials. */
-export const bindingBackoff = (backoff: TicketState["backoff"], credentials: string): Hold | undefined =>
-  backoff?.of === undefined || backoff.of === credentials ? backoff : undefined;
+export const bindingBackoff = (
+  backoff: TicketState["backoff"],
+  credentials: string,
+): TimedHold | undefined => (backoff?.of === undefined || backoff.of === credentials ? backoff : undefined);
 
 /** A state from a store's text: the state, that it is of a newer layout, or that it is none. */
 export function parseState(text: string): TicketState | "newer" | "corrupt" {

@@ -1,6 +1,6 @@
 import type { TicketTimings } from "../../config/ticket-timings.ts";
-import { clamped, doubted, doubtWaitMs, invalidate } from "./doubt.ts";
-import type { Mine, Operation, Transition } from "./operations.ts";
+import { capHolds, doubted, doubtWaitMs, invalidate } from "./doubt.ts";
+import type { LeaseClaim, Operation, Transition } from "./operations.ts";
 import { bindingBackoff, type TicketState } from "./state.ts";
 
 /**
@@ -15,7 +15,7 @@ export function transition(
 ): Transition {
   switch (operation.kind) {
     case "acquire":
-      return acquire(clamped(state, now, timings), operation, now, timings);
+      return acquire(capHolds(state, now, timings), operation, now, timings);
     case "renew":
       return renew(state, operation, now, timings);
     case "bury":
@@ -186,5 +186,5 @@ function heal(state: TicketState, { generation, sealed, at }: Of<"heal">): Trans
   };
 }
 
-const holds = ({ granted, lease }: TicketState, { holder, generation }: Mine) =>
+const holds = ({ granted, lease }: TicketState, { holder, generation }: LeaseClaim) =>
   granted === generation && lease?.holder === holder;

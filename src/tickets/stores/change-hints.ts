@@ -1,5 +1,5 @@
 /** The listeners of one store handle (`TicketStore.watch`). */
-export interface Hints {
+export interface ChangeHints {
   /** Returns a function that ends it; to call that again does nothing. */
   watch(listener: () => void): () => void;
   /** Calls every listener in a later turn, so that a writer is never entered again by its own write. */
@@ -9,7 +9,7 @@ export interface Hints {
 }
 
 /** `onFirst` and `onLast` are called when there begins and ceases to be anybody who listens. */
-export function createHints(onFirst?: () => void, onLast?: () => void): Hints {
+export function createChangeHints(onFirst?: () => void, onLast?: () => void): ChangeHints {
   const listeners = new Set<() => void>();
   let closed = false;
 

@@ -127,7 +127,7 @@ function parse(number: number, text: string): Slot | undefined {
  * before the link for so long that the number was used by another, built upon, and pruned: then the link found a free
  * name far below the newest. Such a file is removed again (ticket-cache.md 2.12). Rejects if it can no longer be told.
  */
-export async function proveSlot(slots: Slots, number: number, id: string): Promise<boolean> {
+export async function confirmWin(slots: Slots, number: number, id: string): Promise<boolean> {
   const top = (await slots.numbers()).at(-1);
   // In this order: pruning removes the lower number first, so a true winner is never seen without its successor.
   const successor = await slots.read(number + 1);

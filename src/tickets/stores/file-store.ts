@@ -2,10 +2,10 @@ import { type FSWatcher, watch as watchDirectory } from "node:fs";
 import type { TicketTimings } from "../../config/ticket-timings.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { withDeadline } from "../../lib/deadline.ts";
-import { createHints } from "./change-hints.ts";
+import { createChangeHints } from "./change-hints.ts";
 import { type Kernel, type Moment, momentAfter, thisKernel } from "./file-clock.ts";
 import { errorCode, type FileSystemType, prepareDirectory } from "./file-directory.ts";
-import { createSlots, proveSlot, type Slot } from "./file-slots.ts";
+import { confirmWin, createSlots, type Slot } from "./file-slots.ts";
 import type { TicketStore } from "./store.ts";
 
 export interface FileStoreOptions {
@@ -16,7 +16,7 @@ export interface FileStoreOptions {
   /** The rest is replaced by tests only. */
   kernel?: Kernel;
   fileSystemType?: FileSystemType;
-  prove?: typeof proveSlot;
+  prove?: typeof confirmWin;
   /** Awaited between writing a state and giving it its number: where a frozen process does the most harm. */
   beforeClaim?: () => Promise<void>;
 }
@@ -38,11 +38,11 @@ export function createFileStore({
   timings,
   kernel = thisKernel,
   fileSystemType,
-  prove = proveSlot,
+  prove = confirmWin,
   beforeClaim,
 }: FileStoreOptions): TicketStore {
   const slots = createSlots(directory);
-  const hints = createHints(listen, deafen);
+  const hints = createChangeHints(listen, deafen);
   const closing = new AbortController();
   let watcher: FSWatcher | undefined;
   let told: { version: string; now: number } | undefined;

@@ -1,12 +1,12 @@
 import type { Clock } from "../../lib/clock.ts";
-import { createHints, type Hints } from "./change-hints.ts";
+import { type ChangeHints, createChangeHints } from "./change-hints.ts";
 import type { TicketStore } from "./store.ts";
 
 /** What the handles of one memory store share; a test may look into it. */
 export interface MemoryRegister {
   value: string | undefined;
   writes: number;
-  handles: Set<Hints>;
+  handles: Set<ChangeHints>;
   /** Starts at the wall clock, so that it looks like every other store's, and is monotonic from there. */
   now(): number;
 }
@@ -19,7 +19,7 @@ export function createMemoryRegister(clock: Clock): MemoryRegister {
 
 /** A handle on a register in this process, for tests and the sandbox: `memory:`. */
 export function createMemoryStore(register: MemoryRegister): TicketStore {
-  const hints = createHints();
+  const hints = createChangeHints();
   register.handles.add(hints);
   let closed = false;
 

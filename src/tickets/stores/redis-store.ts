@@ -5,7 +5,7 @@ import type { Clock } from "../../lib/clock.ts";
 import { withDeadline } from "../../lib/deadline.ts";
 import { createRedisLink } from "../../redis/link.ts";
 import { isRefused } from "../../redis/trouble.ts";
-import { createHints } from "./change-hints.ts";
+import { createChangeHints } from "./change-hints.ts";
 import type { TicketStore } from "./store.ts";
 
 /** A Lua text and the name a server that has seen it knows it by. */
@@ -17,7 +17,7 @@ export interface Script {
 const script = (text: string): Script => ({ text, sha: createHash("sha1").update(text).digest("hex") });
 
 /** The version of a register that holds nothing. */
-export const EMPTY = "empty";
+export const EMPTY_VERSION = "empty";
 
 /** KEYS[1] register. Returns the server's time (seconds, microseconds), the version and the value. */
 export const READ = script(`
@@ -33,7 +33,7 @@ return {time[1], time[2], register[1], register[2]}
  * again after a lost connection finds its own id, and was done.
  */
 export const COMPARE_AND_SET = script(`
-local stored = redis.call('HGET', KEYS[1], 'version') or '${EMPTY}'
+local stored = redis.call('HGET', KEYS[1], 'version') or '${EMPTY_VERSION}'
 if string.sub(stored, -#ARGV[3]) == ARGV[3] then return 1 end
 if stored ~= ARGV[1] then return 0 end
 local time = redis.call('TIME')
@@ -69,7 +69,7 @@ export interface RedisStoreOptions {
  * compare and set. Every call ends by `storeTimeoutMs`; one that was sent by then has an unknown outcome.
  */
 export function createRedisStore({ location, logins, key, clock, timings }: RedisStoreOptions): TicketStore {
-  const hints = createHints();
+  const hints = createChangeHints();
   const closing = new AbortController();
   let unanswered = 0;
   const link = createRedisLink({
@@ -152,7 +152,7 @@ export function createRedisStore({ location, logins, key, clock, timings }: Redi
           string | null,
         ];
         const now = Number(seconds) * 1000 + Math.floor(Number(microseconds) / 1000);
-        return { value: value ?? undefined, version: version ?? EMPTY, now };
+        return { value: value ?? undefined, version: version ?? EMPTY_VERSION, now };
       }),
     compareAndSet: (version, value) =>
       limited(async (signal) => {

@@ -19,7 +19,7 @@ import {
   parseTimeout as parseGrpcTimeout,
   setTrailerStatus,
 } from "@connectrpc/connect/protocol-grpc";
-import { remembered } from "../../../lib/memoize.ts";
+import { memoizePerObject } from "../../../lib/memoize.ts";
 import { createFrames, type Frames, PREFIX_BYTES } from "../frames.ts";
 import { assertSparse } from "../sparse.ts";
 
@@ -29,18 +29,18 @@ export const READ_MAX_BYTES = 1024 * 1024;
 export const JSON_OPTIONS = { alwaysEmitImplicit: true };
 
 /** How a protocol writes the usual unary call: one message, not compressed. */
-export interface Wire {
+export interface UnaryCodec {
   door: "grpc" | "connect";
   /** Whether the headers announce the usual call. */
-  announces(headers: IncomingHttpHeaders, httpVersionMajor: number): boolean;
+  accepts(headers: IncomingHttpHeaders, httpVersionMajor: number): boolean;
   /** The caller's deadline, milliseconds from now; `error` for a header that is none. */
   timeout(headers: IncomingHttpHeaders): { timeoutMs?: number; error?: ConnectError | undefined };
   /** Follows the body as its chunks come, where it consists of frames. */
   frames(): Frames | undefined;
   /** The message in a whole body. Throws when it is none. */
   read<D extends DescMessage>(desc: D, body: Buffer): MessageShape<D>;
-  answer<D extends DescMessage>(to: Answering, desc: D, message: MessageShape<D>): void;
-  refuse(to: Answering, error: ConnectError): void;
+  writeAnswer<D extends DescMessage>(to: Answering, desc: D, message: MessageShape<D>): void;
+  writeError(to: Answering, error: ConnectError): void;
 }
 
 /** A response that has not begun, of either version of HTTP, and the headers that it already has. */
@@ -54,9 +54,9 @@ export const BINARY_OPTIONS = { readUnknownFields: false };
 const FRAMES = { most: 1, mostBytes: READ_MAX_BYTES, encoded: false };
 
 /** gRPC over HTTP/2. */
-const grpc: Wire = {
+const grpc: UnaryCodec = {
   door: "grpc",
-  announces: ({ "content-type": type, "grpc-encoding": encoding }, httpVersionMajor) =>
+  accepts: ({ "content-type": type, "grpc-encoding": encoding }, httpVersionMajor) =>
     httpVersionMajor === 2 &&
     (type === "application/grpc" || type === contentTypeProto) &&
     (encoding === undefined || encoding === "identity"),
@@ -67,7 +67,7 @@ const grpc: Wire = {
     assertSparse("binary", message);
     return fromBinary(desc, message, BINARY_OPTIONS);
   },
-  answer({ response, headers }, desc, message) {
+  writeAnswer({ response, headers }, desc, message) {
     const bytes = toBinary(desc, message);
     const prefix = Buffer.alloc(PREFIX_BYTES);
     prefix.writeUInt32BE(bytes.length, 1);
@@ -76,14 +76,14 @@ const grpc: Wire = {
     response.write(prefix);
     response.end(bytes);
   },
-  refuse({ response, headers }, error) {
+  writeError({ response, headers }, error) {
     response.writeHead(200, { ...headers, "content-type": contentTypeProto });
     response.addTrailers(trailersOf(error));
     response.end();
   },
 };
 
-const trailersOf = remembered((error: ConnectError) =>
+const trailersOf = memoizePerObject((error: ConnectError) =>
   Object.fromEntries(setTrailerStatus(new Headers(), error)),
 );
 
@@ -91,9 +91,9 @@ const trailersOf = remembered((error: ConnectError) =>
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
 /** Connect with JSON, by POST (https://connectrpc.com/docs/protocol#unary-rpcs). */
-const json: Wire = {
+const json: UnaryCodec = {
   door: "connect",
-  announces: ({ "content-type": type, "content-encoding": encoding }) =>
+  accepts: ({ "content-type": type, "content-encoding": encoding }) =>
     type === contentTypeUnaryJson && (encoding === undefined || encoding === "identity"),
   timeout: ({ "connect-timeout-ms": timeout }) =>
     parseConnectTimeout(single(timeout), Number.MAX_SAFE_INTEGER),
@@ -102,11 +102,11 @@ const json: Wire = {
     assertSparse("json", body);
     return fromJsonString(desc, utf8.decode(body), { ignoreUnknownFields: true });
   },
-  answer: (to, desc, message) => writeJson(to, 200, toJsonString(desc, message, JSON_OPTIONS)),
-  refuse: (to, error) => writeJson(to, codeToHttpStatus(error.code), bytesOf(error)),
+  writeAnswer: (to, desc, message) => writeJson(to, 200, toJsonString(desc, message, JSON_OPTIONS)),
+  writeError: (to, error) => writeJson(to, codeToHttpStatus(error.code), bytesOf(error)),
 };
 
-const bytesOf = remembered((error: ConnectError) => errorToJsonBytes(error, JSON_OPTIONS));
+const bytesOf = memoizePerObject((error: ConnectError) => errorToJsonBytes(error, JSON_OPTIONS));
 
 function writeJson({ response, headers }: Answering, status: number, body: string | Uint8Array): void {
   const length = Buffer.byteLength(body);
@@ -117,7 +117,7 @@ function writeJson({ response, headers }: Answering, status: number, body: strin
 const WIRES = [grpc, json];
 
 /** The protocol of a request that is as usual as can be. */
-export const wireOf = (headers: IncomingHttpHeaders, httpVersionMajor: number): Wire | undefined =>
-  WIRES.find((wire) => wire.announces(headers, httpVersionMajor));
+export const codecOf = (headers: IncomingHttpHeaders, httpVersionMajor: number): UnaryCodec | undefined =>
+  WIRES.find((wire) => wire.accepts(headers, httpVersionMajor));
 
 const single = (header: string | string[] | undefined) => (typeof header === "string" ? header : null);

@@ -9,12 +9,12 @@ import type { Methods } from "../../../handlers/service.ts";
 import type { Budget } from "../../../lib/budget.ts";
 import { readBody } from "../body.ts";
 import { type CallSource, incomingCall } from "../call.ts";
-import { type Caller, callerOf } from "../client-connection.ts";
+import { type ClientConnection, clientConnection } from "../client-connection.ts";
 import type { RefusalEvents } from "../decode-errors.ts";
 import { type AnswerEvents, UNWRITABLE } from "../encode-errors.ts";
-import { connectError } from "../errors.ts";
+import { toConnectError } from "../errors.ts";
 import { PREFIX_BYTES } from "../frames.ts";
-import { type Answering, READ_MAX_BYTES, type Wire, wireOf } from "./codecs.ts";
+import { type Answering, codecOf, READ_MAX_BYTES, type UnaryCodec } from "./codecs.ts";
 
 /** An RPC and what answers it. */
 interface Unary {
@@ -22,7 +22,7 @@ interface Unary {
   call: Wrapped<DescMessage, DescMessage>;
 }
 
-export interface UsualOptions {
+export interface FastPathOptions {
   /** Bytes that request bodies may take in the whole process. */
   intake: Budget;
   events: RefusalEvents & AnswerEvents;
@@ -33,10 +33,10 @@ export interface UsualOptions {
  * compressed, and leaves all others to Connect: other encodings and protocols. Connect's streams within streams cost more
  * than all the rest of a call (bench/RESULTS.md).
  */
-export function answerUsual(
+export function createFastPath(
   { getFaceParams, getResult }: Methods,
   listener: IncomingCall["listener"],
-  { intake, events }: UsualOptions,
+  { intake, events }: FastPathOptions,
 ): preHandlerAsyncHookHandler {
   const { method } = FaceVerificationService;
   const byPath = new Map<string, Unary>([
@@ -47,12 +47,12 @@ export function answerUsual(
   return async (request, reply) => {
     const { raw } = request;
     const asked = raw.method === "POST" ? byPath.get(raw.url ?? "") : undefined;
-    const wire = asked && wireOf(raw.headers, raw.httpVersionMajor);
+    const wire = asked && codecOf(raw.headers, raw.httpVersionMajor);
     const timeout = wire?.timeout(raw.headers);
     if (!wire || !timeout || timeout.error) return;
     void reply.hijack();
     // From here on, and not from the end of the body, the deadline counts.
-    const caller = callerOf(reply.raw, timeout.timeoutMs);
+    const caller = clientConnection(reply.raw, timeout.timeoutMs);
     const share = intake.open();
     const exchange = { wire, asked, request, reply, listener, caller };
     const refuse = (error: ServiceError) => {
@@ -64,7 +64,7 @@ export function answerUsual(
       const limits = { share, caller, frames: wire.frames(), mostBytes: READ_MAX_BYTES + PREFIX_BYTES };
       const message = readMessage(wire, asked, await readBody(raw, limits));
       const response = await answer(message, exchange);
-      if (response && !caller.left) wire.answer(answering(exchange), asked.method.output, response);
+      if (response && !caller.left) wire.writeAnswer(answering(exchange), asked.method.output, response);
     } catch (error) {
       if (error instanceof ServiceError) return refuse(error);
       const { name: path } = asked.method;
@@ -110,12 +110,12 @@ async function answer(
 
 /** One call and all that it takes to answer it. */
 interface Exchange {
-  wire: Wire;
+  wire: UnaryCodec;
   asked: Unary;
   request: FastifyRequest;
   reply: FastifyReply;
   listener: IncomingCall["listener"];
-  caller: Caller;
+  caller: ClientConnection;
 }
 
 const answering = ({ reply }: Exchange): Answering => ({ response: reply.raw, headers: reply.getHeaders() });
@@ -125,7 +125,7 @@ function writeError(exchange: Exchange, error: ServiceError): void {
   if (caller.left) return;
   // What is left of a body that was not read to its end is no request.
   if (request.raw.httpVersionMajor === 1 && !request.raw.complete) void reply.header("connection", "close");
-  wire.refuse(answering(exchange), connectError(error, request.headers["accept-language"]));
+  wire.writeError(answering(exchange), toConnectError(error, request.headers["accept-language"]));
 }
 
 /** Ends a call that nothing else ends any more: with an error while that can be written, else by cutting it off. */
@@ -139,7 +139,7 @@ function giveUp(exchange: Exchange): void {
   raw.destroy();
 }
 
-function readMessage(wire: Wire, { method }: Unary, body: Buffer): MessageShape<DescMessage> {
+function readMessage(wire: UnaryCodec, { method }: Unary, body: Buffer): MessageShape<DescMessage> {
   try {
     return wire.read(method.input, body);
   } catch {

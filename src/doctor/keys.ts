@@ -1,12 +1,12 @@
 import type { X509Certificate } from "node:crypto";
 import { certificatesIn, type TlsFiles } from "../lib/certificates.ts";
-import { about, type Check, days } from "./check.ts";
+import { type Check, checksFor, codeOf, days } from "./check.ts";
 
 const SOON_MS = 14 * 86_400_000;
 
 /** What becomes of a certificate with time. `now` is the wall clock, milliseconds. */
 export function validity(check: string, certificate: X509Certificate, now: number, cure: string): Check {
-  const { ok, warn, fail } = about(check);
+  const { ok, warn, fail } = checksFor(check);
   const leftMs = Date.parse(certificate.validTo) - now;
   if (leftMs <= 0) return fail(`expired on ${certificate.validTo}`, cure);
   if (Date.parse(certificate.validFrom) > now) return fail(`not valid before ${certificate.validFrom}`, cure);
@@ -16,7 +16,7 @@ export function validity(check: string, certificate: X509Certificate, now: numbe
 
 /** The service's own certificate and key, as the variables name them. */
 export function checkCertificates(tls: TlsFiles | undefined, now: number): Check[] {
-  const { ok, skip, fail } = about("TLS files");
+  const { ok, skip, fail } = checksFor("TLS files");
   if (!tls) return [skip("TLS_CERT_FILE is not set: the listeners speak cleartext")];
   // That they can be used at all, and belong together, was a condition for reading the configuration.
   const chain = certificatesIn(tls.cert);
@@ -38,4 +38,22 @@ export function checkCertificates(tls: TlsFiles | undefined, now: number): Check
       validity("TLS client authority", authority, now, "put the new authority into TLS_CLIENT_CA_FILE"),
     ),
   ];
+}
+
+const PATIENCE_MS = 5_000;
+
+/** Whether the identity provider publishes keys. */
+export async function checkJwks(jwksUrl: string | undefined): Promise<Check> {
+  const { ok, skip, fail } = checksFor("JWT keys");
+  if (jwksUrl === undefined) return skip("JWT_JWKS_URL is not set: end users do not call by themselves");
+  const cure = "check JWT_JWKS_URL and the way there";
+  try {
+    const response = await fetch(jwksUrl, { signal: AbortSignal.timeout(PATIENCE_MS) });
+    if (!response.ok) return fail(`the identity provider answers with HTTP ${response.status}`, cure);
+    const { keys } = (await response.json()) as { keys?: unknown };
+    if (!Array.isArray(keys) || keys.length === 0) return fail("there are no keys", cure);
+    return ok(`${keys.length} published`);
+  } catch (error) {
+    return fail(`cannot be fetched (${codeOf(error)})`, cure);
+  }
 }
