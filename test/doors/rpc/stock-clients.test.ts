@@ -78,7 +78,7 @@ test.each(["v1", "v1alpha"] as const)(
 
 describe("buf curl, in an empty directory", () => {
   let directory: string;
-  const buf = join(import.meta.dirname, "../../node_modules/.bin/buf");
+  const buf = join(import.meta.dirname, "../../../node_modules/.bin/buf");
   beforeAll(() => {
     directory = mkdtempSync(join(tmpdir(), "buf-"));
   });
