@@ -56,6 +56,10 @@ export function invalidRequest(violations: readonly FieldViolation[]): ServiceEr
 /** CANCELLED for a caller that broke off: no answer reaches it. */
 export const callerLeft = (): ServiceError => new ServiceError(ErrorReason.CANCELLED, "the caller went away");
 
+/** DEADLINE_EXCEEDED for a caller whose own deadline passed. */
+export const deadlinePassed = (): ServiceError =>
+  new ServiceError(ErrorReason.DEADLINE_EXCEEDED, "the caller's deadline passed");
+
 /** The vendor's interfaces that this service calls. */
 export type UpstreamEndpoint = "access_token" | "sign_ticket" | "nonce_ticket" | "upload" | "query";
 

@@ -13,8 +13,8 @@ import { createHealth } from "./doors/rpc/health.ts";
 import { connectPlugin } from "./doors/rpc/plugin.ts";
 import { createDescriptors } from "./doors/rpc/reflection/descriptor-set.ts";
 import { createReflection } from "./doors/rpc/reflection/reflection.ts";
-import { createAdminRoutes, createRoutes } from "./doors/rpc/routes.ts";
-import type { Methods } from "./handlers/service.ts";
+import { createRoutes } from "./doors/rpc/routes.ts";
+import type { FaceVerification } from "./handlers/service.ts";
 import type { TicketAdmin } from "./handlers/ticket-admin.ts";
 import { createBudget } from "./lib/budget.ts";
 import type { Clock } from "./lib/clock.ts";
@@ -32,7 +32,7 @@ export interface ListenersOptions {
   access: () => AccessConfig;
   /** Counts requests on the public listener by address. */
   admit: ListenerOptions["admit"];
-  methods: Methods;
+  faceVerification: FaceVerification;
   ticketAdmin: TicketAdmin;
   readiness: ProbesOptions["readiness"];
   lastRefresh: ProbesOptions["lastRefresh"];
@@ -48,8 +48,10 @@ const FORM_BODY_LIMIT = 64 * 1024;
 
 /** The three listeners and what each serves (docs/architecture.md#the-listeners): the second half of the composition root. */
 export function createListeners(options: ListenersOptions): Record<"admin" | "http" | "grpc", Listener> {
-  const { config, access, admit, methods, ticketAdmin, readiness, lastRefresh, telemetry, clock } = options;
+  const { config, access, admit, faceVerification, ticketAdmin, readiness, lastRefresh, telemetry, clock } =
+    options;
   const { events, metrics } = telemetry;
+  const { methods } = faceVerification;
   const drainMs = Math.max(1_000, config.shutdownGraceMs - config.shutdownDelayMs - 2_000);
   // What clients send and do not read is bounded for all listeners together.
   const intake = createBudget(config.buffers.received);
@@ -75,7 +77,7 @@ export function createListeners(options: ListenersOptions): Record<"admin" | "ht
       plugins: [
         createProbes({ readiness, lastRefresh }),
         createMetricsRoute(metrics),
-        connectPlugin([createAdminRoutes(ticketAdmin)], drainMs, rpc),
+        connectPlugin([createRoutes(ticketAdmin, "internal")], drainMs, rpc),
         createDescriptors([TicketAdminService]),
       ],
       closing: new AbortController(),
@@ -96,9 +98,9 @@ export function createListeners(options: ListenersOptions): Record<"admin" | "ht
             createFormRoutes({ methods, bodyLimit: FORM_BODY_LIMIT, strict: access().formStrict, events }),
           );
         },
-        connectPlugin([createRoutes(methods, "public")], drainMs, {
+        connectPlugin([createRoutes(faceVerification, "public")], drainMs, {
           ...rpc,
-          usual: createFastPath(methods, "public", rpc),
+          fastPath: createFastPath(faceVerification, "public", rpc),
         }),
         createDocument("/openapi.json", openApi),
       ],
@@ -111,9 +113,13 @@ export function createListeners(options: ListenersOptions): Record<"admin" | "ht
       tls: () => access().tls,
       plugins: [
         connectPlugin(
-          [createRoutes(methods, "internal"), createReflection([FaceVerificationService, Health]), health],
+          [
+            createRoutes(faceVerification, "internal"),
+            createReflection([FaceVerificationService, Health]),
+            health,
+          ],
           drainMs,
-          { ...rpc, usual: createFastPath(methods, "internal", rpc) },
+          { ...rpc, fastPath: createFastPath(faceVerification, "internal", rpc) },
         ),
       ],
       closing: grpcClosing,

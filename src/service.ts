@@ -3,7 +3,6 @@ import type { DestinationStream } from "pino";
 import { FaceVerificationService } from "../gen/faceverification/v1/face_verification_service_pb.ts";
 import { createAdmission } from "./calls/admission.ts";
 import { createAuthorisation } from "./calls/authorise.ts";
-import type { Caller, IncomingCall } from "./calls/call.ts";
 import { createPipeline } from "./calls/pipeline.ts";
 import { createLimits } from "./calls/rate-limits.ts";
 import { createValidate } from "./calls/validate.ts";
@@ -12,9 +11,12 @@ import { loginsOf } from "./config/store-url.ts";
 import { isTestApp } from "./domain/livemode.ts";
 import { createOrders } from "./domain/order.ts";
 import { SERVICE_VERSION } from "./domain/version.ts";
-import { createMethods } from "./handlers/service.ts";
+import { createGetFaceParams } from "./handlers/get-face-params.ts";
+import { createGetResult } from "./handlers/get-result.ts";
+import { createFaceVerification } from "./handlers/service.ts";
 import { createTicketAdmin, type TicketAdminOptions } from "./handlers/ticket-admin.ts";
 import { openLaunchStore } from "./launches/open-store.ts";
+import { shareLaunches } from "./launches/share-launches.ts";
 import { randomBase62 } from "./lib/base62.ts";
 import { certificateEnds } from "./lib/certificates.ts";
 import { type Clock, systemClock } from "./lib/clock.ts";
@@ -80,7 +82,7 @@ export function createService(config: Config, overrides: Overrides = {}): Servic
     events,
   });
 
-  // The river of tickets: coordinator to store to reader.
+  // The flow of tickets: coordinator to store to reader.
   const sealer = createSealer(appId, () => current.sealKeys);
   const logins = () => loginsOf(current.store);
   const opened =
@@ -108,31 +110,26 @@ export function createService(config: Config, overrides: Overrides = {}): Servic
   const limited = createLimits({ ...limits, prefix: `${prefix}:limit`, shared, secret, events });
   const launches = openLaunchStore({ prefix: `${prefix}:launch`, shared, sealer, clock, events });
 
-  // The river of requests: doors to pipeline to handlers to vendor.
+  // The flow of requests: doors to pipeline to handlers to vendor.
   const everyCall = {
     authorise: createAuthorisation(access, { clock, places: limits.inFlight, events }),
-    limit: (call: IncomingCall, caller: Caller) => limited.call(call, caller),
-    validate: createValidate([FaceVerificationService.method.getFaceParams.input]),
+    limit: limited.call,
+    validate: createValidate(FaceVerificationService.methods.map(({ input }) => input)),
     tracer,
     clock,
     events,
   };
+  const orders = createOrders(secrets);
   const pipeline = (maxDurationMs: number, places: number) =>
     createPipeline({ ...everyCall, admission: createAdmission(places), maxDurationMs });
-  const methods = createMethods(pipeline(REQUEST_TIMEOUT_MS, limits.inFlight), {
-    appId,
-    licence,
-    livemode,
+  const parts = { orders, signer: createSigner({ appId }), createNonce, tickets, upstream, livemode, clock };
+  const repeats = { store: launches, pseudonym: createPseudonym(secret, "launches"), clock };
+  const launch = createGetFaceParams({ ...parts, ...repeats, appId, licence, admit: limited.launch });
+  const faceVerification = createFaceVerification(pipeline(REQUEST_TIMEOUT_MS, limits.inFlight), {
     names,
-    orders: createOrders(secrets),
-    signer: createSigner({ appId }),
-    createNonce,
-    tickets,
-    upstream,
-    admit: (person) => limited.launch(person),
-    store: launches,
-    pseudonym: createPseudonym(secret, "launches"),
-    clock,
+    orders,
+    prepareLaunch: shareLaunches(launch, repeats),
+    getResult: createGetResult(parts),
   });
   const operations = { operator: coordinator.operator, role, diagnose: overrides.diagnose };
   const ticketAdmin = createTicketAdmin(pipeline(OPERATOR_TIMEOUT_MS, OPERATORS), operations);
@@ -144,7 +141,7 @@ export function createService(config: Config, overrides: Overrides = {}): Servic
     config,
     access,
     admit: limited.address,
-    methods,
+    faceVerification,
     ticketAdmin,
     readiness,
     lastRefresh: () => lastRefresh(coordinator.operator.status()),

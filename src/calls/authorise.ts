@@ -81,8 +81,8 @@ export function createAuthorise(options: AuthoriseOptions): Authorise {
     internal: mapReloadable(tokens.internal, (list) => list.map(digested)),
   };
 
-  function isDemanded({ listener, certificate }: IncomingCall): boolean {
-    const others = listener === "internal" ? certificate : (endUsers ?? appSignatures);
+  function isDemanded({ listener, peer }: IncomingCall): boolean {
+    const others = listener === "internal" ? peer.certificateName : (endUsers ?? appSignatures);
     return known[listener]().length > 0 || others !== undefined;
   }
 
@@ -110,7 +110,9 @@ export function createAuthorise(options: AuthoriseOptions): Authorise {
   function identify(call: IncomingCall): Caller | Promise<Caller> {
     // The one that may have to wait comes last, so that no promise is left behind when another proof is wrong.
     const signer = bySignature(call);
-    const caller = byBearer(call) ?? (call.certificate === undefined ? signer : internal(call.certificate));
+    const caller =
+      byBearer(call) ??
+      (call.peer.certificateName === undefined ? signer : internal(call.peer.certificateName));
     if (caller) return caller;
     throw new ServiceError(ErrorReason.UNAUTHENTICATED, "nothing says who the caller is");
   }

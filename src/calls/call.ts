@@ -1,4 +1,6 @@
 import type { FieldViolation } from "../errors.ts";
+import type { CallScope } from "../lib/deadline.ts";
+import type { Peer } from "../lib/peer.ts";
 import type { AppSignature } from "./app-signature.ts";
 
 /** Who calls, as the pipeline has found out. */
@@ -25,12 +27,9 @@ export interface IncomingCall {
   requestId: string;
   /** The bearer token that was presented; "" for an `Authorization` header that holds none. */
   credential: string | undefined;
-  /** The name in the client certificate, which the listener has checked; undefined where it asks for none. */
-  certificate: string | undefined;
   /** The app's signature over the request, on the form door. */
   appSignature?: AppSignature | undefined;
-  /** The peer's address. */
-  peer: string;
+  peer: Peer;
   /** The rules of the door itself, checked with those of the message. */
   violations?: (() => readonly FieldViolation[]) | undefined;
   /** W3C Trace Context of the caller, if it sent any. */
@@ -39,15 +38,15 @@ export interface IncomingCall {
   answerHeader: (name: string, value: string) => void;
   /** The languages the caller reads, as in `accept-language`. */
   language: string | undefined;
-  /** Aborts when the caller gives up or its deadline passes; the reason is a ServiceError. */
-  signal: AbortSignal;
+  /** Its signal aborts when the caller leaves, or when its deadline or the service's own passes; the reason is a ServiceError. */
+  scope: CallScope;
 }
 
 /** A call as handlers see it: who, and until when. */
 export interface Call {
   caller: Caller;
   requestId: string;
-  /** The caller's cancellation, its deadline and the service's own cap; whatever waits must obey it. */
+  /** The scope's, or narrower: whatever waits must obey it. */
   signal: AbortSignal;
   /** Facts for the access line, the metrics and the audit trail. */
   note: (facts: CallFacts) => void;

@@ -1,24 +1,19 @@
 import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
-import { ErrorReason, type FieldViolation, invalidRequest, reasonName, ServiceError } from "../errors.ts";
-import type { Clock } from "../lib/clock.ts";
-import { orAborted, timeLimit } from "../lib/deadline.ts";
+import { type FieldViolation, invalidRequest } from "../errors.ts";
 import { resumeTogether } from "../lib/event-loop.ts";
 import type { Span, Tracer } from "../telemetry/tracer.ts";
-import { type Admission, OVERLOADED } from "./admission.ts";
-import type { Call, Caller, CallFacts, Handler, IncomingCall } from "./call.ts";
-import { toServiceError } from "./failures.ts";
+import { OVERLOADED } from "./admission.ts";
+import type { Caller, IncomingCall } from "./call.ts";
+import type { MethodSpec } from "./implement.ts";
+import { beginCall, type OngoingCallOptions } from "./ongoing-call.ts";
 
 /** An RPC and what the pipeline has to know of it. */
-export interface Method<Input extends DescMessage, Output extends DescMessage> {
+export interface Method<Input extends DescMessage, Output extends DescMessage>
+  extends MethodSpec<Input, Output> {
   /** For logs and metrics. */
   name: string;
   input: Input;
   output: Output;
-  handler: Handler<MessageShape<Input>, MessageShape<Output>>;
-  /** Brings the request into the form that is checked and used. */
-  normalise?(request: MessageShape<Input>): MessageShape<Input>;
-  /** The rules that the proto cannot say. */
-  violations?(request: MessageShape<Input>, caller: Caller): FieldViolation[];
 }
 
 /** An RPC as the doors call it. Rejects with ServiceError and nothing else. */
@@ -27,124 +22,81 @@ export type Wrapped<Input extends DescMessage, Output extends DescMessage> = (
   call: IncomingCall,
 ) => Promise<MessageShape<Output>>;
 
-/** One finished call, for the access line and the metrics. */
-export interface CallFinished {
-  method: string;
-  door: string;
-  requestId: string;
-  peer: string;
-  /** The caller's name; "" when nobody was admitted. */
-  caller: string;
-  durationMs: number;
-  /** Undefined for success. */
-  error: ServiceError | undefined;
-  facts: CallFacts;
-}
-
-export interface PipelineOptions {
-  /** Finds out who calls; throws ServiceError for those who may not. */
+export interface PipelineOptions extends OngoingCallOptions {
+  /** Authenticates the caller; throws ServiceError. */
   authorise: (call: IncomingCall) => Promise<Caller> | Caller;
-  /** Throws ServiceError for those who call too often. */
+  /** Throws ServiceError for a caller that calls too often. */
   limit: (call: IncomingCall, caller: Caller) => Promise<void>;
   /** The rules written in the proto. */
   validate: <D extends DescMessage>(desc: D, request: MessageShape<D>) => FieldViolation[];
-  /** Room for calls under way. */
-  admission: Admission;
-  /** Time for a call, also when the caller gives none or a longer one, milliseconds. */
-  maxDurationMs: number;
   /** A span for each call, which the answer names, and one for its handler. */
   tracer: Pick<Tracer, "span">;
-  clock: Clock;
-  events: { callFinished(call: CallFinished): void };
 }
 
 export type Pipeline = <Input extends DescMessage, Output extends DescMessage>(
   method: Method<Input, Output>,
 ) => Wrapped<Input, Output>;
 
-/** What holds for every call by whichever door, once: admit, observe, authorise, limit, validate, a time limit, errors in our words. */
+/** What holds for every call through whichever door. Each line is one rule, in the order in which they hold. */
 export function createPipeline(options: PipelineOptions): Pipeline {
-  const { authorise, limit: limited, validate, admission, maxDurationMs, tracer, clock, events } = options;
+  const { authorise, limit, validate, admission, tracer, events } = options;
 
   return (method) => {
-    const { name } = method;
-    type Request = Parameters<typeof method.handler>[0];
+    const { name, input, handler } = method;
+    type Request = Parameters<typeof handler>[0];
 
     async function run(incoming: Request, incomingCall: IncomingCall, span: Span) {
-      const startedAt = clock.monotonic();
-      const facts: CallFacts = {};
-      let caller: Caller | undefined;
-      let error: ServiceError | undefined;
-      let admitted = true;
-      const limit = timeLimit(maxDurationMs, incomingCall.signal);
-      const { signal } = limit;
-
-      /** Gives up the place for as long as another server is asked who calls: those who wait for it must not fill the room. */
-      async function waitFor(asked: Promise<Caller>): Promise<Caller> {
-        admission.leave();
-        admitted = false;
-        const identified = await orAborted(asked, signal);
-        admitted = admission.enter();
-        if (!admitted) throw OVERLOADED;
-        return identified;
-      }
-
+      const { requestId, scope } = incomingCall;
+      const { signal } = scope;
+      const ongoing = beginCall(name, incomingCall, span, options);
       try {
-        // In step with all that came in together.
         await resumeTogether();
         signal.throwIfAborted();
-        const asked = authorise(incomingCall);
-        caller = asked instanceof Promise ? await waitFor(asked) : asked;
-        await limited(incomingCall, caller);
+        const caller = await ongoing.identify(authorise(incomingCall));
+        await limit(incomingCall, caller);
         const request = method.normalise?.(incoming) ?? incoming;
-        const violations = [
-          ...(incomingCall.violations?.() ?? []),
-          ...validate(method.input, request),
-          ...(method.violations?.(request, caller) ?? []),
-        ];
-        if (violations.length > 0) throw invalidRequest(violations);
-        const call: Call = {
-          caller,
-          requestId: incomingCall.requestId,
-          signal,
-          note: (noted) => Object.assign(facts, noted),
-        };
-        return await tracer.span({ name: `handler ${name}`, kind: "internal" }, () =>
-          method.handler(request, call),
-        );
+        check(request, incomingCall, caller);
+        const call = { caller, requestId, signal, note: ongoing.note };
+        return await tracer.span({ name: `handler ${name}`, kind: "internal" }, () => handler(request, call));
       } catch (thrown) {
-        const overtime = limit.expired && thrown === signal.reason;
-        error = overtime
-          ? new ServiceError(ErrorReason.DEADLINE_EXCEEDED, "the service's own time limit passed")
-          : toServiceError(thrown);
-        throw error;
+        throw ongoing.fail(thrown);
       } finally {
-        limit.release();
-        if (admitted) admission.leave();
-        const { door, requestId, peer } = incomingCall;
-        const durationMs = clock.monotonic() - startedAt;
-        const finished = { method: name, door, requestId, peer, caller: caller?.name ?? "", durationMs };
-        events.callFinished({ ...finished, error, facts });
-        const outcome = error ? reasonName(error.reason) : "OK";
-        span.set({ outcome });
-        if (error) span.fail(outcome);
+        ongoing.finish();
       }
     }
 
-    /** Ends a call for which there is no room, before anything is done for it. */
-    async function turnAway({ door, requestId, peer }: IncomingCall): Promise<never> {
-      const finished = { method: name, door, requestId, peer, caller: "", durationMs: 0, facts: {} };
-      events.callFinished({ ...finished, error: OVERLOADED });
+    /** All broken rules at once: the door's, the proto's and the method's own. */
+    function check(request: Request, incomingCall: IncomingCall, caller: Caller): void {
+      const violations = [
+        ...(incomingCall.violations?.() ?? []),
+        ...validate(input, request),
+        ...(method.violations?.(request, caller) ?? []),
+      ];
+      if (violations.length > 0) throw invalidRequest(violations);
+    }
+
+    /** Refuses a call for which there is no room, before anything is done for it. */
+    async function refuse({ door, requestId, peer }: IncomingCall): Promise<never> {
+      const call = {
+        method: name,
+        door,
+        requestId,
+        peer: peer.address,
+        caller: "",
+        durationMs: 0,
+        facts: {},
+      };
+      events.callFinished({ ...call, error: OVERLOADED });
       throw OVERLOADED;
     }
 
-    return (incoming, incomingCall) => {
-      if (!admission.enter()) return turnAway(incomingCall);
-      const { door, requestId, traceparent } = incomingCall;
+    return (request, call) => {
+      if (!admission.enter()) return refuse(call);
+      const { door, requestId, traceparent } = call;
       const fields = { door, method: name, request_id: requestId };
       return tracer.span({ name: `${door} ${name}`, kind: "server", traceparent, fields }, (span) => {
-        incomingCall.answerHeader("traceparent", span.traceparent);
-        return run(incoming, incomingCall, span);
+        call.answerHeader("traceparent", span.traceparent);
+        return run(request, call, span);
       });
     };
   };

@@ -29,9 +29,9 @@ export interface Limits {
   /** For every request on the public listener, before anything of it is read; undefined where nothing is limited. */
   address: ((peer: Peer) => Promise<void>) | undefined;
   /** For every call: by caller. An end user is a caller of its own, and so is each address of those without a login. */
-  call(call: IncomingCall, caller: Caller): Promise<void>;
+  call: (call: IncomingCall, caller: Caller) => Promise<void>;
   /** For every launch that the vendor will see; `person` is a pseudonym. */
-  launch(person: string): Promise<void>;
+  launch: (person: string) => Promise<void>;
 }
 
 export function createLimits(options: LimitsOptions): Limits {
@@ -58,7 +58,7 @@ export function createLimits(options: LimitsOptions): Limits {
             if (!local) refuse(await addresses(pseudonym(networkOf(address))), "address");
           },
     async call({ peer }, caller) {
-      if (perCaller.length > 0) refuse(await callers(keyOf(caller, peer)), "caller");
+      if (perCaller.length > 0) refuse(await callers(keyOf(caller, peer.address)), "caller");
     },
     async launch(person) {
       refuse(await people(person), "person");

@@ -32,7 +32,7 @@ export interface GetFaceParamsOptions extends NonceSpacingOptions {
 }
 
 /** Prepares one launch; `person` is the pseudonym of whose ID number it is. */
-export type Launch = (
+export type PrepareLaunch = (
   request: GetFaceParamsRequest,
   person: string,
   call: Call,
@@ -42,7 +42,7 @@ export type Launch = (
 const FACE_ID_LIFE_MS = 5 * 60 * 1000;
 
 /** GetFaceParams: one identity upload and one NONCE ticket, asked for at the same time, and the launch signature. */
-export function createGetFaceParams(options: GetFaceParamsOptions): Launch {
+export function createGetFaceParams(options: GetFaceParamsOptions): PrepareLaunch {
   const { appId, licence, livemode, orders, signer, createNonce, tickets, upstream, admit, clock } = options;
   const spaced = createNonceSpacing(options);
 

@@ -1,50 +1,50 @@
 import {
   FaceVerificationService,
   type GetFaceParamsRequest,
+  type GetResultRequest,
+  type GetResultResponse,
 } from "../../gen/faceverification/v1/face_verification_service_pb.ts";
-import type { Caller } from "../calls/call.ts";
+import type { Caller, Handler } from "../calls/call.ts";
+import { type Implementation, implement } from "../calls/implement.ts";
 import type { Pipeline } from "../calls/pipeline.ts";
 import { identityViolations, type Names, normaliseIdentity, personNumber } from "../domain/identity.ts";
+import type { Orders } from "../domain/order.ts";
 import type { FieldViolation } from "../errors.ts";
 import { Pii } from "../lib/redacted.ts";
-import { createGetFaceParams, type GetFaceParamsOptions } from "./get-face-params.ts";
-import { createGetResult, type GetResultOptions } from "./get-result.ts";
-import { type ShareLaunchesOptions, shareLaunches } from "./share-launches.ts";
+import type { PrepareLaunch } from "./get-face-params.ts";
 
-/** Every RPC of FaceVerificationService, wrapped: what the doors call. */
-export type Methods = ReturnType<typeof createMethods>;
+/** FaceVerificationService as the doors serve it. */
+export type FaceVerification = Implementation<typeof FaceVerificationService>;
 
-/** Wraps each handler once. A new RPC begins with an entry here. */
-export function createMethods(
+export interface FaceVerificationOptions {
+  /** How names are spelt for the vendor. */
+  names?: Names;
+  orders: Pick<Orders, "userIdOf">;
+  prepareLaunch: PrepareLaunch;
+  getResult: Handler<GetResultRequest, GetResultResponse>;
+}
+
+/** The table of RPCs: what each does, and its rules beyond those of the proto. A new RPC is a line here. */
+export function createFaceVerification(
   pipeline: Pipeline,
-  options: GetFaceParamsOptions & GetResultOptions & ShareLaunchesOptions & { names?: Names },
-) {
-  const launch = shareLaunches(createGetFaceParams(options), options);
-  const { getFaceParams, getResult } = FaceVerificationService.method;
-  return {
-    getFaceParams: pipeline({
-      name: getFaceParams.name,
-      input: getFaceParams.input,
-      output: getFaceParams.output,
-      normalise: (request) => ({ ...request, ...normaliseIdentity(request, options.names) }),
+  { names, orders, prepareLaunch, getResult }: FaceVerificationOptions,
+): FaceVerification {
+  return implement(FaceVerificationService, pipeline, {
+    getFaceParams: {
+      normalise: (request) => ({ ...request, ...normaliseIdentity(request, names) }),
       violations: (request, caller) => [
         ...identityViolations(request),
         ...ownOrderViolations(request, caller),
       ],
       handler(request, call) {
-        const person = options.orders.userIdOf(new Pii(personNumber(request.idNo)));
-        // Also for those who only share a launch: the audit trail tells of every attempt.
+        const person = orders.userIdOf(new Pii(personNumber(request.idNo)));
+        // Also for a call that only shares a launch: the audit trail lists every attempt.
         call.note({ person });
-        return launch(request, person, call);
+        return prepareLaunch(request, person, call);
       },
-    }),
-    getResult: pipeline({
-      name: getResult.name,
-      input: getResult.input,
-      output: getResult.output,
-      handler: createGetResult(options),
-    }),
-  };
+    },
+    getResult: { handler: getResult },
+  });
 }
 
 /** A stranger's order number could not be told from a guess later, so only internal callers bring their own. */

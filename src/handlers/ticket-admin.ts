@@ -7,6 +7,7 @@ import {
   TicketAdminService,
   TicketStatusResponseSchema,
 } from "../../gen/faceverification/v1/ticket_admin_service_pb.ts";
+import { type Implementation, implement } from "../calls/implement.ts";
 import type { Pipeline } from "../calls/pipeline.ts";
 import type { TicketOperator } from "../tickets/operator.ts";
 import type { TicketStatus } from "../tickets/status.ts";
@@ -34,23 +35,19 @@ const STATUSES = {
   skip: CheckStatus.SKIP,
 } as const;
 
-/** Every RPC of TicketAdminService, wrapped: what the admin door calls. */
-export type TicketAdmin = ReturnType<typeof createTicketAdmin>;
+/** TicketAdminService as the admin listener serves it. */
+export type TicketAdmin = Implementation<typeof TicketAdminService>;
 
-/** Wraps the RPCs for operators. */
-export function createTicketAdmin(pipeline: Pipeline, { operator, role, diagnose }: TicketAdminOptions) {
-  const { ticketStatus, forceRefresh, diagnose: diagnosis } = TicketAdminService.method;
-  return {
-    ticketStatus: pipeline({
-      name: ticketStatus.name,
-      input: ticketStatus.input,
-      output: ticketStatus.output,
+/** The RPCs for operators. */
+export function createTicketAdmin(
+  pipeline: Pipeline,
+  { operator, role, diagnose }: TicketAdminOptions,
+): TicketAdmin {
+  return implement(TicketAdminService, pipeline, {
+    ticketStatus: {
       handler: async () => create(TicketStatusResponseSchema, { role, ...describe(operator.status()) }),
-    }),
-    forceRefresh: pipeline({
-      name: forceRefresh.name,
-      input: forceRefresh.input,
-      output: forceRefresh.output,
+    },
+    forceRefresh: {
       async handler({ allowWithoutStore }, { signal, note }) {
         const { previous, generation, alone } = await operator.forceRefresh(allowWithoutStore, signal);
         note({ generation, previous });
@@ -60,11 +57,8 @@ export function createTicketAdmin(pipeline: Pipeline, { operator, role, diagnose
           withoutStore: alone,
         });
       },
-    }),
-    diagnose: pipeline({
-      name: diagnosis.name,
-      input: diagnosis.input,
-      output: diagnosis.output,
+    },
+    diagnose: {
       async handler() {
         const checks = (await diagnose?.()) ?? [];
         return create(DiagnoseResponseSchema, {
@@ -76,8 +70,8 @@ export function createTicketAdmin(pipeline: Pipeline, { operator, role, diagnose
           })),
         });
       },
-    }),
-  };
+    },
+  });
 }
 
 /** The snapshot as operators read it. */

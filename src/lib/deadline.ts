@@ -94,3 +94,34 @@ export function timeLimit(ms: number, outer: AbortSignal): TimeLimit {
     release,
   };
 }
+
+/** The lifetime of one call: one signal, aborted by whatever ends the call first. */
+export interface CallScope {
+  readonly signal: AbortSignal;
+  /** Ends the call with `reason`, unless it has ended. */
+  end(reason: Error): void;
+  /** Ends it with what `reason` returns after `ms` of real time. */
+  endAfter(ms: number, reason: () => Error): void;
+  /** Stops all timers: the call is answered. */
+  release(): void;
+}
+
+/** A timer takes no more, milliseconds; with more it runs out at once. */
+export const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+export function openScope(): CallScope {
+  const controller = new AbortController();
+  const timers: (() => void)[] = [];
+  return {
+    signal: controller.signal,
+    end: (reason) => controller.abort(reason),
+    endAfter(ms, reason) {
+      const end = () => controller.abort(reason());
+      if (ms <= 0) end();
+      else timers.push(after(Math.min(ms, LONGEST_TIMER_MS), end));
+    },
+    release() {
+      for (const stop of timers.splice(0)) stop();
+    },
+  };
+}

@@ -1,12 +1,14 @@
 import { isIP, isIPv4 } from "node:net";
 import ipaddr from "ipaddr.js";
 
-/** Where a request comes from. */
+/** Where a request comes from, as the listener has verified it; nothing of it is the client's own word. */
 export interface Peer {
   /** The client's address as a trusted proxy reports it, else that of the connection; canonical, without port or zone. */
   address: string;
   /** Whether the connection comes from this machine and no trusted proxy says on whose behalf. */
   local: boolean;
+  /** The name in the client certificate that the listener has checked; undefined where it asks for none. */
+  certificateName: string | undefined;
 }
 
 /** RFC 6052 2.1: the prefix under which translators show IPv4 clients to IPv6 servers. */

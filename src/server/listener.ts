@@ -16,7 +16,6 @@ import type { Part } from "../lib/lifecycle.ts";
 import type { Peer } from "../lib/peer.ts";
 import { hasAuthority } from "./authority.ts";
 import { type ClosingOptions, closePromptly, keepAlive } from "./drain.ts";
-import { certificateName } from "./peer-certificate.ts";
 import { createPeers, type Peers } from "./peers.ts";
 import { createRefusals, type RefusalsOptions } from "./refusals.ts";
 import { type RefusedClientsOptions, tellRefusedClients } from "./refused-clients.ts";
@@ -65,30 +64,25 @@ const FOREIGN = new ServiceError(ErrorReason.PERMISSION_DENIED, "a page of anoth
 export function createListener(options: ListenerOptions): Listener {
   const { address, plugins, clock, events, admit, hosts } = options;
   const refusals = createRefusals({ newId, events });
-  const peers = createPeers(options.trustedProxies ?? []);
-  const app = openApp(options, peers, refusals);
   const asksForCertificates = options.tls?.()?.clientCa !== undefined;
+  const peers = createPeers(options.trustedProxies ?? [], asksForCertificates);
+  const app = openApp(options, peers, refusals);
   const connections = closePromptly(app, options);
   keepAlive(app, clock);
+  app.decorateRequest("peer");
   tellRefusedClients(app, options);
   let draining = false;
 
   app.addHook("onRequest", (request, reply, done) => {
-    // The doors read these from the headers, whatever the protocol; what a client wrote there is overwritten.
-    const { headers } = request.raw;
-    headers["x-request-id"] = request.id;
     const peer = peers.of(request);
-    headers["x-peer-address"] = peer.address;
-    delete headers["x-peer-certificate"];
-    const certificate = asksForCertificates ? certificateName(request.raw) : undefined;
-    if (certificate !== undefined) headers["x-peer-certificate"] = certificate;
+    request.peer = peer;
     void reply.header("x-request-id", request.id);
     // Answers name orders and people's verdicts; RFC 9111 lets a cache keep what a GET brought.
     void reply.header("cache-control", "no-store");
     if (draining && request.raw.httpVersionMajor === 1) void reply.header("connection", "close");
     refusals.watch(request.raw);
     if (!hasAuthority(request.raw)) return void refusals.refuse(request, reply, 400);
-    if (hosts && isForeign(headers, hosts)) return done(FOREIGN);
+    if (hosts && isForeign(request.raw.headers, hosts)) return done(FOREIGN);
     if (!admit) return done();
     admit(peer).then(() => done(), done);
   });

@@ -9,7 +9,7 @@ const names = new WeakMap<Socket, string>();
  * The name in the client certificate of a request: its first URI (SPIFFE) or DNS name, else its common name; `certificate`
  * where none of them may stand in a log. Undefined without one. The listener must have checked it.
  */
-export function certificateName({ socket }: Pick<IncomingMessage, "socket">): string | undefined {
+export function certificateNameOf({ socket }: Pick<IncomingMessage, "socket">): string | undefined {
   const known = names.get(socket);
   if (known !== undefined) return known;
   const certificate = (socket as Partial<TLSSocket>).getPeerCertificate?.();

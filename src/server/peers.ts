@@ -2,6 +2,7 @@ import { BlockList, isIPv6 } from "node:net";
 import type { FastifyRequest } from "fastify";
 import { isLoopback } from "../lib/environment.ts";
 import { ipAddress, type Peer } from "../lib/peer.ts";
+import { certificateNameOf } from "./peer-certificate.ts";
 
 /** Tells where requests come from, behind proxies of which some are trusted. */
 export interface Peers {
@@ -10,11 +11,19 @@ export interface Peers {
   of(request: FastifyRequest): Peer;
 }
 
+declare module "fastify" {
+  interface FastifyRequest {
+    /** Set by the listener before anything else sees the request. */
+    peer: Peer;
+  }
+}
+
 /**
  * @param proxies addresses and networks whose `x-forwarded-for` is believed. A word in it that is no address ends the
  * chain there, and the last proxy that gave one counts as the client.
+ * @param asksForCertificates whether the listener checks client certificates.
  */
-export function createPeers(proxies: readonly string[]): Peers {
+export function createPeers(proxies: readonly string[], asksForCertificates: boolean): Peers {
   const list = new BlockList();
   for (const proxy of proxies) {
     const [network = "", bits] = proxy.split("/");
@@ -29,13 +38,15 @@ export function createPeers(proxies: readonly string[]): Peers {
   return {
     trusted: proxies.length > 0 && isTrusted,
     of(request) {
+      const certificateName = asksForCertificates ? certificateNameOf(request.raw) : undefined;
       const direct = ipAddress(request.socket.remoteAddress) ?? "";
       const forwarded =
         proxies.length > 0 && request.headers["x-forwarded-for"] !== undefined && isTrusted(direct);
-      if (!forwarded) return { address: direct, local: isLoopback(direct) };
+      if (!forwarded) return { address: direct, local: isLoopback(direct), certificateName };
       const chain = request.ips ?? [];
       // Nearest first; the last one is the first that is not trusted.
-      return { address: chain.map(ipAddress).findLast((each) => each !== undefined) ?? direct, local: false };
+      const address = chain.map(ipAddress).findLast((each) => each !== undefined) ?? direct;
+      return { address, local: false, certificateName };
     },
   };
 }

@@ -2,7 +2,7 @@ import type { AddressInfo, Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import type { FastifyInstance } from "fastify";
 import type { Clock } from "../lib/clock.ts";
-import { certificateName } from "./peer-certificate.ts";
+import { certificateNameOf } from "./peer-certificate.ts";
 
 export interface RefusedClientsOptions {
   clock: Clock;
@@ -42,7 +42,7 @@ export function tellRefusedClients(app: FastifyInstance, { clock, events }: Refu
       port,
       why,
       peer: peerOf(socket),
-      certificate: certificateName({ socket }),
+      certificate: certificateNameOf({ socket }),
       others,
     });
     toldAt = clock.monotonic();

@@ -1,4 +1,4 @@
-import type { CallFinished } from "../calls/pipeline.ts";
+import type { CallFinished } from "../calls/ongoing-call.ts";
 import { codeEntry } from "../domain/codes.ts";
 import { ErrorReason, reasonName, ServiceError } from "../errors.ts";
 import type { AuditLine } from "./audit.ts";

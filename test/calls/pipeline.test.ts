@@ -7,10 +7,12 @@ import {
 } from "../../gen/faceverification/v1/face_verification_service_pb.ts";
 import { createAdmission } from "../../src/calls/admission.ts";
 import type { Caller, Handler, IncomingCall } from "../../src/calls/call.ts";
-import { type CallFinished, createPipeline, type Method } from "../../src/calls/pipeline.ts";
+import type { CallFinished } from "../../src/calls/ongoing-call.ts";
+import { createPipeline, type Method } from "../../src/calls/pipeline.ts";
 import { createValidate } from "../../src/calls/validate.ts";
 import { ErrorReason, ServiceError, UpstreamError } from "../../src/errors.ts";
 import { systemClock } from "../../src/lib/clock.ts";
+import { openScope } from "../../src/lib/deadline.ts";
 import { createTracer } from "../../src/telemetry/tracer.ts";
 
 type Input = typeof GetResultRequestSchema;
@@ -57,12 +59,11 @@ function wrapped(
       listener: "public",
       requestId: "request-1",
       credential: undefined,
-      certificate: undefined,
-      peer: "192.0.2.1",
+      peer: { address: "192.0.2.1", local: false, certificateName: undefined },
       traceparent: undefined,
       answerHeader: () => undefined,
       language: undefined,
-      signal: new AbortController().signal,
+      scope: openScope(),
       ...changes,
     });
   return { call, lines };
@@ -83,10 +84,10 @@ describe("the service's own time limit", () => {
   });
 
   test("is not waited for when the caller's own passes first", async () => {
-    const gone = new AbortController();
+    const scope = openScope();
     const { call } = wrapped(never);
-    const outcome = reasonOf(call("order1", { signal: gone.signal }));
-    gone.abort(new ServiceError(ErrorReason.CANCELLED, "the caller went away"));
+    const outcome = reasonOf(call("order1", { scope }));
+    scope.end(new ServiceError(ErrorReason.CANCELLED, "the caller went away"));
     expect(await outcome).toBe(ErrorReason.CANCELLED);
   });
 
@@ -96,8 +97,9 @@ describe("the service's own time limit", () => {
       handled += 1;
       return answer;
     });
-    const signal = AbortSignal.abort(new ServiceError(ErrorReason.DEADLINE_EXCEEDED, "too late"));
-    expect(await reasonOf(call("order1", { signal }))).toBe(ErrorReason.DEADLINE_EXCEEDED);
+    const scope = openScope();
+    scope.end(new ServiceError(ErrorReason.DEADLINE_EXCEEDED, "too late"));
+    expect(await reasonOf(call("order1", { scope }))).toBe(ErrorReason.DEADLINE_EXCEEDED);
     expect([handled, lines.length]).toEqual([0, 1]);
   });
 });

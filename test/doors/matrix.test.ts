@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { FaceVerificationService } from "../../gen/faceverification/v1/face_verification_service_pb.ts";
 import { Verdict } from "../../gen/faceverification/v1/verdict_pb.ts";
 import { CODES as VENDOR_CODES } from "../../src/domain/codes.ts";
 import { TEXTS } from "../../src/domain/messages.ts";
@@ -7,7 +8,7 @@ import { createFormRoutes } from "../../src/doors/form/routes.ts";
 import { connectPlugin } from "../../src/doors/rpc/plugin.ts";
 import { createRoutes } from "../../src/doors/rpc/routes.ts";
 import { ErrorReason, reasonName, ServiceError } from "../../src/errors.ts";
-import type { Methods } from "../../src/handlers/service.ts";
+import type { FaceVerification } from "../../src/handlers/service.ts";
 import { createBudget } from "../../src/lib/budget.ts";
 import { systemClock } from "../../src/lib/clock.ts";
 import { SCENARIOS } from "../../src/sandbox/vendor/scenarios.ts";
@@ -44,7 +45,8 @@ describe("every reason", () => {
   beforeAll(async () => {
     // The doors as they are; behind them, methods that fail as the test says.
     const fail = () => Promise.reject(thrown);
-    const methods: Methods = { getFaceParams: fail, getResult: fail };
+    const methods: FaceVerification["methods"] = { getFaceParams: fail, getResult: fail };
+    const served = { service: FaceVerificationService, methods };
     const ignore = () => undefined;
     const events = {
       requestRefused: ignore,
@@ -59,7 +61,7 @@ describe("every reason", () => {
       tls: () => tls,
       plugins: [
         createFormRoutes({ methods, bodyLimit: 65_536, strict: "off", events }),
-        connectPlugin([createRoutes(methods, "public")], 1_000, { events, intake: createBudget(1 << 24) }),
+        connectPlugin([createRoutes(served, "public")], 1_000, { events, intake: createBudget(1 << 24) }),
       ],
       closing: new AbortController(),
       slowReaders: { watch: ignore, watchStream: ignore },

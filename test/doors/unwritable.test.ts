@@ -1,6 +1,7 @@
 import { create } from "@bufbuild/protobuf";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import {
+  FaceVerificationService,
   GetFaceParamsResponseSchema,
   GetResultResponseSchema,
 } from "../../gen/faceverification/v1/face_verification_service_pb.ts";
@@ -8,7 +9,7 @@ import { createFormRoutes } from "../../src/doors/form/routes.ts";
 import { createFastPath } from "../../src/doors/rpc/fast-path/fast-path.ts";
 import { connectPlugin } from "../../src/doors/rpc/plugin.ts";
 import { createRoutes } from "../../src/doors/rpc/routes.ts";
-import type { Methods } from "../../src/handlers/service.ts";
+import type { FaceVerification } from "../../src/handlers/service.ts";
 import { createBudget } from "../../src/lib/budget.ts";
 import { systemClock } from "../../src/lib/clock.ts";
 import { createListener, type Listener } from "../../src/server/listener.ts";
@@ -23,7 +24,8 @@ const methods = {
     ...create(GetResultResponseSchema, { code: "0" }),
     occurredAt: time.startBefore,
   }),
-} as unknown as Methods;
+} as unknown as FaceVerification["methods"];
+const served = { service: FaceVerificationService, methods };
 
 let authority: Authority;
 let failed: { door: string; path: string }[];
@@ -56,10 +58,10 @@ async function withDoors(
     tls: () => tls,
     plugins: [
       createFormRoutes({ methods, bodyLimit: 65_536, strict: "off", events }),
-      connectPlugin([createRoutes(methods, "public")], 1_000, {
+      connectPlugin([createRoutes(served, "public")], 1_000, {
         events,
         intake,
-        ...(usual && { usual: createFastPath(methods, "public", { events, intake }) }),
+        ...(usual && { fastPath: createFastPath(served, "public", { events, intake }) }),
       }),
     ],
     closing: new AbortController(),

@@ -8,9 +8,10 @@ import { createPipeline } from "../../src/calls/pipeline.ts";
 import { createValidate } from "../../src/calls/validate.ts";
 import { createOrders } from "../../src/domain/order.ts";
 import { ErrorReason, ServiceError } from "../../src/errors.ts";
-import { createMethods } from "../../src/handlers/service.ts";
-import { createMemoryLaunchStore } from "../../src/launches/memory-store.ts";
+import { createGetResult } from "../../src/handlers/get-result.ts";
+import { createFaceVerification } from "../../src/handlers/service.ts";
 import { systemClock as clock } from "../../src/lib/clock.ts";
+import { openScope } from "../../src/lib/deadline.ts";
 import { Secret } from "../../src/lib/redacted.ts";
 import { createTracer } from "../../src/telemetry/tracer.ts";
 import { createNonce, createSigner } from "../../src/upstream/signer.ts";
@@ -35,20 +36,20 @@ test("a hundred thousand guessed and tampered order numbers never reach the vend
   };
   const orders = createOrders(() => [new Secret("s".repeat(64))]);
   const pair = { generation: 1, accessToken: new Secret("t"), signTicket: new Secret("s") };
-  const { getResult } = createMethods(
-    createPipeline({
-      authorise: () => ({ name: "app", internal: false, subject: "", media: false }),
-      admission: createAdmission(100),
-      limit: async () => undefined,
-      validate: createValidate([GetResultRequestSchema]),
-      maxDurationMs: 60_000,
-      tracer: createTracer(),
-      clock,
-      events: { callFinished: () => undefined },
-    }),
-    {
-      appId: "TIDA0001",
-      licence: "",
+  const pipeline = createPipeline({
+    authorise: () => ({ name: "app", internal: false, subject: "", media: false }),
+    admission: createAdmission(100),
+    limit: async () => undefined,
+    validate: createValidate([GetResultRequestSchema]),
+    maxDurationMs: 60_000,
+    tracer: createTracer(),
+    clock,
+    events: { callFinished: () => undefined },
+  });
+  const { getResult } = createFaceVerification(pipeline, {
+    orders,
+    prepareLaunch: reached,
+    getResult: createGetResult({
       livemode: false,
       orders,
       signer: createSigner({ appId: "TIDA0001" }),
@@ -62,24 +63,20 @@ test("a hundred thousand guessed and tampered order numbers never reach the vend
         safeUntil: () => 0,
         readiness: () => ({ ready: true, reason: "" }),
       },
-      upstream: { upload: reached, fetchNonceTicket: reached, query: reached },
-      admit: async () => undefined,
-      store: createMemoryLaunchStore(clock),
-      pseudonym: (text) => text,
+      upstream: { query: reached },
       clock,
-    },
-  );
+    }),
+  }).methods;
   const call: IncomingCall = {
     door: "form",
     listener: "public",
     requestId: "guess",
     credential: undefined,
-    certificate: undefined,
-    peer: "192.0.2.1",
+    peer: { address: "192.0.2.1", local: false, certificateName: undefined },
     traceparent: undefined,
     answerHeader: () => undefined,
     language: undefined,
-    signal: new AbortController().signal,
+    scope: openScope(),
   };
   const ask = (orderNo: string) => getResult(create(GetResultRequestSchema, { orderNo }), call);
   const real = orders.mint("", clock.now());

@@ -15,7 +15,7 @@ const ONLY: Readonly<Record<string, readonly string[]>> = {
   server: ["lib", "errors"],
   "tickets/protocol": ["lib", "domain", "errors"],
   tickets: [...LEAVES, "tickets/protocol"],
-  handlers: [...LEAVES, "launches"],
+  handlers: [...LEAVES, "calls"],
   sandbox: ["lib"],
   // It plays the vendor for backends that it does not know, ours among them.
   conformance: ["lib", "sandbox"],
@@ -30,7 +30,7 @@ const AS_TYPES: Readonly<Record<string, readonly string[]>> = {
   tickets: ["config", "tickets/stores"],
   launches: ["calls", "handlers", "tickets"],
   calls: ["config", "telemetry"],
-  handlers: ["calls", "launches", "upstream", "tickets", "telemetry"],
+  handlers: ["launches", "upstream", "tickets", "telemetry"],
   "doors/form": ["calls", "handlers"],
   "doors/rpc": ["calls", "handlers"],
   telemetry: ["calls", "tickets", "tickets/stores", "upstream"],

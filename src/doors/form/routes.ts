@@ -4,7 +4,8 @@ import type { IncomingCall } from "../../calls/call.ts";
 import type { Wrapped } from "../../calls/pipeline.ts";
 import { type Language, languageOf } from "../../domain/messages.ts";
 import { callerLeft, ErrorReason, type FieldViolation, ServiceError } from "../../errors.ts";
-import type { Methods } from "../../handlers/service.ts";
+import type { FaceVerification } from "../../handlers/service.ts";
+import { openScope } from "../../lib/deadline.ts";
 import { bearerToken } from "../../lib/http.ts";
 import { formError, MethodNotAllowed } from "./errors.ts";
 import {
@@ -21,7 +22,7 @@ import { parseForm, strictViolations } from "./parse.ts";
 const FORM = "application/x-www-form-urlencoded";
 
 export interface FormOptions {
-  methods: Methods;
+  methods: FaceVerification["methods"];
   /** Largest body, bytes. */
   bodyLimit: number;
   /** What is done about what the demo's server never looked at: nothing, a word to the operator, or a refusal. */
@@ -162,11 +163,10 @@ function incomingCall(
   path: string,
   body: Uint8Array,
 ): IncomingCall {
-  const gone = new AbortController();
+  const scope = openScope();
   reply.raw.once("close", () => {
-    if (!reply.raw.writableFinished) {
-      gone.abort(callerLeft());
-    }
+    scope.release();
+    if (!reply.raw.writableFinished) scope.end(callerLeft());
   });
   const signature = single(request.headers["x-signature"]);
   return {
@@ -174,15 +174,12 @@ function incomingCall(
     listener: "public",
     requestId: request.id,
     credential: bearerToken(request.headers.authorization),
-    // The public listener asks for no certificates.
-    certificate: undefined,
     appSignature: signature === undefined ? undefined : { header: signature, path, body },
-    // The listener's own word, whatever the client wrote there.
-    peer: single(request.raw.headers["x-peer-address"]) ?? "",
+    peer: request.peer,
     traceparent: single(request.headers["traceparent"]),
     answerHeader: (name, value) => void reply.header(name, value),
     language: request.headers["accept-language"],
-    signal: gone.signal,
+    scope,
   };
 }
 

@@ -4,13 +4,13 @@ import { BODY_TIMEOUT_MS, OPEN_BODY_BYTES, type Share } from "../../lib/budget.t
 import { after } from "../../lib/clock.ts";
 import { onAbort } from "../../lib/deadline.ts";
 import { hasLeft } from "../../lib/http.ts";
-import type { ClientConnection } from "./client-connection.ts";
 import type { Frames } from "./frames.ts";
 
 export interface BodyOptions {
   /** Of the bytes that bodies may take in the whole process; whoever reads gives it back when the call is answered. */
   share: Share;
-  caller: Pick<ClientConnection, "signal">;
+  /** Aborts, with a ServiceError, when the client leaves or its deadline passes. */
+  signal: AbortSignal;
   /** How to judge a body that consists of frames. */
   frames: Frames | undefined;
   /** Largest body, bytes. */
@@ -96,7 +96,7 @@ interface Follower {
 
 /** Tells `to` what becomes of a body, once about its end; the returned function lets go of it, and reading stops. */
 function follow(source: IncomingMessage, options: BodyOptions, to: Follower): () => void {
-  const { share, caller, frames, mostBytes } = options;
+  const { share, signal, frames, mostBytes } = options;
   let size = 0;
   let settled = false;
   const onData = (chunk: Buffer) => {
@@ -143,7 +143,7 @@ function follow(source: IncomingMessage, options: BodyOptions, to: Follower): ()
   else if (source.destroyed) settle(callerLeft());
   else {
     source.on("data", onData).on("end", onEnd).on("error", onBroken).on("close", onBroken);
-    release = onAbort(caller.signal, (reason) => settle(reason as ServiceError));
+    release = onAbort(signal, (reason) => settle(reason as ServiceError));
   }
   return stop;
 }

@@ -1,51 +1,52 @@
 import { Code, ConnectError, type HandlerContext } from "@connectrpc/connect";
 import type { IncomingCall } from "../../calls/call.ts";
-import { callerLeft, ErrorReason, ServiceError } from "../../errors.ts";
+import { callerLeft, deadlinePassed } from "../../errors.ts";
+import { onAbort } from "../../lib/deadline.ts";
 import { bearerToken } from "../../lib/http.ts";
+import { VISIT } from "./visit.ts";
 
-/** A call as it came in, whoever reads and answers it. */
-export interface CallSource extends Pick<IncomingCall, "door" | "answerHeader" | "signal"> {
+/** An RPC as either way of reading it knows it: the fast path or Connect. */
+export interface CallSource
+  extends Pick<IncomingCall, "door" | "requestId" | "peer" | "answerHeader" | "scope"> {
   header: (name: string) => string | undefined;
 }
 
 /** A call in the pipeline's words. */
-export function incomingCall(
-  { door, header, answerHeader, signal }: CallSource,
-  listener: IncomingCall["listener"],
-): IncomingCall {
+export function incomingCall(source: CallSource, listener: IncomingCall["listener"]): IncomingCall {
+  const { door, requestId, peer, scope, header, answerHeader } = source;
   return {
     door,
     listener,
-    requestId: header("x-request-id") ?? "",
+    requestId,
     credential: bearerToken(header("authorization")),
-    // The listener overwrites these headers, so they are its own words and not the client's.
-    peer: header("x-peer-address") ?? "",
-    certificate: header("x-peer-certificate"),
+    peer,
     traceparent: header("traceparent"),
     answerHeader,
     language: header("accept-language"),
-    signal,
+    scope,
   };
 }
 
 /** A call that Connect has read. */
-export const fromConnect = (context: HandlerContext): CallSource => ({
-  door: context.protocolName,
-  header: (name) => context.requestHeader.get(name) ?? undefined,
-  answerHeader: (name, value) => context.responseHeader.set(name, value),
-  signal: translated(context.signal),
-});
-
-/** The same signal with a ServiceError for its reason. */
-function translated(signal: AbortSignal): AbortSignal {
-  const controller = new AbortController();
-  const abort = () => {
-    const late = ConnectError.from(signal.reason).code === Code.DeadlineExceeded;
-    controller.abort(
-      late ? new ServiceError(ErrorReason.DEADLINE_EXCEEDED, "the caller's deadline passed") : callerLeft(),
-    );
+export function fromConnect({
+  protocolName,
+  requestHeader,
+  responseHeader,
+  signal,
+  values,
+}: HandlerContext): CallSource {
+  const { requestId, peer, client } = values.get(VISIT);
+  // It also aborts when the listener ends what a shutdown left running.
+  onAbort(signal, (reason) => {
+    const late = ConnectError.from(reason).code === Code.DeadlineExceeded;
+    client.scope.end(late ? deadlinePassed() : callerLeft());
+  });
+  return {
+    door: protocolName,
+    requestId,
+    peer,
+    scope: client.scope,
+    header: (name) => requestHeader.get(name) ?? undefined,
+    answerHeader: (name, value) => responseHeader.set(name, value),
   };
-  if (signal.aborted) abort();
-  else signal.addEventListener("abort", abort, { once: true });
-  return controller.signal;
 }

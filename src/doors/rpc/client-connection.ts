@@ -1,41 +1,33 @@
 import type { ServerResponse } from "node:http";
-import { callerLeft, ErrorReason, ServiceError } from "../../errors.ts";
-import { after } from "../../lib/clock.ts";
+import { callerLeft, deadlinePassed } from "../../errors.ts";
+import { type CallScope, openScope } from "../../lib/deadline.ts";
 
-/** Who waits for an answer, and until when. */
+/** The connection that a call is answered on, and the call's lifetime: until the client leaves or its deadline passes. */
 export interface ClientConnection {
-  /** Aborts when the caller leaves or its deadline passes; the reason is a ServiceError. */
-  readonly signal: AbortSignal;
-  /** Whether nobody is there any more to be answered. */
+  readonly scope: CallScope;
+  /** Whether the client has disconnected, so that no answer reaches it. */
   readonly left: boolean;
-  /** Lets go of both, once there is an answer. */
+  /** Stops watching both, once there is an answer. */
   release(): void;
 }
 
-const NEVER = () => undefined;
-/** A timer takes no more, milliseconds; with more it runs out at once. */
-export const LONGEST_MS = 2 ** 31 - 1;
-
-/** The caller behind a response, with its deadline, milliseconds from now. */
+/** Watches the client of a response. `timeoutMs`: its deadline, milliseconds from now. */
 export function clientConnection(response: ServerResponse, timeoutMs: number | undefined): ClientConnection {
-  const controller = new AbortController();
+  const scope = openScope();
   let left = false;
   const leave = () => {
     left = true;
-    controller.abort(callerLeft());
+    scope.end(callerLeft());
   };
-  const late = () =>
-    controller.abort(new ServiceError(ErrorReason.DEADLINE_EXCEEDED, "the caller's deadline passed"));
   response.once("close", leave);
-  const stop = timeoutMs === undefined ? NEVER : after(Math.min(timeoutMs, LONGEST_MS), late);
-  if (timeoutMs !== undefined && timeoutMs <= 0) late();
+  if (timeoutMs !== undefined) scope.endAfter(timeoutMs, deadlinePassed);
   return {
-    signal: controller.signal,
+    scope,
     get left() {
       return left;
     },
     release() {
-      stop();
+      scope.release();
       response.off("close", leave);
     },
   };

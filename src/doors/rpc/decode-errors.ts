@@ -1,23 +1,12 @@
-import { Code, ConnectError, type ConnectRouterOptions, createContextKey } from "@connectrpc/connect";
+import { Code, ConnectError, type ConnectRouterOptions } from "@connectrpc/connect";
 import { ErrorReason, ServiceError } from "../../errors.ts";
 import { ProtocolError, toConnectError } from "./errors.ts";
+import { VISIT } from "./visit.ts";
 
 /** Tells about a request that never reached a handler. */
 export interface RefusalEvents {
   requestRefused(refused: { door: string; requestId: string; path: string; error: ServiceError }): void;
 }
-
-/** What became of one request that Connect reads. */
-export interface Visit {
-  /** Whether its body is being read, or its handler was called: each tells about it by itself. */
-  reading: boolean;
-  reached: boolean;
-  /** Tells, once, that it was refused. */
-  refuse(error: ServiceError): void;
-}
-
-/** Under which a request's visit travels through Connect. */
-export const VISIT = createContextKey<Visit>({ reading: false, reached: false, refuse: () => undefined });
 
 /** What Connect's own codes mean before a handler is reached. */
 const REASONS: ReadonlyMap<Code, ErrorReason> = new Map([

@@ -9,6 +9,7 @@ import {
 } from "@connectrpc/connect";
 import { ErrorReason, ServiceError } from "../../errors.ts";
 import { toConnectError } from "./errors.ts";
+import { VISIT } from "./visit.ts";
 
 export interface AnswerEvents {
   /** An answer that could not be written; the call itself has been told of as finished. */
@@ -28,8 +29,11 @@ export function watchUnwritable(events: AnswerEvents) {
     answered: false,
   });
 
-  function failed({ protocolName, requestHeader, method }: HandlerContext, error: unknown): ConnectError {
-    const requestId = requestHeader.get("x-request-id") ?? "";
+  function failed(
+    { protocolName, requestHeader, method, values }: HandlerContext,
+    error: unknown,
+  ): ConnectError {
+    const { requestId } = values.get(VISIT);
     events.answerFailed({ door: protocolName, requestId, path: method.name, error });
     return toConnectError(UNWRITABLE, requestHeader.get("accept-language") ?? undefined);
   }

@@ -10,11 +10,13 @@ import { ErrorReason, ServiceError } from "../../errors.ts";
 import type { Budget } from "../../lib/budget.ts";
 import { after } from "../../lib/clock.ts";
 import { takeOver } from "../../lib/http.ts";
-import { type RefusalEvents, VISIT, type Visit, WATCH_UNREADABLE } from "./decode-errors.ts";
+import { clientConnection } from "./client-connection.ts";
+import { type RefusalEvents, WATCH_UNREADABLE } from "./decode-errors.ts";
 import { type AnswerEvents, watchUnwritable } from "./encode-errors.ts";
 import { BINARY_OPTIONS, JSON_OPTIONS, READ_MAX_BYTES } from "./fast-path/codecs.ts";
 import { answerRefusals } from "./listener-refusals.ts";
-import { doorOf, received } from "./received.ts";
+import { doorOf, hasOneMessage, received, timeoutOf } from "./received.ts";
+import { VISIT, type Visit } from "./visit.ts";
 import { asBinary, inText, isWebText } from "./web-text.ts";
 
 export interface PluginOptions {
@@ -22,7 +24,7 @@ export interface PluginOptions {
   intake: Budget;
   events: RefusalEvents & AnswerEvents;
   /** Answers calls before Connect sees them. */
-  usual?: preHandlerAsyncHookHandler;
+  fastPath?: preHandlerAsyncHookHandler;
 }
 
 type Handler = ConnectRouter["handlers"][number];
@@ -35,7 +37,7 @@ type Handler = ConnectRouter["handlers"][number];
 export function connectPlugin(
   routes: readonly ((router: ConnectRouter) => void)[],
   shutdownTimeoutMs: number,
-  { intake, events, usual }: PluginOptions,
+  { intake, events, fastPath }: PluginOptions,
 ): (app: FastifyInstance) => Promise<void> {
   const unwritable = watchUnwritable(events);
   return async (app) => {
@@ -64,7 +66,7 @@ export function connectPlugin(
       // One spelling of what Connect takes for JSON; RFC 9110 8.3.1 allows quotes.
       if (QUOTED_JSON.test(headers["content-type"] ?? "")) headers["content-type"] = "application/json";
     });
-    if (usual) app.addHook("preHandler", usual);
+    if (fastPath) app.addHook("preHandler", fastPath);
     for (const handler of router.handlers) {
       app.all(handler.requestPath, (request, reply) => answer(handler, request, reply, { intake, events }));
     }
@@ -80,25 +82,34 @@ async function answer(
   reply: FastifyReply,
   { intake, events }: Pick<PluginOptions, "intake" | "events">,
 ): Promise<void> {
-  const { raw } = request;
+  const { raw, id: requestId, peer } = request;
+  const { methodKind, name: path } = handler.method;
   let told = false;
+  // First, since it may cut a deadline that Connect cannot take.
+  const client = clientConnection(reply.raw, timeoutOf(raw.headers));
   const visit: Visit = {
+    requestId,
+    peer,
+    client,
     reading: false,
     reached: false,
     refuse(error) {
       if (told) return;
       told = true;
-      const { name: path } = handler.method;
-      events.requestRefused({ door: doorOf(raw.headers), requestId: request.id, path, error });
+      events.requestRefused({ door: doorOf(raw.headers), requestId, path, error });
     },
   };
-  // First, since it may cut a deadline that Connect cannot take.
-  const body = received(raw, reply.raw, { kind: handler.method.methodKind, intake, visit });
+  const body = received(raw, reply.raw, { kind: methodKind, intake, visit });
   const values = createContextValues().set(VISIT, visit);
   const asked = universalRequestFromNodeRequest(raw, reply.raw, undefined, values);
   const text = isWebText(raw.headers);
   if (text) asBinary(asked.header);
-  const answered = await handler({ ...asked, body }).then((answer) => (text ? inText(answer) : answer));
+  const answered = await handler({ ...asked, body })
+    .then((answer) => (text ? inText(answer) : answer))
+    .finally(() => {
+      // One that goes on reading ends it by itself.
+      if (hasOneMessage(methodKind)) client.release();
+    });
   if (answered.body === undefined && answered.status >= 400) {
     for (const [name, value] of answered.header ?? []) void reply.header(name, value);
     // Answered and told where all that is not for a door is.

@@ -4,13 +4,13 @@ import { parseTimeout as parseConnectTimeout } from "@connectrpc/connect/protoco
 import { parseTimeout as parseGrpcTimeout } from "@connectrpc/connect/protocol-grpc";
 import { ErrorReason, ServiceError } from "../../errors.ts";
 import type { Budget } from "../../lib/budget.ts";
+import { LONGEST_TIMER_MS } from "../../lib/deadline.ts";
 import { type BodyOptions, readBody, readFrames } from "./body.ts";
-import { clientConnection, LONGEST_MS } from "./client-connection.ts";
-import type { Visit } from "./decode-errors.ts";
 import { toConnectError } from "./errors.ts";
 import { READ_MAX_BYTES } from "./fast-path/codecs.ts";
 import { createFrames, type Frames, PREFIX_BYTES } from "./frames.ts";
 import { assertSparse } from "./sparse.ts";
+import type { Visit } from "./visit.ts";
 import { fromText, isWebText, textLength } from "./web-text.ts";
 
 export interface ReceivedOptions {
@@ -26,26 +26,17 @@ const MOST_MESSAGES = 200;
  * A request's body as Connect is to read it: judged, within the limits of all bodies, and in one piece where it is one
  * message, since Connect looks through all pieces again for each that comes. Throws ConnectError.
  */
-export function received(
+export async function* received(
   raw: IncomingMessage,
   response: ServerResponse,
-  options: ReceivedOptions,
-): AsyncGenerator<Uint8Array> {
-  // At once, before Connect has seen the headers.
-  return receive(raw, response, { ...options, timeoutMs: timeoutOf(raw.headers) });
-}
-
-async function* receive(
-  raw: IncomingMessage,
-  response: ServerResponse,
-  { kind, intake, visit, timeoutMs }: ReceivedOptions & { timeoutMs: number | undefined },
+  { kind, intake, visit }: ReceivedOptions,
 ): AsyncGenerator<Uint8Array> {
   const { headers } = raw;
-  const single = kind === "unary" || kind === "server_streaming";
-  const caller = clientConnection(response, timeoutMs);
+  const { client } = visit;
+  const single = hasOneMessage(kind);
   const share = intake.open();
   response.once("close", () => share.release());
-  const limits = { share, caller, mostBytes: READ_MAX_BYTES + PREFIX_BYTES };
+  const limits = { share, signal: client.scope.signal, mostBytes: READ_MAX_BYTES + PREFIX_BYTES };
   const encoded = encodingOf(headers) !== undefined;
   const frames = isFramed(headers)
     ? createFrames({ most: single ? 1 : MOST_MESSAGES, mostBytes: READ_MAX_BYTES, encoded })
@@ -69,10 +60,14 @@ async function* receive(
     throw toConnectError(error as ServiceError, headers["accept-language"]);
   } finally {
     // Also when its end came while the body did.
-    if (caller.left) share.release();
-    caller.release();
+    if (client.left) share.release();
+    if (!single) client.release();
   }
 }
+
+/** Whether the request of such an RPC is one message. */
+export const hasOneMessage = (kind: DescMethod["methodKind"]): boolean =>
+  kind === "unary" || kind === "server_streaming";
 
 async function readText(
   raw: IncomingMessage,
@@ -110,13 +105,13 @@ function encodingOf(headers: IncomingHttpHeaders): string | undefined {
 }
 
 /** The caller's deadline, milliseconds from now. Headers with a longer time than timers take are cut, for Connect sets one too. */
-function timeoutOf(headers: IncomingHttpHeaders): number | undefined {
+export function timeoutOf(headers: IncomingHttpHeaders): number | undefined {
   const [name, parse, longest] = isGrpc(headers)
-    ? (["grpc-timeout", parseGrpcTimeout, `${Math.floor(LONGEST_MS / 1000)}S`] as const)
-    : (["connect-timeout-ms", parseConnectTimeout, String(LONGEST_MS)] as const);
+    ? (["grpc-timeout", parseGrpcTimeout, `${Math.floor(LONGEST_TIMER_MS / 1000)}S`] as const)
+    : (["connect-timeout-ms", parseConnectTimeout, String(LONGEST_TIMER_MS)] as const);
   const text = headers[name];
   const { timeoutMs, error } = parse(typeof text === "string" ? text : null, Number.MAX_SAFE_INTEGER);
   if (error) return undefined;
-  if (timeoutMs !== undefined && timeoutMs > LONGEST_MS) headers[name] = longest;
+  if (timeoutMs !== undefined && timeoutMs > LONGEST_TIMER_MS) headers[name] = longest;
   return timeoutMs;
 }

@@ -17,7 +17,7 @@ function reading() {
   const { signal } = new AbortController();
   const body = readBody(source as unknown as IncomingMessage, {
     share,
-    caller: { signal },
+    signal,
     frames: undefined,
     mostBytes: 1_000,
   });

@@ -1,11 +1,10 @@
 import type { DescMessage, DescMethodUnary, MessageShape } from "@bufbuild/protobuf";
 import { createMethodUrl } from "@connectrpc/connect/protocol";
 import type { FastifyReply, FastifyRequest, preHandlerAsyncHookHandler } from "fastify";
-import { FaceVerificationService } from "../../../../gen/faceverification/v1/face_verification_service_pb.ts";
 import type { IncomingCall } from "../../../calls/call.ts";
+import type { Implementation } from "../../../calls/implement.ts";
 import type { Wrapped } from "../../../calls/pipeline.ts";
 import { ErrorReason, ServiceError } from "../../../errors.ts";
-import type { Methods } from "../../../handlers/service.ts";
 import type { Budget } from "../../../lib/budget.ts";
 import { readBody } from "../body.ts";
 import { type CallSource, incomingCall } from "../call.ts";
@@ -34,70 +33,68 @@ export interface FastPathOptions {
  * than all the rest of a call (bench/RESULTS.md).
  */
 export function createFastPath(
-  { getFaceParams, getResult }: Methods,
+  { service, methods }: Implementation,
   listener: IncomingCall["listener"],
   { intake, events }: FastPathOptions,
 ): preHandlerAsyncHookHandler {
-  const { method } = FaceVerificationService;
-  const byPath = new Map<string, Unary>([
-    unary(method.getFaceParams, getFaceParams),
-    unary(method.getResult, getResult),
-  ]);
+  const byPath = new Map<string, Unary>();
+  for (const method of service.methods) {
+    const call = methods[method.localName];
+    if (method.methodKind !== "unary" || !call) continue;
+    byPath.set(createMethodUrl("/", method), { method: method as DescMethodUnary, call });
+  }
 
   return async (request, reply) => {
     const { raw } = request;
     const asked = raw.method === "POST" ? byPath.get(raw.url ?? "") : undefined;
-    const wire = asked && codecOf(raw.headers, raw.httpVersionMajor);
-    const timeout = wire?.timeout(raw.headers);
-    if (!wire || !timeout || timeout.error) return;
+    const codec = asked && codecOf(raw.headers, raw.httpVersionMajor);
+    const timeout = codec?.timeout(raw.headers);
+    if (!codec || !timeout || timeout.error) return;
     void reply.hijack();
     // From here on, and not from the end of the body, the deadline counts.
-    const caller = clientConnection(reply.raw, timeout.timeoutMs);
+    const client = clientConnection(reply.raw, timeout.timeoutMs);
     const share = intake.open();
-    const exchange = { wire, asked, request, reply, listener, caller };
+    const exchange = { codec, asked, request, reply, listener, client };
     const refuse = (error: ServiceError) => {
       const { name: path } = asked.method;
-      events.requestRefused({ door: wire.door, requestId: request.id, path, error });
+      events.requestRefused({ door: codec.door, requestId: request.id, path, error });
       writeError(exchange, error);
     };
     try {
-      const limits = { share, caller, frames: wire.frames(), mostBytes: READ_MAX_BYTES + PREFIX_BYTES };
-      const message = readMessage(wire, asked, await readBody(raw, limits));
+      const { signal } = client.scope;
+      const limits = { share, signal, frames: codec.frames(), mostBytes: READ_MAX_BYTES + PREFIX_BYTES };
+      const message = readMessage(codec, asked, await readBody(raw, limits));
       const response = await answer(message, exchange);
-      if (response && !caller.left) wire.writeAnswer(answering(exchange), asked.method.output, response);
+      if (response && !client.left) codec.writeAnswer(answering(exchange), asked.method.output, response);
     } catch (error) {
       if (error instanceof ServiceError) return refuse(error);
       const { name: path } = asked.method;
-      events.answerFailed({ door: wire.door, requestId: request.id, path, error });
+      events.answerFailed({ door: codec.door, requestId: request.id, path, error });
       giveUp(exchange);
     } finally {
       share.release();
-      caller.release();
+      client.release();
     }
   };
 }
-
-/** An RPC under its path. Its messages are of its own types, which whoever looks it up by a path cannot know. */
-const unary = <Input extends DescMessage, Output extends DescMessage>(
-  method: DescMethodUnary<Input, Output>,
-  call: Wrapped<Input, Output>,
-): [string, Unary] => [createMethodUrl("/", method), { method, call: call as unknown as Unary["call"] }];
 
 /** What the handler says; undefined when it failed, and that is written. */
 async function answer(
   message: MessageShape<DescMessage>,
   exchange: Exchange,
 ): Promise<MessageShape<DescMessage> | undefined> {
-  const { wire, asked, request, reply, listener, caller } = exchange;
+  const { codec, asked, request, reply, listener, client } = exchange;
   const { headers } = request.raw;
   const source: CallSource = {
-    door: wire.door,
+    door: codec.door,
     header: (name) => {
       const value = headers[name];
       return Array.isArray(value) ? value.join(", ") : value;
     },
     answerHeader: (name, value) => void reply.header(name, value),
-    signal: caller.signal,
+    requestId: request.id,
+    peer: request.peer,
+    scope: client.scope,
   };
   try {
     return await asked.call(message, incomingCall(source, listener));
@@ -110,22 +107,22 @@ async function answer(
 
 /** One call and all that it takes to answer it. */
 interface Exchange {
-  wire: UnaryCodec;
+  codec: UnaryCodec;
   asked: Unary;
   request: FastifyRequest;
   reply: FastifyReply;
   listener: IncomingCall["listener"];
-  caller: ClientConnection;
+  client: ClientConnection;
 }
 
 const answering = ({ reply }: Exchange): Answering => ({ response: reply.raw, headers: reply.getHeaders() });
 
 function writeError(exchange: Exchange, error: ServiceError): void {
-  const { wire, request, reply, caller } = exchange;
-  if (caller.left) return;
+  const { codec, request, reply, client } = exchange;
+  if (client.left) return;
   // What is left of a body that was not read to its end is no request.
   if (request.raw.httpVersionMajor === 1 && !request.raw.complete) void reply.header("connection", "close");
-  wire.writeError(answering(exchange), toConnectError(error, request.headers["accept-language"]));
+  codec.writeError(answering(exchange), toConnectError(error, request.headers["accept-language"]));
 }
 
 /** Ends a call that nothing else ends any more: with an error while that can be written, else by cutting it off. */
@@ -139,9 +136,9 @@ function giveUp(exchange: Exchange): void {
   raw.destroy();
 }
 
-function readMessage(wire: UnaryCodec, { method }: Unary, body: Buffer): MessageShape<DescMessage> {
+function readMessage(codec: UnaryCodec, { method }: Unary, body: Buffer): MessageShape<DescMessage> {
   try {
-    return wire.read(method.input, body);
+    return codec.read(method.input, body);
   } catch {
     throw new ServiceError(ErrorReason.MALFORMED_REQUEST, "not a message");
   }

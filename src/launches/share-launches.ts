@@ -8,11 +8,11 @@ import {
 } from "../../gen/faceverification/v1/face_verification_service_pb.ts";
 import type { Call } from "../calls/call.ts";
 import { ErrorReason, ServiceError } from "../errors.ts";
-import type { LaunchStore } from "../launches/store.ts";
+import type { PrepareLaunch } from "../handlers/get-face-params.ts";
 import { randomBase62 } from "../lib/base62.ts";
 import type { Clock } from "../lib/clock.ts";
 import { type SharedWork, shareWork } from "../lib/concurrency.ts";
-import type { Launch } from "./get-face-params.ts";
+import type { LaunchStore } from "./store.ts";
 
 export interface ShareLaunchesOptions {
   store: LaunchStore;
@@ -37,7 +37,10 @@ const LOOK_MS = 100;
  * One launch for those who mean the same one: calls for the same person that overlap in time (a double tap), and repeats of
  * a `request_id` until the launch's `start_before` (AIP-155). A launch that failed is not shared: the next one tries anew.
  */
-export function shareLaunches(launch: Launch, { store, pseudonym, clock }: ShareLaunchesOptions): Launch {
+export function shareLaunches(
+  launch: PrepareLaunch,
+  { store, pseudonym, clock }: ShareLaunchesOptions,
+): PrepareLaunch {
   const flights = new Map<string, SharedWork<GetFaceParamsResponse>>();
 
   function lead(tap: string, token: string, { request, person, call }: Asked) {

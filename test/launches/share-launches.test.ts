@@ -7,10 +7,10 @@ import {
   GetFaceParamsResponseSchema,
 } from "../../gen/faceverification/v1/face_verification_service_pb.ts";
 import type { Call } from "../../src/calls/call.ts";
-import type { Launch } from "../../src/handlers/get-face-params.ts";
-import { shareLaunches } from "../../src/handlers/share-launches.ts";
+import type { PrepareLaunch } from "../../src/handlers/get-face-params.ts";
 import { createMemoryLaunchStore } from "../../src/launches/memory-store.ts";
 import { withFallback } from "../../src/launches/open-store.ts";
+import { shareLaunches } from "../../src/launches/share-launches.ts";
 import type { LaunchStore } from "../../src/launches/store.ts";
 import { systemClock } from "../../src/lib/clock.ts";
 
@@ -18,7 +18,7 @@ import { systemClock } from "../../src/lib/clock.ts";
 function fleet(store: LaunchStore = { ...createMemoryLaunchStore(systemClock), shared: true }) {
   const begun: { request: GetFaceParamsRequest; signal: AbortSignal; done: PromiseWithResolvers<void> }[] =
     [];
-  const launch: Launch = async (request, _person, { signal }) => {
+  const launch: PrepareLaunch = async (request, _person, { signal }) => {
     const done = Promise.withResolvers<void>();
     const number = begun.push({ request, signal, done });
     signal.addEventListener("abort", () => done.reject(signal.reason as Error), { once: true });
