@@ -1,6 +1,6 @@
 import { writeFileSync } from "node:fs";
 import { NextStep, Verdict } from "../gen/faceverification/v1/verdict_pb.ts";
-import { CLASSES, type ClassMeaning, CODES, type CodeEntry } from "../src/domain/codes.ts";
+import { CLASSES, CODES, type CodeEntry, type CodeMeaning, launchError } from "../src/domain/codes.ts";
 import { reasonName } from "../src/errors.ts";
 
 const HEAD = `# Vendor codes
@@ -39,16 +39,16 @@ export function printErrors(): string {
   return `${HEAD}\n${lines.join("\n")}\n`;
 }
 
-function row({ code, codeClass, billed, text }: CodeEntry): string[] {
-  const { result: own, launchError, retryable, fault, withoutPhoto }: ClassMeaning = CLASSES[codeClass];
-  const { result }: ClassMeaning = CLASSES[withoutPhoto ?? codeClass];
-  const judged = "verdict" in result;
-  const withPhoto = withoutPhoto && "error" in own ? `, with a photo of yours ${reasonName(own.error)}` : "";
+function row({ code, codeClass, meaning, billed, text }: CodeEntry): string[] {
+  const { retryable, fault, withoutPhoto } = meaning;
+  const result: CodeMeaning = withoutPhoto ? CLASSES[withoutPhoto] : meaning;
+  const judged = result.kind === "verdict";
+  const withPhoto = withoutPhoto ? `, with a photo of yours ${reasonName(launchError(meaning))}` : "";
   return [
     `\`${code}\``,
     codeClass,
     judged ? `**${nameIn(Verdict, result.verdict)}**${withPhoto}` : reasonName(result.error),
-    code === "0" ? "success" : reasonName(launchError),
+    code === "0" ? "success" : reasonName(launchError(meaning)),
     yesNo(billed),
     yesNo(retryable),
     judged ? nameIn(NextStep, result.nextStep) : "",

@@ -1,4 +1,5 @@
 import { ErrorReason as Generated } from "../gen/faceverification/v1/error_pb.ts";
+import type { CodeEntry } from "./domain/codes.ts";
 
 /** The closed list of the contract (`error.proto`); the generated type is open, as enums on the wire are. */
 export const ErrorReason = Generated;
@@ -92,7 +93,8 @@ export type BrokenOff = "unwritten" | "unanswered";
 
 /** What may be known of a call to the vendor beside how it failed. */
 export interface UpstreamDetail {
-  code?: string | undefined;
+  /** The vendor's code and its meaning. */
+  entry?: CodeEntry | undefined;
   bizSeqNo?: string | undefined;
   brokenOff?: BrokenOff | undefined;
   cause?: unknown;
@@ -104,19 +106,19 @@ export class UpstreamError extends Error {
   readonly endpoint: UpstreamEndpoint;
   readonly failure: UpstreamFailure;
   /** The vendor's code: with failure `code`, and with `status` and `throttled` where the answer's JSON has one. */
-  readonly code: string | undefined;
+  readonly entry: CodeEntry | undefined;
   /** The vendor's serial number, where the answer had one. */
   readonly bizSeqNo: string | undefined;
   /** With failure `broken` or `not_sent`, when there was a connection and nothing of an answer had come. */
   readonly brokenOff: BrokenOff | undefined;
 
   constructor(endpoint: UpstreamEndpoint, failure: UpstreamFailure, detail: UpstreamDetail = {}) {
-    super(`${endpoint}: ${failure}${detail.code === undefined ? "" : ` ${detail.code}`}`, {
+    super(`${endpoint}: ${failure}${detail.entry === undefined ? "" : ` ${detail.entry.code}`}`, {
       cause: detail.cause,
     });
     this.endpoint = endpoint;
     this.failure = failure;
-    this.code = detail.code;
+    this.entry = detail.entry;
     this.bizSeqNo = detail.bizSeqNo;
     this.brokenOff = detail.brokenOff;
   }

@@ -355,8 +355,8 @@ describe.each([
     }));
     const expected = new Map<string, (typeof table)[number]>();
     const days = 24 * 60 * 60 * 1000;
-    for (const code of VENDOR_CODES.keys()) {
-      for (const judgement of [judge(code, 0), judge(code, 4 * days)]) {
+    for (const entry of VENDOR_CODES.values()) {
+      for (const judgement of [judge(entry, 0), judge(entry, 4 * days)]) {
         if ("error" in judgement) continue;
         const reason = nameIn(VerdictReason, judgement.reason);
         const nextStep = nameIn(NextStep, judgement.nextStep);

@@ -58,6 +58,8 @@ export interface CallFacts {
   /** Keyed hash of the ID number; for the audit trail only. */
   person?: string;
   upstream_code?: string;
+  /** Whether the vendor charges for the answer. */
+  billed?: boolean;
   biz_seq_no?: string;
   verdict?: string;
   verdict_reason?: string;

@@ -1,4 +1,4 @@
-import { CLASSES, type ClassMeaning, codeEntry } from "../domain/codes.ts";
+import { type CodeEntry, launchError } from "../domain/codes.ts";
 import { ErrorReason, ServiceError, UpstreamError, type UpstreamFailure } from "../errors.ts";
 
 /** What an answerless call to the vendor means for the caller: trouble, never a verdict. */
@@ -21,23 +21,29 @@ export function toServiceError(error: unknown): ServiceError {
   if (!(error instanceof UpstreamError)) {
     return new ServiceError(ErrorReason.INTERNAL, "unexpected error", { cause: error });
   }
-  const { failure, code, bizSeqNo } = error;
+  const { failure, entry, bizSeqNo } = error;
   const metadata = {
-    ...(code !== undefined && { upstream_code: code }),
+    ...(entry && { upstream_code: entry.code }),
     ...(bizSeqNo !== undefined && { biz_seq_no: bizSeqNo }),
   };
-  const options = { cause: error, metadata };
-  if (failure !== "code" || code === undefined) {
-    const reason = failure === "code" ? ErrorReason.UPSTREAM_UNEXPECTED : FAILURES[failure];
-    const retryable = reason === ErrorReason.UPSTREAM_UNAVAILABLE || reason === ErrorReason.RATE_LIMITED;
-    return new ServiceError(reason, error.message, {
-      ...options,
-      ...(retryable && { retryAfterMs: RETRY_AFTER_MS }),
-    });
-  }
-  const { launchError, retryable }: ClassMeaning = CLASSES[codeEntry(code).codeClass];
-  return new ServiceError(launchError, error.message, {
-    ...options,
+  const [reason, retryable] = meaningOf(failure, entry);
+  return new ServiceError(reason, error.message, {
+    cause: error,
+    metadata,
     ...(retryable && { retryAfterMs: RETRY_AFTER_MS }),
   });
+}
+
+/** What a failed call to the vendor means for a caller, and whether to try again. */
+function meaningOf(
+  failure: UpstreamFailure,
+  entry: CodeEntry | undefined,
+): [reason: ErrorReason, retryable: boolean] {
+  if (failure === "code") {
+    return entry
+      ? [launchError(entry.meaning), entry.meaning.retryable]
+      : [ErrorReason.UPSTREAM_UNEXPECTED, false];
+  }
+  const reason = FAILURES[failure];
+  return [reason, reason === ErrorReason.UPSTREAM_UNAVAILABLE || reason === ErrorReason.RATE_LIMITED];
 }

@@ -1,4 +1,3 @@
-import { codeEntry } from "../domain/codes.ts";
 import type { Orders } from "../domain/order.ts";
 import { UpstreamError } from "../errors.ts";
 import { randomBase62 } from "../lib/base62.ts";
@@ -37,11 +36,10 @@ export const LIVING =
 /** The code of a refusal, or how the call failed. */
 export function said(error: unknown): string {
   if (!(error instanceof UpstreamError)) return error instanceof Error ? error.name : "error";
-  return error.code === undefined ? error.failure : `${error.code}, ${codeEntry(error.code).text.en}`;
+  return error.entry === undefined ? error.failure : `${error.entry.code}, ${error.entry.text.en}`;
 }
 
-const classOf = (error: unknown) =>
-  error instanceof UpstreamError && error.code !== undefined ? codeEntry(error.code).codeClass : undefined;
+const classOf = (error: unknown) => (error instanceof UpstreamError ? error.entry?.codeClass : undefined);
 
 /** Whether the vendor takes the token, and in which spelling of the app id: a NONCE ticket for nobody. */
 export async function checkToken(pair: Pair, { clientWith, tokenParam }: VendorParts): Promise<Check> {
@@ -85,8 +83,8 @@ export async function checkSignature(pair: Pair, parts: VendorParts): Promise<Ch
   const [orderNo, nonce] = [orders.mint("", now()), createNonce()];
   try {
     const sign = signer.query({ orderNo, nonce }, pair.signTicket);
-    const { code } = await clientWith(tokenParam).query({ orderNo, nonce, sign }, patience());
-    const { codeClass, text } = codeEntry(code);
+    const { entry } = await clientWith(tokenParam).query({ orderNo, nonce, sign }, patience());
+    const { code, codeClass, text } = entry;
     if (codeClass === "noRecord") return ok("accepted: there is no such order");
     if (codeClass === "refused") return fail(`the vendor refuses it (${code}, ${text.en})`, LIVING);
     if (codeClass === "misconfigured")

@@ -9,17 +9,14 @@ export interface CodeEntry {
   /** The vendor's code, as text. */
   code: string;
   codeClass: CodeClass;
+  meaning: CodeMeaning;
   /** Whether the vendor charges for this outcome (protocol.md 10.2). */
   billed: boolean;
   text: { zh: string; en: string };
 }
 
-/** What a class means for each of the two calls, and for those who read about it. */
-export interface ClassMeaning {
-  /** What GetResult answers: a verdict, or that the query failed. */
-  result: { verdict: Verdict; reason: VerdictReason; nextStep: NextStep } | { error: ErrorReason };
-  /** What GetFaceParams answers when the vendor gives this code while a launch is prepared. */
-  launchError: ErrorReason;
+/** What a code means: for a result query a verdict, or that the query failed. */
+export type CodeMeaning = (VerdictMeaning | FailureMeaning) & {
   /** Whether the same call may succeed a little later. */
   retryable: boolean;
   fault: "nobody" | "person" | "caller" | "operator" | "service" | "vendor";
@@ -28,35 +25,55 @@ export interface ClassMeaning {
    * speaks of the capture, or of the photo in the authoritative source.
    */
   withoutPhoto?: "capture" | "noSourcePhoto";
+};
+
+export interface VerdictMeaning {
+  kind: "verdict";
+  verdict: Verdict;
+  reason: VerdictReason;
+  nextStep: NextStep;
+  /** What GetFaceParams answers when the vendor gives this code while a launch is prepared. */
+  onLaunch: ErrorReason;
+}
+
+export interface FailureMeaning {
+  kind: "failure";
+  /** What either call answers. */
+  error: ErrorReason;
 }
 
 const { PASSED, FAILED, INCONCLUSIVE, NOT_COMPLETED } = Verdict;
 const { UPSTREAM_UNEXPECTED, UPSTREAM_UNAVAILABLE, UPSTREAM_REFUSED } = ErrorReason;
 
-function verdict(of: Verdict, reason: VerdictReason, nextStep: NextStep) {
-  return { result: { verdict: of, reason, nextStep }, launchError: UPSTREAM_UNEXPECTED, retryable: false };
+function verdict(verdict: Verdict, reason: VerdictReason, nextStep: NextStep) {
+  return {
+    kind: "verdict",
+    verdict,
+    reason,
+    nextStep,
+    onLaunch: UPSTREAM_UNEXPECTED as ErrorReason,
+    retryable: false,
+  } as const;
 }
 
-function failure(error: ErrorReason, retryable = false) {
-  return { result: { error }, launchError: error, retryable };
-}
+const failure = (error: ErrorReason, retryable = false) => ({ kind: "failure", error, retryable }) as const;
 
 export const CLASSES = {
   ok: { ...verdict(PASSED, VerdictReason.SAME_PERSON, NextStep.NONE), fault: "nobody" },
   notSamePerson: { ...verdict(FAILED, VerdictReason.NOT_SAME_PERSON, NextStep.NONE), fault: "person" },
   nameIdMismatch: {
     ...verdict(FAILED, VerdictReason.NAME_ID_MISMATCH, NextStep.CHECK_INPUT),
-    launchError: ErrorReason.IDENTITY_REJECTED,
+    onLaunch: ErrorReason.IDENTITY_REJECTED,
     fault: "person",
   },
   noSuchIdNumber: {
     ...verdict(FAILED, VerdictReason.NO_SUCH_ID_NUMBER, NextStep.CHECK_INPUT),
-    launchError: ErrorReason.IDENTITY_REJECTED,
+    onLaunch: ErrorReason.IDENTITY_REJECTED,
     fault: "person",
   },
   invalidIdentity: {
     ...verdict(FAILED, VerdictReason.INVALID_IDENTITY, NextStep.CHECK_INPUT),
-    launchError: ErrorReason.IDENTITY_REJECTED,
+    onLaunch: ErrorReason.IDENTITY_REJECTED,
     fault: "person",
   },
   attack: { ...verdict(FAILED, VerdictReason.LIVENESS_ATTACK, NextStep.RETRY), fault: "person" },
@@ -71,7 +88,7 @@ export const CLASSES = {
   },
   dailyLimit: {
     ...verdict(INCONCLUSIVE, VerdictReason.DAILY_LIMIT, NextStep.STOP_FOR_TODAY),
-    launchError: ErrorReason.DAILY_LIMIT,
+    onLaunch: ErrorReason.DAILY_LIMIT,
     fault: "person",
   },
   noRecord: { ...verdict(NOT_COMPLETED, VerdictReason.NO_RECORD, NextStep.RETRY), fault: "nobody" },
@@ -84,7 +101,7 @@ export const CLASSES = {
   misconfigured: { ...failure(ErrorReason.UPSTREAM_MISCONFIGURED), fault: "operator" },
   trouble: { ...failure(UPSTREAM_UNAVAILABLE, true), fault: "vendor" },
   unknown: { ...failure(UPSTREAM_UNEXPECTED), fault: "vendor" },
-} satisfies Record<string, ClassMeaning>;
+} satisfies Record<string, CodeMeaning>;
 
 export type CodeClass = keyof typeof CLASSES;
 
@@ -149,26 +166,21 @@ const BILLED = new Set(["0", "66660004", "66660010"]);
 /** Every known code, by code. */
 export const CODES: ReadonlyMap<string, CodeEntry> = new Map(
   ROWS.flatMap(([codes, codeClass, zh, en]) =>
-    codes
-      .split(" ")
-      .map((code): [string, CodeEntry] => [
-        code,
-        { code, codeClass, billed: BILLED.has(code), text: { zh, en } },
-      ]),
+    codes.split(" ").map((code) => [code, entryOf(code, codeClass, zh, en)] as const),
   ),
 );
 
-/** The entry of a code; a code that nobody knows gets one of class `unknown`. */
-export function codeEntry(code: string): CodeEntry {
-  return (
-    CODES.get(code) ?? {
-      code,
-      codeClass: "unknown",
-      billed: false,
-      text: { zh: "未知的返回码", en: "a code that this service does not know" },
-    }
-  );
+/** The entry of a code; an unknown code has one of class `unknown`. */
+export const codeEntry = (code: string): CodeEntry =>
+  CODES.get(code) ?? entryOf(code, "unknown", "未知的返回码", "a code that this service does not know");
+
+function entryOf(code: string, codeClass: CodeClass, zh: string, en: string): CodeEntry {
+  return { code, codeClass, meaning: CLASSES[codeClass], billed: BILLED.has(code), text: { zh, en } };
 }
 
+/** What GetFaceParams answers for a code with this meaning. */
+export const launchError = (meaning: CodeMeaning): ErrorReason =>
+  meaning.kind === "verdict" ? meaning.onLaunch : meaning.error;
+
 /** Whether the vendor refused token, ticket or signature, which a fresh pair may cure (class AUTH of protocol.md 8.2). */
-export const isRefusal = (code: string): boolean => codeEntry(code).codeClass === "refused";
+export const isRefusal = ({ codeClass }: CodeEntry): boolean => codeClass === "refused";

@@ -1,6 +1,6 @@
 import { type NextStep, type Verdict, VerdictReason } from "../../gen/faceverification/v1/verdict_pb.ts";
 import type { ErrorReason } from "../errors.ts";
-import { CLASSES, type ClassMeaning, codeEntry } from "./codes.ts";
+import { CLASSES, type CodeEntry, type CodeMeaning } from "./codes.ts";
 import { RECORD_RETENTION_MS } from "./order.ts";
 
 /** A verdict and what follows from it. */
@@ -17,15 +17,14 @@ export interface Judgement {
  * that the order is known to have been compared with a photo of the caller's.
  */
 export function judge(
-  code: string,
+  { codeClass, meaning, billed }: CodeEntry,
   ageMs: number | undefined,
   withPhoto = false,
 ): Judgement | { error: ErrorReason } {
-  const { codeClass, billed } = codeEntry(code);
-  const meaning: ClassMeaning = CLASSES[codeClass];
   const { withoutPhoto } = meaning;
-  const { result }: ClassMeaning = withoutPhoto && !withPhoto ? CLASSES[withoutPhoto] : meaning;
-  if ("error" in result) return result;
+  const said: CodeMeaning = withoutPhoto && !withPhoto ? CLASSES[withoutPhoto] : meaning;
+  if (said.kind === "failure") return { error: said.error };
+  const { verdict, reason, nextStep } = said;
   const expired = codeClass === "noRecord" && ageMs !== undefined && ageMs > RECORD_RETENTION_MS;
-  return { ...result, billed, ...(expired && { reason: VerdictReason.EXPIRED }) };
+  return { verdict, reason: expired ? VerdictReason.EXPIRED : reason, nextStep, billed };
 }

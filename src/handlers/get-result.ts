@@ -46,7 +46,7 @@ export function createGetResult(options: GetResultOptions): Handler<GetResultReq
       const nonce = createNonce();
       const sign = signer.query({ orderNo, nonce }, pair.signTicket);
       const result = await upstream.query({ orderNo, nonce, sign, media }, signal);
-      if (isRefusal(result.code)) throw new UpstreamError("query", "code", result);
+      if (isRefusal(result.entry)) throw new UpstreamError("query", "code", result);
       return result;
     });
     if (result.unreadable.length > 0) note({ unreadable: result.unreadable });
@@ -80,15 +80,17 @@ export function createGetResult(options: GetResultOptions): Handler<GetResultReq
     call.note({ order_no: orderNo });
     const result = await ask(orderNo, false, call);
     const judgement = judge(
-      result.code,
+      result.entry,
       certificate && clock.now() - certificate.mintedAt,
       certificate?.withPhoto,
     );
     if ("error" in judgement) throw new UpstreamError("query", "code", result);
-    const { code, bizSeqNo = "", liveRate, similarity, occurredAt, riskInfo, oriCode, sdkVersion } = result;
+    const { bizSeqNo = "", liveRate, similarity, occurredAt, riskInfo, oriCode, sdkVersion } = result;
+    const { code } = result.entry;
     call.note({
       upstream_code: code,
       biz_seq_no: bizSeqNo,
+      billed: judgement.billed,
       verdict: nameIn(Verdict, judgement.verdict),
       verdict_reason: nameIn(VerdictReason, judgement.reason),
     });

@@ -75,7 +75,7 @@ export function createNonceSpacing({ store, pseudonym, clock }: NonceSpacingOpti
 const ignore = () => undefined;
 
 /** The vendor's word for a second NONCE ticket of one user within two seconds (protocol.md 8.2). */
-const isTooFrequent = (error: unknown) => error instanceof UpstreamError && error.code === "400504";
+const isTooFrequent = (error: unknown) => error instanceof UpstreamError && error.entry?.code === "400504";
 
 /** Whether there may be a ticket although the call failed. */
 function mayHaveIssued(error: unknown): boolean {

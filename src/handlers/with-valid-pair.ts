@@ -4,8 +4,8 @@ import type { TicketPair, TicketReader } from "../tickets/reader.ts";
 
 /** The vendor's code if `error` says that it refused token, ticket or signature. */
 export function refusedCode(error: unknown): string | undefined {
-  if (!(error instanceof UpstreamError) || error.code === undefined) return undefined;
-  return isRefusal(error.code) ? error.code : undefined;
+  if (!(error instanceof UpstreamError) || error.entry === undefined) return undefined;
+  return isRefusal(error.entry) ? error.entry.code : undefined;
 }
 
 /**

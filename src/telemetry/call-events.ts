@@ -1,6 +1,5 @@
 import type { CallFinished } from "../calls/ongoing-call.ts";
-import { codeEntry } from "../domain/codes.ts";
-import { ErrorReason, reasonName, ServiceError } from "../errors.ts";
+import { ErrorReason, reasonName, ServiceError, UpstreamError } from "../errors.ts";
 import type { AuditLine } from "./audit.ts";
 import type { EventsOptions } from "./events.ts";
 import { errorFields, stackFrames } from "./logger.ts";
@@ -96,7 +95,7 @@ export function callEvents(options: EventsOptions) {
 
       const { verdict, verdict_reason: reason, launch_within_ms: launchWithinMs } = facts;
       const code = facts.upstream_code ?? error?.metadata["upstream_code"];
-      const billed = code !== undefined && codeEntry(code).billed;
+      const billed = facts.billed ?? isBilled(error);
       if (verdict !== undefined && reason !== undefined) metrics.verdicts.inc({ verdict, reason });
       if (billed) metrics.billed.inc({ method });
       if (launchWithinMs !== undefined) metrics.tickets.nonceGuaranteedSeconds.set(launchWithinMs / 1000);
@@ -146,6 +145,10 @@ export function callEvents(options: EventsOptions) {
     },
   };
 }
+
+/** Whether the vendor charges for what it answered in a call that failed. */
+const isBilled = (error: ServiceError | undefined) =>
+  error?.cause instanceof UpstreamError && (error.cause.entry?.billed ?? false);
 
 const stackOf = (error: unknown) => (error instanceof Error ? { stack: stackFrames(error) } : {});
 

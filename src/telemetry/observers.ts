@@ -1,4 +1,3 @@
-import { codeEntry } from "../domain/codes.ts";
 import { type UpstreamEndpoint, UpstreamError } from "../errors.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { TicketReader } from "../tickets/reader.ts";
@@ -34,26 +33,28 @@ export function createUpstreamObserver({ tracer, clock, events }: UpstreamObserv
   return (endpoint) => {
     const span = tracer.leaf({ name: `upstream ${endpoint}`, kind: "client", fields: { endpoint } });
     const startedAt = clock.monotonic();
-    return (told, failure) => {
+    return (answer, failure) => {
       const durationMs = clock.monotonic() - startedAt;
-      const outcome = outcomeOf(told, failure);
-      const { code, bizSeqNo } = told ?? {};
+      const outcome = outcomeOf(answer, failure);
+      const { entry, bizSeqNo } = answer ?? {};
+      const code = entry?.code;
       span.set({ outcome, ...(code !== undefined && { upstream_code: code }) });
       if (bizSeqNo !== undefined) span.set({ biz_seq_no: bizSeqNo });
       if (failure !== undefined) span.fail(outcome);
       span.end();
-      addUse(tracer.upstreamUse(), endpoint, durationMs, told);
+      addUse(tracer.upstreamUse(), endpoint, durationMs, answer);
       events.upstreamCalled({ endpoint, outcome, code, bizSeqNo, durationMs });
-      if (told?.writtenAt === undefined || !TELLS_TIME.has(endpoint)) return;
+      const writtenAt = TELLS_TIME.has(endpoint) ? answer?.writtenAt() : undefined;
+      if (writtenAt === undefined) return;
       // The middle of the call, against the middle of the second that the vendor names.
-      events.clockCompared({ aheadMs: clock.now() - durationMs / 2 - (told.writtenAt + 500) });
+      events.clockCompared({ aheadMs: clock.now() - durationMs / 2 - (writtenAt + 500) });
     };
   };
 }
 
-function outcomeOf(told: ExchangeOutcome | undefined, failure: unknown): string {
+function outcomeOf(answer: ExchangeOutcome | undefined, failure: unknown): string {
   if (failure instanceof UpstreamError && failure.failure !== "code") return failure.failure;
-  if (told) return codeEntry(told.code).codeClass;
+  if (answer) return answer.entry.codeClass;
   // Whatever else ends an exchange is the reason of the caller's signal.
   return "aborted";
 }
@@ -62,15 +63,15 @@ function addUse(
   uses: Partial<Record<UpstreamEndpoint, UpstreamUse>> | undefined,
   endpoint: UpstreamEndpoint,
   durationMs: number,
-  told: ExchangeOutcome | undefined,
+  answer: ExchangeOutcome | undefined,
 ): void {
   if (!uses) return;
   const { ms = 0, calls = 0 } = uses[endpoint] ?? {};
   uses[endpoint] = {
     ms: Math.round((ms + durationMs) * 10) / 10,
     calls: calls + 1,
-    ...(told && { code: told.code }),
-    ...(told?.bizSeqNo !== undefined && { biz_seq_no: told.bizSeqNo }),
+    ...(answer && { code: answer.entry.code }),
+    ...(answer?.bizSeqNo !== undefined && { biz_seq_no: answer.bizSeqNo }),
   };
 }
 

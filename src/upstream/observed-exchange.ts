@@ -1,14 +1,14 @@
+import type { CodeEntry } from "../domain/codes.ts";
 import { type BrokenOff, type UpstreamEndpoint, UpstreamError } from "../errors.ts";
 import { type Reply, readReply } from "./reply.ts";
 import type { Exchange, Transport } from "./transport.ts";
 
 /** What may be told of an answer. */
 export interface ExchangeOutcome {
-  /** "0" or the vendor's code. */
-  code: string;
+  entry: CodeEntry;
   bizSeqNo: string | undefined;
   /** When the vendor wrote it, whole seconds as milliseconds since the Unix epoch. */
-  writtenAt: number | undefined;
+  writtenAt: () => number | undefined;
 }
 
 /**

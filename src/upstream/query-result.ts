@@ -1,3 +1,4 @@
+import type { CodeEntry } from "../domain/codes.ts";
 import { UpstreamError } from "../errors.ts";
 import type { Pii } from "../lib/redacted.ts";
 import type { Reply } from "./reply.ts";
@@ -5,7 +6,7 @@ import { chinaTime, file, isRecord, score, shortText } from "./values.ts";
 
 /** What the vendor says of an order; any code, since most are verdicts. */
 export interface QueryResult {
-  code: string;
+  entry: CodeEntry;
   bizSeqNo: string | undefined;
   /** 0 to 100; undefined where the vendor gives no such number. */
   liveRate: number | undefined;
@@ -29,10 +30,10 @@ export type RiskInfo = Readonly<Record<(typeof RISKS)[number], string | undefine
 const RISKS = ["deviceInfoLevel", "deviceInfoTag", "riskInfoLevel", "riskInfoTag"] as const;
 
 /** Reads an answer to the query of `orderNo`; throws UpstreamError `malformed` where it is not known to be about this order. */
-export function readQueryResult({ code, bizSeqNo, result }: Reply, orderNo: string): QueryResult {
+export function readQueryResult({ entry, bizSeqNo, result }: Reply, orderNo: string): QueryResult {
   const echo = shortText(result["orderNo"]);
   // Somebody else's verdict must never be taken for this one's; a pass has to name its order.
-  if (echo === undefined ? code === "0" : echo !== orderNo) {
+  if (echo === undefined ? entry.code === "0" : echo !== orderNo) {
     throw new UpstreamError("query", "malformed", { bizSeqNo });
   }
   const unreadable: string[] = [];
@@ -49,7 +50,7 @@ export function readQueryResult({ code, bizSeqNo, result }: Reply, orderNo: stri
   const risks = field("riskInfo", (value) => (isRecord(value) ? value : undefined));
   const risk = risks && reader(risks);
   return {
-    code,
+    entry,
     bizSeqNo,
     liveRate: field("liveRate", score),
     similarity: field("similarity", score),

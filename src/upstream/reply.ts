@@ -1,14 +1,15 @@
+import { type CodeEntry, codeEntry } from "../domain/codes.ts";
 import { type UpstreamEndpoint, UpstreamError } from "../errors.ts";
 import { Secret } from "../lib/redacted.ts";
 import { chinaTime, isRecord, number, text } from "./values.ts";
 
 /** The vendor's envelope, read tolerantly: fields are added without notice (protocol.md 6.1, 8.1). */
 export interface Reply {
-  /** "0" or the vendor's code; text or number on the wire. */
-  code: string;
+  /** "0" or the vendor's code, text or number on the wire, with its meaning: looked up here and nowhere else. */
+  entry: CodeEntry;
   bizSeqNo: string | undefined;
-  /** `transactionTime` as milliseconds since the Unix epoch; undefined where there is none that can be (protocol.md 1). */
-  writtenAt: number | undefined;
+  /** Reads `transactionTime`, milliseconds since the Unix epoch; undefined where there is none that can be (protocol.md 1). */
+  writtenAt: () => number | undefined;
   /** `result` where the answer has one, else the answer itself. */
   result: Readonly<Record<string, unknown>>;
   /** The answer itself. */
@@ -30,13 +31,21 @@ export function replyOf(json: unknown): Reply | undefined {
   if (code === undefined || !/^-?\d{1,12}$/.test(code)) return undefined;
   const result = isRecord(json["result"]) ? json["result"] : json;
   const bizSeqNo = serial(json["bizSeqNo"]) ?? serial(result["bizSeqNo"]);
-  const writtenAt = chinaTime(json["transactionTime"] ?? result["transactionTime"]);
-  return { code, bizSeqNo, writtenAt, result, fields: json };
+  const writtenAt = () => sameSecond(json["transactionTime"] ?? result["transactionTime"]);
+  return { entry: codeEntry(code), bizSeqNo, writtenAt, result, fields: json };
+}
+
+let latest: { text: unknown; ms: number | undefined } = { text: undefined, ms: undefined };
+
+/** `chinaTime`, parsed once for all answers of one second. */
+function sameSecond(text: unknown): number | undefined {
+  if (text !== latest.text) latest = { text, ms: chinaTime(text) };
+  return latest.ms;
 }
 
 /** For calls where any code but "0" is a failure. */
 export function successful(endpoint: UpstreamEndpoint, reply: Reply): Reply {
-  if (reply.code !== "0") throw new UpstreamError(endpoint, "code", reply);
+  if (reply.entry.code !== "0") throw new UpstreamError(endpoint, "code", reply);
   return reply;
 }
 

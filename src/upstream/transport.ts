@@ -119,10 +119,10 @@ function wasNeverSent(code = ""): boolean {
 }
 
 /** Code and serial number of a refusal that came with a status of its own, where its body is the vendor's JSON. */
-function codeOf(answer: Body): Pick<UpstreamDetail, "code" | "bizSeqNo"> {
+function codeOf(answer: Body): Pick<UpstreamDetail, "entry" | "bizSeqNo"> {
   try {
-    const { code, bizSeqNo } = replyOf(answer.json()) ?? {};
-    return code === "0" ? {} : { code, bizSeqNo };
+    const { entry, bizSeqNo } = replyOf(answer.json()) ?? {};
+    return entry?.code === "0" ? {} : { entry, bizSeqNo };
   } catch {
     return {};
   }

@@ -10,6 +10,7 @@ import type { Caller, Handler, IncomingCall } from "../../src/calls/call.ts";
 import type { CallFinished } from "../../src/calls/ongoing-call.ts";
 import { createPipeline, type Method } from "../../src/calls/pipeline.ts";
 import { createValidate } from "../../src/calls/validate.ts";
+import { codeEntry } from "../../src/domain/codes.ts";
 import { ErrorReason, ServiceError, UpstreamError } from "../../src/errors.ts";
 import { systemClock } from "../../src/lib/clock.ts";
 import { openScope } from "../../src/lib/deadline.ts";
@@ -135,15 +136,19 @@ describe("what a handler throws", () => {
     ["a lost connection", new UpstreamError("query", "broken"), ErrorReason.UPSTREAM_UNAVAILABLE],
     ["a page", new UpstreamError("query", "malformed"), ErrorReason.UPSTREAM_UNEXPECTED],
     ["HTTP 429", new UpstreamError("query", "throttled"), ErrorReason.RATE_LIMITED],
-    ["a code", new UpstreamError("upload", "code", { code: "66660015" }), ErrorReason.IDENTITY_REJECTED],
+    [
+      "a code",
+      new UpstreamError("upload", "code", { entry: codeEntry("66660015") }),
+      ErrorReason.IDENTITY_REJECTED,
+    ],
     [
       "an unknown code",
-      new UpstreamError("upload", "code", { code: "123" }),
+      new UpstreamError("upload", "code", { entry: codeEntry("123") }),
       ErrorReason.UPSTREAM_UNEXPECTED,
     ],
     [
       "a verdict where none can be",
-      new UpstreamError("upload", "code", { code: "0" }),
+      new UpstreamError("upload", "code", { entry: codeEntry("0") }),
       ErrorReason.UPSTREAM_UNEXPECTED,
     ],
   ])("%s", async (_what, thrown, reason) => {

@@ -61,7 +61,7 @@ test("the advice of the page is that of the catalogue", () => {
     [NextStep.STOP_FOR_TODAY]: /Stop for today/,
   };
   const days = 24 * 60 * 60 * 1000;
-  const judged = [...CODES.keys()].flatMap((code) => [judge(code, 0), judge(code, 4 * days)]);
+  const judged = [...CODES.values()].flatMap((entry) => [judge(entry, 0), judge(entry, 4 * days)]);
   for (const judgement of judged) {
     if ("error" in judgement) continue;
     const reason = names(VerdictReason).find(

@@ -1,12 +1,12 @@
 import { describe, expect, test } from "vitest";
 import { NextStep, Verdict, VerdictReason } from "../../gen/faceverification/v1/verdict_pb.ts";
-import { CLASSES, CODES, codeEntry, isRefusal } from "../../src/domain/codes.ts";
+import { CODES, codeEntry, isRefusal, launchError } from "../../src/domain/codes.ts";
 import { judge } from "../../src/domain/verdict.ts";
 import { ErrorReason } from "../../src/errors.ts";
 
 const DAY = 24 * 60 * 60 * 1000;
 const verdictOf = (code: string) => {
-  const judged = judge(code, undefined);
+  const judged = judge(codeEntry(code), undefined);
   return "error" in judged ? undefined : judged.verdict;
 };
 
@@ -45,7 +45,7 @@ describe("each code lands in exactly one place", () => {
     expect(verdictOf(code)).toBe(Verdict.NOT_COMPLETED);
   });
   test.each([...ERRORS, "66669999", "", "00", "0.0", "abc"])("%s is a failed query", (code) => {
-    expect(judge(code, undefined)).toHaveProperty("error");
+    expect(judge(codeEntry(code), undefined)).toHaveProperty("error");
   });
 });
 
@@ -58,16 +58,17 @@ describe("a photo that cannot be compared with", () => {
     ["-4017", VerdictReason.NO_SOURCE_PHOTO, NextStep.OTHER_CHANNEL],
     ["-4018", VerdictReason.NO_SOURCE_PHOTO, NextStep.OTHER_CHANNEL],
   ])("%s is the caller's fault only where it was the caller's photo", (code, reason, nextStep) => {
-    expect(judge(code, undefined, true)).toEqual({ error: ErrorReason.PHOTO_REJECTED });
+    expect(judge(codeEntry(code), undefined, true)).toEqual({ error: ErrorReason.PHOTO_REJECTED });
     const verdict = { verdict: Verdict.INCONCLUSIVE, reason, nextStep, billed: false };
-    expect(judge(code, undefined, false)).toEqual(verdict);
-    expect(judge(code, undefined)).toEqual(verdict);
-    expect(CLASSES[codeEntry(code).codeClass].launchError).toBe(ErrorReason.PHOTO_REJECTED);
+    expect(judge(codeEntry(code), undefined, false)).toEqual(verdict);
+    expect(judge(codeEntry(code), undefined)).toEqual(verdict);
+    expect(launchError(codeEntry(code).meaning)).toBe(ErrorReason.PHOTO_REJECTED);
   });
 
   test("no other code is judged by it", () => {
     const differing = [...CODES.keys()].filter(
-      (code) => JSON.stringify(judge(code, 0, true)) !== JSON.stringify(judge(code, 0, false)),
+      (code) =>
+        JSON.stringify(judge(codeEntry(code), 0, true)) !== JSON.stringify(judge(codeEntry(code), 0, false)),
     );
     expect(differing.sort()).toEqual(
       ["66660026", "66660037", "66660039", "66660040", "-4017", "-4018"].sort(),
@@ -76,8 +77,8 @@ describe("a photo that cannot be compared with", () => {
 });
 
 test("an unknown code fails closed", () => {
-  expect(judge("66669999", undefined)).toEqual({ error: ErrorReason.UPSTREAM_UNEXPECTED });
-  expect(CLASSES[codeEntry("66669999").codeClass].retryable).toBe(false);
+  expect(judge(codeEntry("66669999"), undefined)).toEqual({ error: ErrorReason.UPSTREAM_UNEXPECTED });
+  expect(codeEntry("66669999").meaning.retryable).toBe(false);
 });
 
 test("exactly the three charged codes are billed", () => {
@@ -87,13 +88,19 @@ test("exactly the three charged codes are billed", () => {
 
 test("a missing record has expired when the order is older than three days", () => {
   const unfinished = { verdict: Verdict.NOT_COMPLETED, nextStep: NextStep.RETRY, billed: false };
-  expect(judge("66660011", 3 * DAY)).toEqual({ ...unfinished, reason: VerdictReason.NO_RECORD });
-  expect(judge("66660011", 3 * DAY + 1)).toEqual({ ...unfinished, reason: VerdictReason.EXPIRED });
-  expect(judge("66660011", undefined)).toEqual({ ...unfinished, reason: VerdictReason.NO_RECORD });
+  expect(judge(codeEntry("66660011"), 3 * DAY)).toEqual({ ...unfinished, reason: VerdictReason.NO_RECORD });
+  expect(judge(codeEntry("66660011"), 3 * DAY + 1)).toEqual({ ...unfinished, reason: VerdictReason.EXPIRED });
+  expect(judge(codeEntry("66660011"), undefined)).toEqual({ ...unfinished, reason: VerdictReason.NO_RECORD });
 });
 
 test("the codes that a fresh pair may cure are those of class AUTH", () => {
-  expect([...CODES.keys()].filter(isRefusal)).toEqual(["15", "400101", "400102", "400103", "400104"]);
+  expect([...CODES.values()].filter(isRefusal).map(({ code }) => code)).toEqual([
+    "15",
+    "400101",
+    "400102",
+    "400103",
+    "400104",
+  ]);
 });
 
 test("every entry has both languages", () => {

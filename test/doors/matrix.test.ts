@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { FaceVerificationService } from "../../gen/faceverification/v1/face_verification_service_pb.ts";
 import { Verdict } from "../../gen/faceverification/v1/verdict_pb.ts";
-import { CODES as VENDOR_CODES } from "../../src/domain/codes.ts";
+import { codeEntry, CODES as VENDOR_CODES } from "../../src/domain/codes.ts";
 import { TEXTS } from "../../src/domain/messages.ts";
 import { judge } from "../../src/domain/verdict.ts";
 import { createFormRoutes } from "../../src/doors/form/routes.ts";
@@ -157,7 +157,7 @@ describe("the service", () => {
     const orderNo = await orderWith(code);
     const cell = await row(opened.doors, (door) => door.getResult(orderNo));
     // What refuses the pair is tried again with a new one; what comes of that is the business of other tests.
-    const judgement = judge(code, 0);
+    const judgement = judge(codeEntry(code), 0);
     if ("error" in judgement)
       expect(cell).toMatchObject({ reason: reasonName(judgement.error), status: "right" });
     else expect(cell).toMatchObject({ ok: { code, verdict: nameOf(Verdict, judgement.verdict) } });

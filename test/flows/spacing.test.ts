@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { codeEntry } from "../../src/domain/codes.ts";
 import { ErrorReason, UpstreamError } from "../../src/errors.ts";
 import { createNonceSpacing } from "../../src/handlers/nonce-spacing.ts";
 import { createMemoryLaunchStore } from "../../src/launches/memory-store.ts";
@@ -109,7 +110,9 @@ describe("the turns of one user", () => {
       signal?.addEventListener("abort", () => reject(signal.reason as Error), { once: true }),
     );
   const failing = (failure: "not_sent" | "broken" | "code", code?: string) => () => {
-    throw new UpstreamError("nonce_ticket", failure, { code });
+    throw new UpstreamError("nonce_ticket", failure, {
+      entry: code === undefined ? undefined : codeEntry(code),
+    });
   };
 
   test("are two seconds apart, and a queue that grows is told to come back", async () => {

@@ -22,6 +22,7 @@ const ONLY: Readonly<Record<string, readonly string[]>> = {
 };
 /** Rooms that may know another room's shape. */
 const AS_TYPES: Readonly<Record<string, readonly string[]>> = {
+  errors: ["domain"],
   redis: ["config"],
   config: ["calls", "upstream"],
   upstream: ["config"],

@@ -1,3 +1,4 @@
+import { codeEntry } from "../../src/domain/codes.ts";
 import { UpstreamError } from "../../src/errors.ts";
 import { Secret } from "../../src/lib/redacted.ts";
 import type { World } from "./world.ts";
@@ -48,7 +49,7 @@ export class UpstreamModel {
   /** Throws for a secret that it does not take. */
   issueToken(secret?: Secret): { value: Secret; lifeMs: number } {
     if (secret && this.secret !== undefined && secret.reveal() !== this.secret) {
-      throw new UpstreamError("access_token", "code", { code: "400101" });
+      throw new UpstreamError("access_token", "code", { entry: codeEntry("400101") });
     }
     const { now } = this.#world;
     const previous = this.#latest;
@@ -63,7 +64,7 @@ export class UpstreamModel {
 
   issueTicket(accessToken: Secret): { value: Secret; lifeMs: number } {
     const owner = accessToken.reveal();
-    if (!this.isAlive(owner)) throw new UpstreamError("sign_ticket", "code", { code: "400103" });
+    if (!this.isAlive(owner)) throw new UpstreamError("sign_ticket", "code", { entry: codeEntry("400103") });
     const value = `sign-of-${owner}-${this.#ticketOwners.size}`;
     this.#ticketOwners.set(value, owner);
     return { value: new Secret(value), lifeMs: 3_600_000 };

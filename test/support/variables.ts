@@ -14,6 +14,7 @@ export function variablesOfTheCode(): Set<string> {
     "src/config/config.ts",
     "src/config/access.ts",
     "src/config/proxy.ts",
+    "src/config/store-url.ts",
     "src/config/tracing.ts",
   ]
     .map(read)

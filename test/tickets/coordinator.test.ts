@@ -1,5 +1,6 @@
 import { createSecretKey } from "node:crypto";
 import { describe, expect, test } from "vitest";
+import { codeEntry } from "../../src/domain/codes.ts";
 import { ErrorReason, ServiceError, UpstreamError } from "../../src/errors.ts";
 import { Secret } from "../../src/lib/redacted.ts";
 import { createSealer } from "../../src/tickets/sealer.ts";
@@ -452,7 +453,7 @@ describe("records that cannot be used", () => {
     rig.client.fetchAccessToken = (secret, signal) => {
       tried.push(secret.reveal());
       if (secret === old)
-        return Promise.reject(new UpstreamError("access_token", "code", { code: "400101" }));
+        return Promise.reject(new UpstreamError("access_token", "code", { entry: codeEntry("400101") }));
       return real.fetchAccessToken(secret, signal);
     };
     rig.started({ secrets: () => [old, next] });

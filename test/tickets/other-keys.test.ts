@@ -1,5 +1,6 @@
 import { createSecretKey } from "node:crypto";
 import { describe, expect, test } from "vitest";
+import { codeEntry } from "../../src/domain/codes.ts";
 import { keyRing, type SealKey } from "../../src/domain/seal-keys.ts";
 import { ServiceError, UpstreamError } from "../../src/errors.ts";
 import { Secret } from "../../src/lib/redacted.ts";
@@ -75,7 +76,7 @@ describe("keys and secrets that arrive in one process after the other", () => {
     let accepted = old;
     rig.client.fetchAccessToken = (secret, signal) =>
       secret.reveal() === "old" && accepted === next
-        ? Promise.reject(new UpstreamError("access_token", "code", { code: "400103" }))
+        ? Promise.reject(new UpstreamError("access_token", "code", { entry: codeEntry("400103") }))
         : real.fetchAccessToken(secret, signal);
     const processOf = () => {
       let secrets = [old];

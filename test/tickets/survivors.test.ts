@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { codeEntry } from "../../src/domain/codes.ts";
 import { UpstreamError } from "../../src/errors.ts";
 import { Secret } from "../../src/lib/redacted.ts";
 import { invalidate } from "../../src/tickets/protocol/doubt.ts";
@@ -340,7 +341,7 @@ describe("calls and writes that must not be made", () => {
         },
         fetchSignTicket: async () => {
           count.ticket++;
-          throw new UpstreamError("sign_ticket", "code", { code: "400104" });
+          throw new UpstreamError("sign_ticket", "code", { entry: codeEntry("400104") });
         },
       },
     });
@@ -397,7 +398,7 @@ describe("calls and writes that must not be made", () => {
       const granted = state.granted + 1;
       const lease = { holder: "other", until: rig.store.now() + 13_000, ms: 13_000 };
       rig.store.compareAndSet(rig.store.read().version, JSON.stringify({ ...state, granted, lease }));
-      throw new UpstreamError("access_token", "code", { code: "400101" });
+      throw new UpstreamError("access_token", "code", { entry: codeEntry("400101") });
     };
     rig.started({ secrets: () => secrets });
     await rig.run(5_000);

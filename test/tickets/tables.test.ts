@@ -1,6 +1,7 @@
 import { createSecretKey } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import { deriveTimings, type TicketTimings, timingProblems } from "../../src/config/ticket-timings.ts";
+import { codeEntry } from "../../src/domain/codes.ts";
 import { isDerived, keyRing } from "../../src/domain/seal-keys.ts";
 import { UpstreamError, type UpstreamFailure } from "../../src/errors.ts";
 import { Secret } from "../../src/lib/redacted.ts";
@@ -41,7 +42,13 @@ describe("what a failed call says about the token", () => {
     ["code", "12345678", "unknown"],
     ["code", undefined, "unknown"],
   ])("%s %s: %s", (failure, code, outcome) => {
-    expect(callOutcome(new UpstreamError("access_token", failure, { code }))).toBe(outcome);
+    expect(
+      callOutcome(
+        new UpstreamError("access_token", failure, {
+          entry: code === undefined ? undefined : codeEntry(code),
+        }),
+      ),
+    ).toBe(outcome);
   });
 
   test.each([new Error("x"), new DOMException("late", "TimeoutError"), undefined, "text"])(

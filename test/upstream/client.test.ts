@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, afterEach, beforeEach, describe, expect, test } from "vitest";
+import { codeEntry } from "../../src/domain/codes.ts";
 import { UpstreamError } from "../../src/errors.ts";
 import { Pii, Secret } from "../../src/lib/redacted.ts";
 import { createUpstreamClient, type UpstreamClient } from "../../src/upstream/client.ts";
@@ -102,8 +103,8 @@ async function failureOf(work: Promise<unknown>): Promise<string> {
     (thrown: unknown) => thrown,
   );
   expect(error).toBeInstanceOf(UpstreamError);
-  const { failure, code } = error as UpstreamError;
-  return code === undefined ? failure : `${failure} ${code}`;
+  const { failure, entry } = error as UpstreamError;
+  return entry === undefined ? failure : `${failure} ${entry.code}`;
 }
 
 describe("what is sent (protocol.md 1 to 4, 6)", () => {
@@ -223,7 +224,7 @@ describe("what is read", () => {
     const { photo, video, ...result } = await query(client());
     expect([photo?.reveal(), video?.reveal()]).toEqual([Buffer.from([1, 2]), Buffer.from([3, 4])]);
     expect(result).toEqual({
-      code: "0",
+      entry: codeEntry("0"),
       bizSeqNo: "b1",
       liveRate: 99,
       similarity: 88.01,
@@ -303,7 +304,7 @@ describe("what is read", () => {
 
     test.each([null, "", undefined])("%j is nothing to be named", async (value) => {
       const found = await read({ occurredTime: value, liveRate: value, photo: value, riskInfo: value });
-      expect(found).toEqual({ code: "0", unreadable: [] });
+      expect(found).toEqual({ entry: codeEntry("0"), unreadable: [] });
     });
 
     test("riskInfo that is no object, and members that are too long or none", async () => {
@@ -335,7 +336,10 @@ describe("what is read", () => {
       code: 66660004,
       result: { orderNo: "order1", liveRate: "分数为空", occurredTime: "soon" },
     });
-    expect(await query(client())).toEqual({ code: "66660004", unreadable: ["liveRate", "occurredTime"] });
+    expect(await query(client())).toEqual({
+      entry: codeEntry("66660004"),
+      unreadable: ["liveRate", "occurredTime"],
+    });
   });
 
   test.each([

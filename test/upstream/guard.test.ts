@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { codeEntry } from "../../src/domain/codes.ts";
 import { ErrorReason, type UpstreamEndpoint, UpstreamError, type UpstreamFailure } from "../../src/errors.ts";
 import { Secret } from "../../src/lib/redacted.ts";
 import type { QueryResult, UpstreamClient } from "../../src/upstream/client.ts";
@@ -47,7 +48,7 @@ describe("the circuit breaker", () => {
   );
 
   test.each<[string, () => unknown]>([
-    ["a code of the vendor", () => new UpstreamError("query", "code", { code: "400101" })],
+    ["a code of the vendor", () => new UpstreamError("query", "code", { entry: codeEntry("400101") })],
     ["a caller that left", () => new UpstreamError("query", "aborted")],
     ["an answer that cannot be read", () => new UpstreamError("query", "malformed")],
   ])("does not mind %s", async (_what, error) => {
@@ -80,7 +81,7 @@ test("the bulkhead refuses at once what is more than there is room for", async (
     retryAfterMs: 1_000,
   });
   expect(calls()).toBe(2);
-  const result = { code: "0" } as QueryResult;
+  const result = { entry: codeEntry("0") } as QueryResult;
   resolve(result);
   expect(await Promise.all(inside)).toEqual([result, result]);
 });

@@ -66,7 +66,9 @@ beforeEach(async () => {
     tokenParam: "app_id",
     transport: createTransport({ baseUrl: `http://127.0.0.1:${port}`, dispatchers }),
     observe: (endpoint) => (told, failure) =>
-      void observed.push(`${endpoint} ${failure instanceof UpstreamError ? failure.failure : told?.code}`),
+      void observed.push(
+        `${endpoint} ${failure instanceof UpstreamError ? failure.failure : told?.entry.code}`,
+      ),
     tokenTimeoutMs: 20_000,
     signTimeoutMs: 20_000,
     callTimeoutMs: 20_000,

@@ -1,5 +1,4 @@
 import type { TicketTimings } from "../../config/ticket-timings.ts";
-import { codeEntry } from "../../domain/codes.ts";
 import { UpstreamError } from "../../errors.ts";
 import { backoffMs } from "../../lib/backoff.ts";
 import type { FailedCall } from "../refresh-calls.ts";
@@ -22,8 +21,8 @@ export function callOutcome(error: unknown): CallOutcome {
   if (!(error instanceof UpstreamError)) return "unknown";
   if (error.failure === "not_sent") return "definite";
   if (error.failure === "throttled") return "throttled";
-  if (error.failure !== "code" || error.code === undefined) return "unknown";
-  switch (codeEntry(error.code).codeClass) {
+  if (error.failure !== "code" || error.entry === undefined) return "unknown";
+  switch (error.entry.codeClass) {
     case "refused":
       return "refused";
     case "misconfigured":
