@@ -7,9 +7,7 @@ import { createRedisLink } from "./link.ts";
 
 /** Single commands to the ticket store's Redis, for state other than tickets that requests share. */
 export interface RedisCommands extends Required<Part> {
-  /**
-   * Sends a command to the server that holds `key`. Rejects on timeout, and at once shortly after a failure.
-   */
+  /** Sends a command to the server that holds `key`. Rejects on timeout, and at once soon after a failure. */
   send(key: string, command: string[]): Promise<unknown>;
 }
 

@@ -3,12 +3,10 @@ import type { Login, RedisLocation } from "../config/store-url.ts";
 /** Errors the client emits need no action: every call has its own deadline and reports its own failure. */
 export const ignore = () => undefined;
 
-/** Options of every command. The client's own 5 s limit leaves a timer behind for each; the signal has one. */
+/** Options of every command. The client's own 5 s limit leaves a timer behind; the signal has one. */
 export const untilAborted = (abortSignal: AbortSignal) => ({ abortSignal, timeout: 0 });
 
-/**
- * RESP3 is not needed, nor `CLIENT SETINFO`; its `HELLO` is unknown to Redis before 6 and to most proxies.
- */
+/** `HELLO` of RESP3 is unknown to Redis before 6 and most proxies; we need neither it nor `CLIENT SETINFO`. */
 export const RESP = 2;
 
 /**

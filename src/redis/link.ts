@@ -3,9 +3,7 @@ import { StoreError } from "../errors.ts";
 import type { Clock } from "../lib/clock.ts";
 import { orAborted } from "../lib/deadline.ts";
 
-/**
- * A connection to the server that holds a key, whatever is in between. Reconnects by itself, without limit.
- */
+/** A connection to the server that holds a key, whatever is in between. Reconnects by itself, forever. */
 export interface RedisLink {
   /** Begins to connect and returns immediately. */
   open(): void;
