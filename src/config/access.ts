@@ -8,7 +8,7 @@ type Tokens = readonly { caller: string; token: Secret }[];
 export interface AccessConfig {
   httpTokens: Tokens;
   grpcTokens: Tokens;
-  /** True lets in on the public listener who should be refused, and only tells. */
+  /** Report-only mode: admits, on the public listener, callers that would be refused. */
   httpAuthObserved: boolean;
   jwt: { jwksUrl: string; issuer: string; audience: string } | undefined;
   /** Whether end users get photo and video of their own orders. */
@@ -16,9 +16,9 @@ export interface AccessConfig {
   formKeys: Tokens;
   formStrict: "off" | "observe" | "enforce";
   tls: { cert: string; key: string; clientCa: string | undefined } | undefined;
-  /** Origins of pages whose browsers may call the public listener; none: no other origin's. */
+  /** Origins whose pages may call the public listener; an empty list allows only its own. */
   corsOrigins: readonly string[];
-  /** Addresses and networks of proxies whose `x-forwarded-for` is believed. */
+  /** Addresses and networks of proxies whose `x-forwarded-for` is trusted. */
   trustedProxies: readonly string[];
 }
 
@@ -40,9 +40,9 @@ export function readAccess(read: EnvironmentReader): AccessConfig {
 function readJwt(read: EnvironmentReader): AccessConfig["jwt"] {
   const jwksUrl = read.baseUrl("JWT_JWKS_URL", "");
   const [issuer = "", audience = ""] = [read.text("JWT_ISSUER"), read.text("JWT_AUDIENCE")];
-  const given = ["JWT_JWKS_URL", "JWT_ISSUER", "JWT_AUDIENCE"].filter((name) => read.has(name));
-  if (given.length === 0) return undefined;
-  if (given.length < 3) read.problems.push("JWT_JWKS_URL, JWT_ISSUER, JWT_AUDIENCE: give all three or none");
+  const set = ["JWT_JWKS_URL", "JWT_ISSUER", "JWT_AUDIENCE"].filter((name) => read.has(name));
+  if (set.length === 0) return undefined;
+  if (set.length < 3) read.problems.push("JWT_JWKS_URL, JWT_ISSUER, JWT_AUDIENCE: give all three or none");
   return { jwksUrl, issuer, audience };
 }
 
@@ -60,32 +60,32 @@ function readTls(read: EnvironmentReader): AccessConfig["tls"] {
   return { cert, key, clientCa };
 }
 
-/** URLs by which secrets or keys would cross a network in clear text, but for those that `allowed` names. */
+/** Problems: URLs that would send secrets or keys over a network in cleartext, except those in `allowed`. */
 export function clearText(
   urls: Readonly<Record<string, string | undefined>>,
   allowed: readonly string[],
 ): string[] {
-  const crossing = Object.entries(urls).filter(([name, url]) => {
+  const exposed = Object.entries(urls).filter(([name, url]) => {
     const { protocol, hostname } = URL.parse(url ?? "") ?? {};
     return protocol === "http:" && !isLoopback(hostname ?? "") && !allowed.includes(name);
   });
-  return crossing.map(
-    ([name]) => `${name}: must be https beyond this machine; or set ALLOW_INSECURE=${name}`,
-  );
+  return exposed.map(([name]) => `${name}: must be https beyond this machine; or set ALLOW_INSECURE=${name}`);
 }
 
-/** Listeners that other machines can reach and that let everybody in, but for those that `allowed` names. */
+/**
+ * Problems: listeners reachable from other machines that require no credential, except those in `allowed`.
+ */
 export function openDoors(
   { http, grpc, admin, serves }: { http: Address; grpc: Address; admin: Address; serves: boolean },
   { httpTokens, grpcTokens, jwt, formKeys, httpAuthObserved, tls }: AccessConfig,
   allowed: readonly string[],
 ): string[] {
-  const demanded = httpTokens.length > 0 || jwt !== undefined || formKeys.length > 0;
+  const authenticated = httpTokens.length > 0 || jwt !== undefined || formKeys.length > 0;
   const doors = [
     {
       name: "HTTP_ADDR",
       address: http,
-      open: serves && (!demanded || httpAuthObserved),
+      open: serves && (!authenticated || httpAuthObserved),
       cure: "set HTTP_AUTH_TOKENS, JWT_JWKS_URL or FORM_HMAC_KEYS, without HTTP_AUTH=observe",
     },
     {

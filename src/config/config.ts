@@ -25,53 +25,53 @@ export interface Config {
   edition: "basic" | "enhanced" | "plus";
   tokenParam: "app_id" | "appId";
   licence: string;
-  /** How names are sent to the vendor: as the person's card has them, or as they were typed. */
+  /** How names are sent to the vendor: in the form on the ID card, or as typed. */
   names: "card" | "typed";
-  /** Whether the configured host is the vendor's. */
+  /** Whether the configured host is the vendor's, or one listed as live. */
   livemode: boolean;
   http: Address;
   grpc: Address;
   admin: Address;
-  /** Names in `Host` that the admin listener answers to besides addresses and `localhost`. */
+  /** Host names the admin listener accepts in `Host` in addition to addresses and `localhost`. */
   adminHosts: readonly string[] | "any";
-  /** Where the tickets are kept, and what the register of this app is called there. */
+  /** Where the tickets are stored, and the name of this app's register there. */
   store: StoreLocation;
   register: string;
-  /** What seals stored pairs: the keys of STORE_KEYS, or those derived from the secrets. */
+  /** Keys that seal stored pairs: those of STORE_KEYS, or derived from the secrets. */
   sealKeys: readonly SealKey[];
   role: "all" | "serve" | "refresh";
   timings: TicketTimings;
   access: AccessConfig;
   limits: LimitsConfig;
-  /** What requests and answers may take of the memory, each in the whole process, bytes. */
+  /** Memory limits for request bodies and unread responses, each per process, bytes. */
   buffers: { received: number; unread: number };
   proxy: ProxyConfig | undefined;
   logLevel: "trace" | "debug" | "info" | "warn" | "error" | "fatal" | "silent";
-  /** How long an idle connection of HTTP/1 is kept: longer than what stands before keeps its own. */
+  /** How long an idle HTTP/1 connection is kept open; must exceed the load balancer's own idle timeout. */
   keepAliveMs: number;
   shutdownGraceMs: number;
-  /** How long the doors stay open once the service says that it is not ready. */
+  /** How long the doors stay open once the service reports that it is not ready. */
   shutdownDelayMs: number;
   /** A file, `stderr`, or undefined for no audit trail. */
   auditLog: string | undefined;
-  /** What the standard variables of OpenTelemetry ask for; undefined when they do not. */
+  /** Tracing as requested by OpenTelemetry's standard variables; undefined if they request none. */
   traces: TraceSettings | undefined;
-  /** What the environment has that is probably not meant; the service runs all the same. */
+  /** Settings that are probably mistakes; the service still runs. */
   warnings: readonly string[];
 }
 
-/** How much is let through; no rates, no limit. */
+/** Rate and concurrency limits; an empty list means unlimited. */
 export interface LimitsConfig {
   perCaller: readonly Rate[];
   perIp: readonly Rate[];
   perPerson: readonly Rate[];
-  /** Most calls under way at once in this process. */
+  /** Max concurrent calls in this process. */
   inFlight: number;
 }
 
 const MIB = 1024 * 1024;
 
-/** The environment is not one to start with; the message lists every problem, and every warning after them. */
+/** Thrown for an invalid environment; the message lists every problem and then every warning. */
 export class ConfigError extends Error {
   override readonly name = "ConfigError";
   readonly problems: readonly string[];
@@ -91,7 +91,7 @@ export class ConfigError extends Error {
   }
 }
 
-/** Reads and checks the whole environment; throws ConfigError with all problems at once, also those between values. */
+/** Reads and validates the environment. Throws ConfigError with all problems, also those between values. */
 export function readConfig(env: Environment, readFile: (path: string) => string): Config {
   const read = createEnvironmentReader(env, readFile);
   const { problems } = read;
@@ -161,7 +161,7 @@ export function readConfig(env: Environment, readFile: (path: string) => string)
     warnings: read.warnings,
   };
 
-  // A page can rebind its name only to what its visitor's machine reaches, and beyond loopback names are many.
+  // DNS rebinding reaches only what the visitor's machine does, and beyond loopback valid names are unknown.
   if (read.has("ADMIN_HOSTS") || isLoopback(config.admin.host))
     config.adminHosts = read.hostNames("ADMIN_HOSTS");
 

@@ -8,7 +8,7 @@ export interface Rate {
 
 const WINDOWS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
-/** Reads `COUNT/s`, `/m`, `/h` or `/d`, several separated by commas, or `off` for none; undefined if it is none of these. */
+/** Parses `COUNT/s`, `/m`, `/h` or `/d`, several separated by commas, or `off`; undefined if invalid. */
 export function parseRates(text: string): Rate[] | undefined {
   if (text === "off") return [];
   const rates = text.split(",").map((part) => {
@@ -18,7 +18,7 @@ export function parseRates(text: string): Rate[] | undefined {
   return rates.every(({ perMs }) => perMs > 0) ? rates : undefined;
 }
 
-/** The rates in a variable; none where it is not set. A problem is left with the reader. */
+/** The rates in a variable; none if it is not set. A problem is added to the reader's. */
 export function readRates(read: EnvironmentReader, name: string): readonly Rate[] {
   const rule = "must be off, or counts such as 6/m or 6/m,30/d (s, m, h, d)";
   return read.parsed<readonly Rate[]>(name, [], rule, parseRates);

@@ -3,26 +3,26 @@ import type { Config } from "./config.ts";
 import { isSamePlace } from "./store-url.ts";
 
 export interface ReloadOptions {
-  /** What the service was started with. */
+  /** The configuration the service was started with. */
   started: Config;
-  /** Reads the whole configuration, with the given way to read a file; throws for one that cannot be used. */
+  /** Reads the whole configuration through the given file reader; throws if it is invalid. */
   read: (readFile: (path: string) => string) => Config;
   readFile: (path: string) => string;
-  /** Takes up what can be changed while the service runs: certificates, tokens, keys and secrets. */
+  /** Applies what can change at run time: certificates, tokens, keys and secrets. */
   apply: (config: Config) => void;
   clock: Clock;
-  /** Ends it. */
+  /** Stops watching. */
   signal: AbortSignal;
   events: {
     configReloaded(): void;
     configRejected(event: { error: unknown }): void;
-    /** Settings that have changed and hold from the next start on. */
+    /** Settings that have changed but take effect only at the next start. */
     configWaits(event: { settings: readonly string[] }): void;
   };
 }
 
-/** Settings from files that differ in a way that only a start takes up. */
-function waiting(before: Config, after: Config): string[] {
+/** Changed settings from files that take effect only at a restart. */
+function restartNeeded(before: Config, after: Config): string[] {
   const changed = {
     STORE_URL: !isSamePlace(before.store, after.store),
     FORM_HMAC_KEYS: before.access.formKeys.length > 0 !== after.access.formKeys.length > 0,
@@ -30,18 +30,20 @@ function waiting(before: Config, after: Config): string[] {
   return Object.entries(changed).flatMap(([name, waits]) => (waits ? [name] : []));
 }
 
-/** How often files are looked at, milliseconds. Not watched: secrets that a platform mounts are exchanged by symbolic links. */
-const LOOK_MS = 5_000;
+/**
+ * How often files are polled, milliseconds. Not watched: platforms swap mounted secrets by symbolic links.
+ */
+const POLL_MS = 5_000;
 
 /**
- * Reads the configuration again when a file has changed that it names, such as a renewed certificate, for as long as the
- * process lives. A configuration that cannot be used is told once, and the one before stays in force.
+ * Reloads the configuration whenever a file it names has changed, such as a renewed certificate, until
+ * `signal` aborts. An invalid configuration is reported once, and the previous one stays in force.
  */
 export async function reloadOnChange(options: ReloadOptions): Promise<void> {
   const { started, read, readFile, apply, clock, signal, events } = options;
 
-  /** The configuration, and all its files had in them. */
-  function look(): { contents: string; result: () => Config } {
+  /** The configuration, and the contents of all its files. */
+  function load(): { contents: string; result: () => Config } {
     const contents: string[] = [];
     const recording = (path: string) => {
       const text = readFile(path);
@@ -59,19 +61,19 @@ export async function reloadOnChange(options: ReloadOptions): Promise<void> {
     }
   }
 
-  let { contents } = look();
+  let { contents } = load();
   if (contents === "") return;
   while (!signal.aborted) {
-    await clock.sleep(LOOK_MS, signal).catch(() => undefined);
+    await clock.sleep(POLL_MS, signal).catch(() => undefined);
     if (signal.aborted) return;
-    const seen = look();
-    if (seen.contents === contents) continue;
-    contents = seen.contents;
+    const loaded = load();
+    if (loaded.contents === contents) continue;
+    contents = loaded.contents;
     try {
-      const config = seen.result();
+      const config = loaded.result();
       apply(config);
       events.configReloaded();
-      const settings = waiting(started, config);
+      const settings = restartNeeded(started, config);
       if (settings.length > 0) events.configWaits({ settings });
     } catch (error) {
       events.configRejected({ error });

@@ -2,19 +2,21 @@ import { isDeepStrictEqual } from "node:util";
 import type { EnvironmentReader } from "../lib/environment.ts";
 import { Secret } from "../lib/redacted.ts";
 
-/** Where the tickets are kept, from STORE_URL. */
+/** Where the tickets are stored, from STORE_URL. */
 export type StoreLocation = { kind: "memory" } | { kind: "file"; directory: string } | RedisLocation;
 
 export interface RedisLocation {
   kind: "redis";
   tls: boolean;
-  /** One server, a master that Sentinels name, or a cluster. For the last two `hosts` are where to begin to ask. */
+  /**
+   * One server, a master found through Sentinels, or a cluster; for the last two `hosts` are the seed nodes.
+   */
   topology: "single" | "sentinel" | "cluster";
   hosts: readonly { host: string; port: number }[];
   login: Login | undefined;
-  /** Sentinels have a login of their own, or none. */
+  /** The login for the Sentinels themselves, if they require one. */
   sentinelLogin: Login | undefined;
-  /** The name the Sentinels know the master by; undefined elsewhere. */
+  /** The master's name at the Sentinels; undefined for other topologies. */
   master: string | undefined;
   database: number;
 }
@@ -26,25 +28,25 @@ export interface Login {
 
 const FORMS = "must be memory:, file:DIR, redis://HOST, rediss://HOST, redis+sentinel:// or redis+cluster://";
 
-/** What a server demands to know; read again for each connection, since a password may be rotated. */
+/** The logins; read again for each connection, since a password may be rotated. */
 export type Logins = Pick<RedisLocation, "login" | "sentinelLogin">;
 
 /**
- * What the register of an app is called: tickets of two environments never mix, and behind one gateway two are told apart by
- * the path alone.
+ * The name of an app's register, unique per environment so that their tickets never mix. It includes the
+ * path, which may be the only difference between two environments behind one gateway.
  */
 export function registerName(appId: string, baseUrl: string): string {
   const { host, pathname } = new URL(baseUrl);
   return `${appId}@${host}${pathname.replace(/\/+$/, "")}`;
 }
 
-/** The logins of a location; none for one without. */
+/** The logins of a location; both undefined if it has none. */
 export function loginsOf(location: StoreLocation): Logins {
   const redis = location.kind === "redis" ? location : undefined;
   return { login: redis?.login, sentinelLogin: redis?.sentinelLogin };
 }
 
-/** Whether two locations are the same place, whatever their logins. */
+/** Whether two locations are the same, ignoring logins. */
 export function isSamePlace(one: StoreLocation, other: StoreLocation): boolean {
   const [a, b] = [one, other].map((location) => ({
     ...location,
@@ -56,7 +58,7 @@ export function isSamePlace(one: StoreLocation, other: StoreLocation): boolean {
 
 const DEFAULT_STORE: StoreLocation = { kind: "file", directory: "./.faceid" };
 
-/** The location in STORE_URL, or the default; a problem is left with the reader. */
+/** The location in STORE_URL, or the default; a problem is added to the reader's. */
 export function readStore(read: EnvironmentReader): StoreLocation {
   const url = read.secretText("STORE_URL");
   const location = url === undefined ? DEFAULT_STORE : parseStoreUrl(url);
@@ -66,10 +68,10 @@ export function readStore(read: EnvironmentReader): StoreLocation {
 }
 
 /**
- * Reads STORE_URL. A string is the rule it breaks, without the URL, which may hold a password.
+ * Parses STORE_URL. A returned string is the rule it breaks, without the URL, which may contain a password.
  *
- * - `memory:` one process, forgotten at its end
- * - `file:DIR` a directory on this machine's own disk, relative or absolute; also `file:///DIR`; taken as it is spelt
+ * - `memory:` for one process, lost when it exits
+ * - `file:DIR` a directory on a local disk, relative or absolute; also `file:///DIR`; not percent-decoded
  * - `redis://[USER:PASSWORD@]HOST[:6379][/DATABASE]`
  * - `redis+sentinel://[USER:PASSWORD@]HOST[:26379],HOST…/MASTER[/DATABASE][?sentinel_username=…&sentinel_password=…]`
  * - `redis+cluster://[USER:PASSWORD@]HOST[:6379],HOST…`
@@ -113,8 +115,8 @@ function parseRedis(parts: RegExpExecArray): RedisLocation | string {
   if (topology === "sentinel" && !/^[\w.-]+$/.test(master ?? "")) {
     return "redis+sentinel:// needs the master's name after the hosts: redis+sentinel://HOST,HOST/MASTER";
   }
-  const [database = "", ...more] = segments;
-  if (more.length > 0 || !/^\d{0,3}$/.test(database)) return "after the host comes at most a database number";
+  const [database = "", ...rest] = segments;
+  if (rest.length > 0 || !/^\d{0,3}$/.test(database)) return "after the host comes at most a database number";
   if (topology === "cluster" && Number(database) !== 0) return "a cluster has only database 0";
 
   const options = new URLSearchParams(query);
@@ -142,7 +144,7 @@ function parseRedis(parts: RegExpExecArray): RedisLocation | string {
 
 function parseLogin(text: string): Login | undefined | "bad" | "ambiguous" {
   const [user = "", password] = text.split(/:(.*)/s);
-  // Some clients take `redis://x@host` for a user without password, others for a password.
+  // Some clients read `redis://x@host` as a user without a password, others as a password.
   if (user !== "" && !password) return "ambiguous";
   try {
     const username = decodeURIComponent(user) || undefined;

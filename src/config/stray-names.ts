@@ -1,15 +1,15 @@
 import type { Environment } from "../lib/environment.ts";
 
-/** What Kubernetes, and Docker's links, say of a Service or container called `faceid…` or `sandbox`. */
+/** Names that Kubernetes and Docker links set for a Service or container called `faceid…` or `sandbox`. */
 const LINK_NAME =
   /_(SERVICE_HOST|SERVICE_PORT(_\w+)?|(ENV|NAME)(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)$/;
 const LINK = /^(tcp|udp|sctp):\/\//;
-/** Names that others define, and that a slip in ours is not likely to hit. */
+/** Names defined by others, which a typo in ours is unlikely to produce. */
 const STANDARD = /^(OTEL_|NODE_|.*_proxy$|.*_PROXY$)/;
 
 /**
- * Variables that are set and that nothing reads: every `FACEID_…`, and others that are one slip away from a name that is
- * read. One sentence for each, without its value.
+ * Variables that are set but never read: every `FACEID_…`, and others that are one typo away from a name that
+ * is read. One sentence for each, without its value.
  * @param known all names that are read
  */
 export function strayNames(env: Environment, known: ReadonlySet<string>): string[] {
@@ -35,17 +35,19 @@ export function strayNames(env: Environment, known: ReadonlySet<string>): string
 const isLink = (name: string, value: string) =>
   LINK_NAME.test(name) || (name.endsWith("_PORT") && LINK.test(value));
 
-/** The known name that a slip or two turn into this one; short names are no further than one away. */
+/** The known name nearest to this one: at most two typos away for `FACEID_…`, else one. */
 function nearest(name: string, known: readonly string[]): string | undefined {
-  const most = name.startsWith("FACEID_") ? 2 : 1;
+  const max = name.startsWith("FACEID_") ? 2 : 1;
   return known
-    .map((candidate) => ({ candidate, slips: slipsBetween(name.toUpperCase(), candidate) }))
-    .filter(({ candidate, slips }) => slips <= most && candidate.length > 6)
-    .sort((a, b) => a.slips - b.slips)[0]?.candidate;
+    .map((candidate) => ({ candidate, typos: editDistance(name.toUpperCase(), candidate) }))
+    .filter(({ candidate, typos }) => typos <= max && candidate.length > 6)
+    .sort((a, b) => a.typos - b.typos)[0]?.candidate;
 }
 
-/** The fewest letters left out, added, changed or swapped with their neighbour (optimal string alignment). */
-export function slipsBetween(a: string, b: string): number {
+/**
+ * Min number of letters omitted, added, changed or swapped with their neighbour (optimal string alignment).
+ */
+export function editDistance(a: string, b: string): number {
   let [before, last]: [number[], number[]] = [[], Array.from({ length: b.length + 1 }, (_, j) => j)];
   for (let i = 1; i <= a.length; i++) {
     const row = [i];

@@ -1,49 +1,51 @@
 /** Every duration of the ticket cache, milliseconds (ticket-cache.md 2.5). */
 export interface TicketTimings {
-  /** Age at which a pair is replaced; the vendor asks for 20 minutes (protocol.md 1). */
+  /** Age at which a pair is replaced; the vendor requires 20 minutes (protocol.md 1). */
   refreshIntervalMs: number;
-  /** How long a token goes on working after its successor was issued. All that follows scales with it. */
+  /** How long a token stays valid after its successor was issued. Everything below scales with it. */
   overlapMs: number;
-  /** Time for a token call, a SIGN ticket call and an answer of the store. */
+  /** Timeouts of a token call, a SIGN ticket call and a store operation. */
   tokenTimeoutMs: number;
   signTimeoutMs: number;
   storeTimeoutMs: number;
-  /** How long the lease for a token call lasts, and how much of that is left unused for slow writes. */
+  /** Length of the lease for a token call, and the margin at its end reserved for slow writes. */
   leaseMs: number;
   marginMs: number;
-  /** From when the token is staged: how long its ticket is tried for, and how often the lease is renewed meanwhile. */
+  /** Once the token is staged: how long its ticket call is retried, and how often the lease is renewed. */
   ticketPatienceMs: number;
   beatMs: number;
-  /** How long the lease lasts without being renewed once no token call can follow; the dead are noticed within this. */
+  /**
+   * Lease length between renewals once no token call can follow; a dead process is detected within this time.
+   */
   silenceMs: number;
-  /** Pause after a token call whose outcome is unknown: it may still be on its way. */
+  /** Pause after a token call with an unknown outcome: it may still be in flight. */
   quiesceMs: number;
-  /** Least time between a commit and the rotation that a doubt about it causes. */
+  /** Min time between a commit and a rotation caused by a doubt about it. */
   floorMs: number;
   /** How often the store is read, give or take a fifth. */
   pollMs: number;
-  /** How much later than the replica that refreshed last the others begin. */
+  /** Extra delay before a replica other than the last refresher begins. */
   jitterMs: { from: number; to: number };
-  /** A pair is no longer used this long before its SIGN ticket or token ends. */
+  /** A pair is no longer used this long before its SIGN ticket or token expires. */
   hardMarginMs: number;
-  /** Delay after a failure that certainly rotated nothing, and after one that waiting must cure. */
+  /** Backoff after a failure that certainly rotated nothing, and after one that only time can resolve. */
   backoffMs: { base: number; max: number };
   slowBackoffMs: { base: number; max: number };
-  /** The window in which rotations because of refusals are counted, and how many it may hold. */
+  /** The window for counting rotations forced by refusals, and the max number in it. */
   forcedWindowMs: number;
   forcedBudget: number;
 }
 
 const MINUTE = 60_000;
-/** Shortest life of a pair: that of its SIGN ticket (protocol.md 2). */
+/** Min lifetime of a pair: that of its SIGN ticket (protocol.md 2). */
 const SIGN_LIFE_MS = 60 * MINUTE;
-/** Time to repair the store or the token endpoint before anybody notices. */
+/** Time to repair the store or the token endpoint before callers are affected. */
 const SLACK_MS = 30 * MINUTE;
 
-/** All timings from the two that are configured. At the vendor's minute of overlap they are those of ticket-cache.md 2.5. */
-export function deriveTimings(given: { refreshIntervalMs: number; tokenOverlapMs: number }): TicketTimings {
-  const { refreshIntervalMs, tokenOverlapMs: overlapMs } = given;
-  // Whole milliseconds: what is stored holds no fractions.
+/** Derives all timings; with the vendor's overlap of one minute they match ticket-cache.md 2.5. */
+export function deriveTimings(input: { refreshIntervalMs: number; tokenOverlapMs: number }): TicketTimings {
+  const { refreshIntervalMs, tokenOverlapMs: overlapMs } = input;
+  // Whole milliseconds: stored values have no fractions.
   const scaled = (msAtOneMinute: number) => Math.round((msAtOneMinute * overlapMs) / MINUTE);
   return {
     refreshIntervalMs,
@@ -68,7 +70,7 @@ export function deriveTimings(given: { refreshIntervalMs: number; tokenOverlapMs
   };
 }
 
-/** The inequalities of ticket-cache.md 0 that do not hold, in words; a service must not start with any. */
+/** Violated inequalities of ticket-cache.md 0, in words; the service must not start with any. */
 export function timingProblems(timings: TicketTimings): string[] {
   const { refreshIntervalMs, overlapMs, tokenTimeoutMs, signTimeoutMs, leaseMs, marginMs, pollMs } = timings;
   const { quiesceMs, floorMs, jitterMs, hardMarginMs, ticketPatienceMs, storeTimeoutMs, beatMs, silenceMs } =

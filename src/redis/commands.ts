@@ -5,17 +5,17 @@ import { withDeadline } from "../lib/deadline.ts";
 import type { Part } from "../lib/lifecycle.ts";
 import { createRedisLink } from "./link.ts";
 
-/** Single commands to the Redis of the ticket store, for what requests share beside the tickets. */
+/** Single commands to the ticket store's Redis, for state other than tickets that requests share. */
 export interface RedisCommands extends Required<Part> {
-  /** Sends one to the server that holds `key`. Rejects when there is no answer in time, or was none a moment ago. */
+  /** Sends a command to the server that holds `key`. Rejects on timeout, and at once soon after a failure. */
   send(key: string, command: string[]): Promise<unknown>;
 }
 
-/** Longer than this no request waits, milliseconds; and so long after that it does not ask again. */
+/** Command timeout, milliseconds; and the pause after a failure before Redis is tried again. */
 const TIMEOUT_MS = 300;
 const PAUSE_MS = 2_000;
 
-/** Undefined unless `location` is one of Redis. `logins`: those of the moment, where they may change. */
+/** Undefined unless `location` is a Redis. `logins` returns the current logins, if they may change. */
 export function createRedisCommands(
   location: StoreLocation,
   clock: Clock,
@@ -23,16 +23,16 @@ export function createRedisCommands(
 ): RedisCommands | undefined {
   if (location.kind !== "redis") return undefined;
   const link = createRedisLink({ location, logins, clock });
-  let silentUntil = Number.NEGATIVE_INFINITY;
+  let pausedUntil = Number.NEGATIVE_INFINITY;
   let failed: unknown;
 
   return {
     async send(key, command) {
-      if (clock.monotonic() < silentUntil) throw failed;
+      if (clock.monotonic() < pausedUntil) throw failed;
       try {
         return await withDeadline(clock, TIMEOUT_MS, (signal) => link.send(key, command, signal));
       } catch (error) {
-        silentUntil = clock.monotonic() + PAUSE_MS;
+        pausedUntil = clock.monotonic() + PAUSE_MS;
         failed = error instanceof StoreError ? error : new StoreError(command[0] ?? "", "TIMEOUT", error);
         if (error instanceof StoreError && error.code === "READONLY") link.renew();
         throw failed;

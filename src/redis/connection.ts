@@ -1,17 +1,17 @@
 import type { Login, RedisLocation } from "../config/store-url.ts";
 
-/** What the client reports by itself needs no action: every call has a deadline and an answer of its own. */
+/** Errors the client emits need no action: every call has its own deadline and reports its own failure. */
 export const ignore = () => undefined;
 
-/** Options of every command. The client's own limit of five seconds leaves a timer behind for each; the signal has one. */
+/** Options of every command. The client's own 5 s limit leaves a timer behind; the signal has one. */
 export const untilAborted = (abortSignal: AbortSignal) => ({ abortSignal, timeout: 0 });
 
-/** Nothing here needs RESP3, whose `HELLO` is unknown to Redis before 6 and to most proxies; nor `CLIENT SETINFO`. */
+/** `HELLO` of RESP3 is unknown to Redis before 6 and most proxies; we need neither it nor `CLIENT SETINFO`. */
 export const RESP = 2;
 
 /**
- * Options of every connection; each of them is wrong for us when left at its default (ticket-cache.md 2.13). The login is
- * that of the moment, so that a rotated password holds for every connection to come.
+ * Options of every connection; the default of each is wrong for us (ticket-cache.md 2.13). The current login
+ * is read for each connection, so that new ones use a rotated password.
  */
 export function connection(location: RedisLocation, login: () => Login | undefined) {
   return {
@@ -31,7 +31,7 @@ export function connection(location: RedisLocation, login: () => Login | undefin
       connectTimeout: 2_000,
       socketTimeout: 3_000,
       keepAliveInitialDelay: 5_000,
-      // A number whatever the cause: the default gives up for good after a SocketTimeoutError.
+      // Always a number: the default strategy stops reconnecting after a SocketTimeoutError.
       reconnectStrategy: (retries: number) => Math.min(50 * 2 ** retries, 2_000) + Math.random() * 200,
     },
   };

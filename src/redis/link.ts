@@ -3,34 +3,34 @@ import { StoreError } from "../errors.ts";
 import type { Clock } from "../lib/clock.ts";
 import { orAborted } from "../lib/deadline.ts";
 
-/** A way to the server that holds a key, whatever stands between. Finds it again by itself, for ever. */
+/** A connection to the server that holds a key, whatever is in between. Reconnects by itself, forever. */
 export interface RedisLink {
-  /** Begins to connect, and returns at once. */
+  /** Begins to connect and returns immediately. */
   open(): void;
   /**
-   * Sends one command to the primary that holds `key`, once a first attempt to connect has ended. Not sent any more once the
-   * signal has aborted. Rejects with StoreError for everything else.
+   * Sends one command to the primary that holds `key`, once the first connection attempt has ended; not sent
+   * if the signal aborts first. Rejects with the signal's reason if it has aborted, else with StoreError.
    */
   send(key: string, command: string[], signal: AbortSignal): Promise<unknown>;
-  /** Drops the connection and makes a new one: the server is no longer the primary, or answers nothing. */
+  /** Replaces the connection: the server is no longer the primary, or does not respond. */
   renew(): void;
-  /** Ends within a moment, also while the server is away. */
+  /** Closes promptly, even while the server is unreachable. */
   close(): Promise<void>;
 }
 
 export interface LinkOptions {
   location: RedisLocation;
-  /** Asked for each connection. */
+  /** Called for each connection. */
   logins: () => Logins;
   clock: Clock;
-  /** What to listen to, and whom to call for every message and after every reconnect, when some may have been missed. */
+  /** The channel to subscribe to. `hint` runs for each message, and after reconnects, which may lose some. */
   hints?: { channel: string; hint: () => void };
 }
 
-/** `logins`: those of the location, unless they may change. */
+/** `logins` defaults to those of the location, which do not change. */
 export type LinkSettings = Omit<LinkOptions, "logins"> & { logins?: LinkOptions["logins"] | undefined };
 
-/** Loads the client when the link is opened: it is a quarter of all the files of a start, and most have no Redis. */
+/** Loads the client when the link opens: it is a quarter of all files at start, and most use no Redis. */
 export function createRedisLink(settings: LinkSettings): RedisLink {
   const options: LinkOptions = { ...settings, logins: settings.logins ?? (() => settings.location) };
   let link: RedisLink | undefined;

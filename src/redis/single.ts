@@ -26,7 +26,7 @@ export function single({ location, logins, hints }: LinkOptions): RedisLink {
     send: (_key, command, signal) =>
       attempts.send(command, signal, () => client.sendCommand(command, untilAborted(signal))),
     renew() {
-      // Otherwise it is being made anew already.
+      // Otherwise it is already reconnecting.
       if (!client.isReady) return;
       client.destroy();
       client.connect().catch(ignore);
@@ -38,30 +38,30 @@ export function single({ location, logins, hints }: LinkOptions): RedisLink {
   };
 }
 
-/** After so many lines in a row that were cut at `SUBSCRIBE`, there is none here: some proxies hang up on what they do not know. */
-const MOST_CUT = 3;
+/** Attempts at `SUBSCRIBE` that may be cut off: some proxies hang up on commands they do not know. */
+const MAX_DROPPED = 3;
 
-/** Listens by a connection of its own, where that is to be had: without hints, replicas find out by asking. */
+/** Subscribes on a separate connection where supported; without hints, replicas find out by polling. */
 function subscribe(
   client: ReturnType<typeof createClient>,
   { channel, hint }: NonNullable<LinkOptions["hints"]>,
 ): { open(): void; close(): void } {
   let subscribed = false;
-  let cut = 0;
+  let dropped = 0;
   const close = () => {
     if (client.isOpen) client.destroy();
   };
 
   async function listen(): Promise<void> {
-    // Once; after a reconnect the client subscribes again by itself.
+    // Only once: the client resubscribes by itself after a reconnect.
     if (subscribed) return hint();
     try {
       await client.subscribe(channel, hint);
       subscribed = true;
       hint();
     } catch (error) {
-      cut += 1;
-      if (!isSilent(troubleOf(error)) || cut === MOST_CUT) close();
+      dropped += 1;
+      if (!isSilent(troubleOf(error)) || dropped === MAX_DROPPED) close();
     }
   }
 

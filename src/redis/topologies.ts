@@ -5,7 +5,7 @@ import { connection, ignore, RESP, untilAborted } from "./connection.ts";
 import type { LinkOptions, RedisLink } from "./link.ts";
 import { single } from "./single.ts";
 
-/** A link by the client of the topology that the location names. */
+/** A link that uses the client for the location's topology. */
 export function connectTo(options: LinkOptions): RedisLink {
   return { single, sentinel, cluster }[options.location.topology](options);
 }
@@ -53,7 +53,7 @@ function cluster({ location, logins, clock, hints }: LinkOptions): RedisLink {
   });
 }
 
-/** A client that knows several servers. */
+/** A client for several servers. */
 interface ManyServers {
   connect(): Promise<unknown>;
   subscribe(): Promise<unknown>;
@@ -62,8 +62,8 @@ interface ManyServers {
 }
 
 /**
- * Unlike a single client, these give up connecting if nobody answers at first; then they are asked again. And one that has
- * lost its way is replaced as a whole.
+ * Cluster and Sentinel clients give up if the first connect fails, so we retry; a client stuck on a stale
+ * topology is replaced.
  */
 function renewable(
   clock: Clock,
@@ -75,10 +75,10 @@ function renewable(
   let abandoned = new AbortController();
   let connected = false;
 
-  async function until(done: () => Promise<unknown>, ended: AbortSignal): Promise<void> {
+  async function retry(attempt: () => Promise<unknown>, ended: AbortSignal): Promise<void> {
     while (!ended.aborted) {
       try {
-        await done();
+        await attempt();
         return hint();
       } catch (error) {
         attempts.failed(error);
@@ -91,20 +91,20 @@ function renewable(
     const { signal } = abandoned;
     const opened = client;
     connected = false;
-    until(() => opened.connect(), signal)
+    retry(() => opened.connect(), signal)
       .then(() => {
         connected = !signal.aborted;
         attempts.succeeded();
-        return until(() => opened.subscribe(), signal);
+        return retry(() => opened.subscribe(), signal);
       })
       .catch(ignore);
   }
 
   function abandon(): Promise<void> {
     abandoned.abort();
-    const left = client;
-    // It waits for an attempt that is under way; nobody needs to wait for that.
-    return (async () => left.destroy())().catch(ignore);
+    const old = client;
+    // `destroy` waits for a connection attempt in flight; callers need not.
+    return (async () => old.destroy())().catch(ignore);
   }
 
   return {

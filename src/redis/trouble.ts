@@ -1,12 +1,12 @@
 import { StoreError } from "../errors.ts";
 
-/** Errors that Redis, its forks and its proxies begin with `ERR`, by what they say. Patterns of texts that carry no argument of ours. */
+/** Codes for `ERR` replies of Redis, its forks and its proxies; no pattern matches arguments of ours. */
 const MEANINGS: readonly (readonly [RegExp, string])[] = [
   [
     /^ERR unknown (sub)?command|^ERR .*unsupported command|^ERR .*command.* not supported/i,
     "UNKNOWN_COMMAND",
   ],
-  // What a script may not call, by Redis 6 and by 7.
+  // Commands a script must not call, as reported by Redis 6 and 7.
   [/^ERR .*(can't run this command|ACL failure in script)/i, "NOPERM"],
   [/^ERR .*(disabled|not allowed|forbidden)/i, "NOT_ALLOWED"],
   [/^ERR invalid password/i, "WRONGPASS"],
@@ -15,7 +15,7 @@ const MEANINGS: readonly (readonly [RegExp, string])[] = [
   [/^ERR (invalid DB index|DB index is out of range)/i, "DB_INDEX"],
 ];
 
-/** What the client's own errors say, whose classes are not exported under names of their own. */
+/** Codes for the client's own errors, whose classes are not exported by name. */
 const CLIENT_WORDS: Readonly<Record<string, string>> = {
   "Connection timeout": "CONNECT_TIMEOUT",
   "Socket closed unexpectedly": "DISCONNECTED",
@@ -25,7 +25,7 @@ const CLIENT_WORDS: Readonly<Record<string, string>> = {
   "All the root nodes are unavailable": "NO_NODE",
 };
 
-/** An error of the connection or of a command in one word that is safe to log. */
+/** A connection or command error as one word that is safe to log. */
 export function troubleOf(error: unknown): string {
   if (!(error instanceof Error)) return "UNKNOWN";
   const { code } = error as NodeJS.ErrnoException;
@@ -35,9 +35,9 @@ export function troubleOf(error: unknown): string {
   return known[1] ?? word ?? CLIENT_WORDS[error.message] ?? error.constructor.name;
 }
 
-/** Whether the word says that there is no connection, and nothing of why. */
+/** Whether the code only reports a missing connection, without the cause. */
 export const isSilent = (code: string): boolean => code === "DISCONNECTED" || code === "NO_NODE";
 
-/** Whether a server or a proxy answered that it has no such command, or not for this login. */
+/** Whether a server or proxy responded that the command is unknown or not permitted for this login. */
 export const isRefused = (error: unknown): boolean =>
   error instanceof StoreError && ["UNKNOWN_COMMAND", "NOT_ALLOWED", "NOPERM"].includes(error.code);

@@ -1,17 +1,18 @@
 import type { IncomingMessage } from "node:http";
 
-/** What no authority has, though parts of a URL do (RFC 3986 3.2.2). */
-const FOREIGN = /[\s/\\?#@<>"^`{|}]/;
+/** Characters that never appear in an authority, though other parts of a URL have them (RFC 3986 3.2.2). */
+const NOT_IN_AUTHORITY = /[\s/\\?#@<>"^`{|}]/;
 
-/** Whom a request of HTTP/1.0 is for. */
-const NOBODY = "localhost";
+/** The authority of an HTTP/1.0 request that names none. */
+const DEFAULT_HOST = "localhost";
 
-/** The last one that was good: most clients of a listener call it by one name. */
-let good = "";
+/** The last valid authority, cached: most clients of a listener use one name for it. */
+let lastValid = "";
 
 /**
- * Whether a request says once, and so that a URL can be made of it, whom it is for: `Host` of HTTP/1.1 (RFC 9112 3.2),
- * `:authority` or `host` of HTTP/2, which may not differ (RFC 9113 8.3.1). HTTP/1.0 need not say it, and gets a name.
+ * Whether a request has exactly one authority and it fits into a URL: `Host` in HTTP/1.1 (RFC 9112 3.2),
+ * `:authority` or `host` in HTTP/2, which must not differ (RFC 9113 8.3.1). HTTP/1.0 may omit it and gets a
+ * default.
  */
 export function hasAuthority(request: IncomingMessage): boolean {
   const { headers, rawHeaders, httpVersion } = request;
@@ -23,12 +24,12 @@ export function hasAuthority(request: IncomingMessage): boolean {
     if (name.length === 4 && name.toLowerCase() === "host") hosts += 1;
   }
   if (hosts > 1) return false;
-  if (named === undefined && httpVersion === "1.0") headers.host = NOBODY;
+  if (named === undefined && httpVersion === "1.0") headers.host = DEFAULT_HOST;
   if (named === undefined) return httpVersion === "1.0";
   if (hosts === 1 && headers.host !== named) return false;
-  if (named === good) return true;
-  if (named === "" || named.length > 300 || FOREIGN.test(named) || !URL.canParse(`http://${named}/`))
+  if (named === lastValid) return true;
+  if (named === "" || named.length > 300 || NOT_IN_AUTHORITY.test(named) || !URL.canParse(`http://${named}/`))
     return false;
-  good = named;
+  lastValid = named;
   return true;
 }

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from "fastify";
 
-/** A document that never changes, as JSON at `path`. */
+/** Serves an immutable document as JSON at `path`. */
 export function createDocument(path: string, document: unknown) {
   const text = JSON.stringify(document);
   return async (app: FastifyInstance): Promise<void> => {
@@ -9,11 +9,11 @@ export function createDocument(path: string, document: unknown) {
 }
 
 export interface MetricsRouteOptions {
-  /** The text in the format that the `accept` header asks for. */
+  /** Renders the metrics in the format requested by the `accept` header. */
   render: (accept: string | undefined) => Promise<{ contentType: string; text: string }>;
 }
 
-/** `/metrics`, for Prometheus and whatever reads its formats. */
+/** `/metrics`, for Prometheus and compatible scrapers. */
 export function createMetricsRoute({ render }: MetricsRouteOptions) {
   return async (app: FastifyInstance): Promise<void> => {
     app.get("/metrics", async ({ headers }, reply) => {

@@ -7,46 +7,47 @@ import { resumeTogether } from "../lib/event-loop.ts";
 import type { SlowReaders } from "./slow-readers.ts";
 
 export interface ClosingOptions {
-  /** Told about every connection and every stream. */
+  /** Watches every connection and every stream. */
   slowReaders: SlowReaders;
-  /** Aborted when the listener begins to close: endless streams end then. */
+  /** Aborted when the listener begins to close, to end endless streams. */
   closing?: AbortController;
-  /** How long calls under way may take to finish once closing has begun, milliseconds; then their sockets are cut. */
+  /** How long calls in flight may take once closing begins, milliseconds; then their sockets are cut. */
   drainMs: number;
   clock: Clock;
 }
 
-/** How long an unread request stream may linger after its answer, and a socket after its session, milliseconds. */
+/** How long an unread request stream may outlive its response, and a socket its session, milliseconds. */
 const STREAM_LINGER_MS = 50;
 const SOCKET_LINGER_MS = 1_000;
-/** How long a client that was just accepted may take to say what it wants, milliseconds. */
+/** How long a newly accepted client may take to send its first bytes, milliseconds. */
 const UNREAD_MS = 1_000;
-/** For how long none may come before the listener closes, and how long that is waited for, milliseconds. */
+/** Closing waits for a gap this long between new connections, but not longer than ACCEPT_MS, milliseconds. */
 const QUIET_MS = 20;
 const ACCEPT_MS = 500;
 const SWEEP_MS = 50;
-/** Of a first GOAWAY: whatever is on its way will be answered (RFC 9113 6.8). */
+/** For the first GOAWAY: requests already on the wire are still answered (RFC 9113 6.8). */
 const NO_ERROR = 0;
 const LAST_STREAM = 2 ** 31 - 1;
 
 /**
- * Makes `close()` end as soon as the last answer is out. Left alone, Node and Fastify wait for four things that may
- * never come (docs/architecture.md#the-listeners): a keep-alive connection that was busy when closing began idles on for over a minute; one that
- * was opened in advance and has asked for nothing yet does not count as idle, nor does one whose request is on its way; an HTTP/2 stream whose request body was
- * refused unread stays open for good; a peer that leaves an answer unread holds its socket.
+ * Makes `close()` end as soon as the last response is sent. By default Node and Fastify wait for four things
+ * that may never happen (docs/architecture.md#the-listeners): a keep-alive connection that was busy when
+ * closing began idles for over a minute; one opened in advance does not count as idle before its first
+ * request, nor does one whose request is on the wire; an HTTP/2 stream whose request body was refused unread
+ * stays open for good; a peer that leaves a response unread keeps its socket open.
  */
 export function closePromptly(
   app: FastifyInstance,
   { closing, drainMs, clock, slowReaders }: ClosingOptions,
 ): {
-  /** Tells HTTP/2 clients to open a new connection for new calls; all that they still send here is answered. */
+  /** Makes HTTP/2 clients open a new connection for new calls; calls they still send here are answered. */
   drain(): void;
 } {
   const server = app.server as unknown as Http2Server & Partial<Pick<Server, "closeIdleConnections">>;
   const sockets = new Set<Socket>();
   const sessions = new Map<ServerHttp2Session, Socket>();
 
-  // Before Node's own listener, which emits "session" for the socket at once.
+  // Before Node's own listener, which emits "session" for the socket synchronously.
   let accepted: Socket | undefined;
   let ended: Promise<void> | undefined;
   const accept = (socket: Socket) => {
@@ -67,20 +68,20 @@ export function closePromptly(
     if (socket) slowReaders.watchStream(stream, socket);
     stream.once("finish", () => {
       if (stream.readableEnded) return;
-      // RFC 9113 8.1 allows a reset after a complete answer.
+      // RFC 9113 8.1 allows a reset after a complete response.
       void clock.sleep(STREAM_LINGER_MS).then(() => {
         if (!stream.destroyed) stream.destroy();
       });
     });
   });
-  // Node has ended the broken peer's session; there is nothing to add.
+  // Node has already closed the session.
   server.on("sessionError", () => undefined);
 
   async function sweep(closed: AbortSignal): Promise<void> {
     const began = clock.monotonic();
     const endedAt = new Map<Socket, number>();
     while (!closed.aborted) {
-      // What has come by now is read, and its connection not idle.
+      // Bytes that have already arrived are read first, so their connection does not count as idle.
       await resumeTogether();
       const now = clock.monotonic();
       const patient = now - began < UNREAD_MS;
@@ -99,8 +100,9 @@ export function closePromptly(
   }
 
   /**
-   * Stops listening. The kernel resets the connections that it has accepted and we have not, so they are taken in before, until
-   * for a moment none comes; and since whoever is answered may come again, those are served only afterwards.
+   * Stops listening. On close the kernel resets connections in its accept queue, so we accept until none
+   * arrives for a moment. They are served only afterwards, since a client that gets a response may connect
+   * again.
    */
   async function stopListening(): Promise<void> {
     const serve = server.listeners("connection") as ((socket: Socket) => void)[];
@@ -134,7 +136,7 @@ export function closePromptly(
     void sweep(closed.signal);
   });
 
-  // Fastify finds the server closed and does not wait for its last connection.
+  // Fastify sees the server as closed and does not wait for its last connection.
   app.addHook("onClose", () => ended);
 
   return {
@@ -146,12 +148,12 @@ export function closePromptly(
   };
 }
 
-/** Load balancers forget a silent connection after a minute or more; a ping in time keeps it, milliseconds. */
+/** Ping interval, milliseconds: load balancers drop a silent connection after a minute or more. */
 const PING_INTERVAL_MS = 30_000;
-/** A peer that has not answered by then is gone, milliseconds (gRPC's default for keepalive, gRFC A8). */
+/** Max wait for a ping's acknowledgement, milliseconds (gRPC's default for keepalive, gRFC A8). */
 const PING_TIMEOUT_MS = 20_000;
 
-/** Pings every HTTP/2 connection now and then, so that long-lived gRPC channels survive what stands between. */
+/** Pings HTTP/2 connections, so that long-lived gRPC channels survive the load balancers in between. */
 export function keepAlive(app: FastifyInstance, clock: Clock): void {
   app.server.on("session", (session: ServerHttp2Session) => {
     const closed = new AbortController();
@@ -165,9 +167,9 @@ const CLOSED = new Error("the session is closed");
 async function pinging(session: ServerHttp2Session, clock: Clock, closed: AbortSignal): Promise<void> {
   for (;;) {
     await clock.sleep(PING_INTERVAL_MS, closed);
-    const answered = new AbortController();
-    session.ping(() => answered.abort(CLOSED));
-    const silent = await clock.sleep(PING_TIMEOUT_MS, answered.signal).then(
+    const acknowledged = new AbortController();
+    session.ping(() => acknowledged.abort(CLOSED));
+    const silent = await clock.sleep(PING_TIMEOUT_MS, acknowledged.signal).then(
       () => true,
       () => false,
     );

@@ -18,9 +18,9 @@ import { hasAuthority } from "./authority.ts";
 import { type ClosingOptions, closePromptly, keepAlive } from "./drain.ts";
 import { createPeers, type Peers } from "./peers.ts";
 import { createRefusals, type RefusalsOptions } from "./refusals.ts";
-import { type RefusedClientsOptions, tellRefusedClients } from "./refused-clients.ts";
+import { type RefusedClientsOptions, reportRefusedClients } from "./refused-clients.ts";
 
-/** PEM texts. With `clientCa`, only clients with a certificate of that authority are let in. */
+/** PEM texts. With `clientCa`, only clients with a certificate issued by that authority are admitted. */
 export interface Tls {
   cert: string;
   key: string;
@@ -28,56 +28,56 @@ export interface Tls {
 }
 
 export interface ListenerOptions extends ClosingOptions {
-  /** Where to listen; port 0 picks one. */
+  /** Where to listen; port 0 picks a free port. */
   address: { host: string; port: number };
-  /** Cleartext speaks one of the two; with TLS both are spoken, by ALPN. */
+  /** The protocol without TLS; with TLS, ALPN negotiates HTTP/1.1 or HTTP/2. */
   cleartext: "http1" | "h2c";
-  /** Read again by `secure`; whether there is TLS, and whether certificates are asked for, is decided once. */
+  /** Read again by `secure`; whether TLS is used, and client certificates required, is fixed at creation. */
   tls?: (() => Tls | undefined) | undefined;
-  /** How long an idle connection of HTTP/1 is kept, milliseconds. */
+  /** How long an idle HTTP/1 connection is kept open, milliseconds. */
   keepAliveMs?: number;
-  /** Addresses and networks of the proxies whose `x-forwarded-for` is believed. */
+  /** Addresses and networks of the proxies whose `x-forwarded-for` is trusted. */
   trustedProxies?: readonly string[];
-  /** Asked before anything of a request is read; rejects with a ServiceError for a peer that asks too often. */
+  /** Called before any of the body is read; rejects with a ServiceError for a peer that exceeds its rate. */
   admit?: ((peer: Peer) => Promise<void>) | undefined;
-  /** Keeps pages of other sites out: the names by which the listener may be asked besides those of this machine, or any. */
+  /** Keeps out pages of other sites: the host names accepted in addition to those of this machine, or any. */
   hosts?: readonly string[] | "any";
   events: RefusalsOptions["events"] & RefusedClientsOptions["events"];
-  /** What is served. Fresh plugin objects for each listener: the Connect plugin keeps state in its options. */
+  /** Routes; plugin objects are not shared by listeners, as the Connect plugin keeps state in its options. */
   plugins: readonly FastifyPluginAsync[];
 }
 
 export interface Listener extends Part {
   start(): Promise<void>;
-  /** Makes clients connect elsewhere from their next call on, and goes on answering; before `stop`. */
+  /** Makes clients connect elsewhere for their next call while still answering; call before `stop`. */
   drain(): void;
   stop(): Promise<void>;
   /** `host:port` with the real port; after `start`. */
   address(): string;
-  /** Takes up certificate and key again, for the connections to come. */
+  /** Reloads certificate and key for new connections. */
   secure(): void;
 }
 
 const FOREIGN = new ServiceError(ErrorReason.PERMISSION_DENIED, "a page of another site asked");
 
-/** One socket and what it serves. Every listener of the service is one call of this function. */
+/** One listening socket and its routes. Every listener of the service is one call of this function. */
 export function createListener(options: ListenerOptions): Listener {
   const { address, plugins, clock, events, admit, hosts } = options;
   const refusals = createRefusals({ newId, events });
-  const asksForCertificates = options.tls?.()?.clientCa !== undefined;
-  const peers = createPeers(options.trustedProxies ?? [], asksForCertificates);
+  const requiresCertificates = options.tls?.()?.clientCa !== undefined;
+  const peers = createPeers(options.trustedProxies ?? [], requiresCertificates);
   const app = openApp(options, peers, refusals);
   const connections = closePromptly(app, options);
   keepAlive(app, clock);
   app.decorateRequest("peer");
-  tellRefusedClients(app, options);
+  reportRefusedClients(app, options);
   let draining = false;
 
   app.addHook("onRequest", (request, reply, done) => {
     const peer = peers.of(request);
     request.peer = peer;
     void reply.header("x-request-id", request.id);
-    // Answers name orders and people's verdicts; RFC 9111 lets a cache keep what a GET brought.
+    // Responses contain orders and people's verdicts, and RFC 9111 lets caches store what a GET returned.
     void reply.header("cache-control", "no-store");
     if (draining && request.raw.httpVersionMajor === 1) void reply.header("connection", "close");
     refusals.watch(request.raw);
@@ -110,14 +110,15 @@ export function createListener(options: ListenerOptions): Listener {
 }
 
 /**
- * What Node keeps for one HTTP/2 connection before it refuses its next calls, and after a hundred of them closes it: above
- * all answers that are not written yet. Its own limit, 10 MB, is that of one answer with a video of 8 MB.
+ * Memory for one HTTP/2 connection, mostly unwritten responses, beyond which Node refuses new calls and,
+ * after a hundred refusals, closes the connection. Node's default of 10 MB holds one response with a video of
+ * 8 MB.
  */
 const SESSION_MIB = 256;
 
-/** Most calls at once on one HTTP/2 connection, which its clients are told, as those of Go have it. A packet can open a thousand. */
-const STREAMS = 250;
-/** Longer than most balancers keep theirs (60 s), so that none of them uses a connection that is just being closed. */
+/** Max concurrent calls per HTTP/2 connection, as in Go; a single packet can open a thousand. */
+const MAX_STREAMS = 250;
+/** Longer than most load balancers' idle timeout (60 s), so that none reuses a connection we are closing. */
 const KEEP_ALIVE_MS = 72_000;
 
 function openApp(
@@ -126,8 +127,8 @@ function openApp(
   { refuse, refuseSocket }: ReturnType<typeof createRefusals>,
 ): FastifyInstance {
   const tls = readTls?.();
-  const session = { maxSessionMemory: SESSION_MIB, settings: { maxConcurrentStreams: STREAMS } };
-  // Fastify hands `http` on to node:http2, though its types know it for HTTP/1 only.
+  const session = { maxSessionMemory: SESSION_MIB, settings: { maxConcurrentStreams: MAX_STREAMS } };
+  // Fastify passes `http` on to node:http2, though its types allow it for HTTP/1 only.
   const h2c = { http2: true, http: session } as const;
   const refuseUrl = (request: FastifyRequest, reply: FastifyReply) =>
     void refuse(request, reply.header("x-request-id", request.id), 400);
@@ -137,19 +138,19 @@ function openApp(
       requestId(headers["x-request-id"]),
     requestTimeout: BODY_TIMEOUT_MS,
     keepAliveTimeout: keepAliveMs,
-    // `keepAlive` ends connections whose peer is gone; one that is merely idle stays open.
+    // `keepAlive` closes connections with a dead peer; one that is merely idle stays open.
     http2SessionTimeout: 0,
     trustProxy: trusted,
-    // Whoever was let in is served; the answer says that the connection closes.
+    // Accepted requests are still served; the response announces that the connection closes.
     return503OnClosing: false,
     clientErrorHandler: (error: NodeJS.ErrnoException, socket: Socket) => refuseSocket(error, socket),
-    // A URL that is none: no route and no hook has seen it.
+    // For an invalid URL, which no route or hook has seen.
     frameworkErrors: (_error: unknown, request: object, reply: object) =>
       refuseUrl(request as FastifyRequest, reply as FastifyReply),
     routerOptions: { ignoreTrailingSlash: false },
     schemaController: NO_SCHEMA_COMPILERS,
   } as const;
-  // Fastify types each protocol as a class of its own; the doors use what they share.
+  // Fastify has a separate type per protocol; the doors use what they have in common.
   let app: unknown;
   if (tls) {
     const https = {
@@ -161,12 +162,12 @@ function openApp(
     };
     app = fastify({ ...common, http2: true, https });
   } else {
-    // A missing Host is refused in our own words.
+    // `hasAuthority` rejects a missing Host, so that the response has our error format.
     const http = { requireHostHeader: false };
     app = cleartext === "h2c" ? fastify({ ...common, ...h2c }) : fastify({ ...common, http });
   }
   const opened = app as FastifyInstance<RawServerDefault>;
-  // Of a server that speaks both versions, Fastify sets neither.
+  // Fastify sets neither on a server that speaks both versions.
   Object.assign(opened.server, { requestTimeout: BODY_TIMEOUT_MS, keepAliveTimeout: keepAliveMs });
   opened.removeAllContentTypeParsers();
   return opened;
@@ -176,7 +177,7 @@ function secureContext({ cert, key, clientCa }: Tls) {
   return { cert, key, minVersion: "TLSv1.2" as const, ...(clientCa !== undefined && { ca: clientCa }) };
 }
 
-/** The caller's id for this request if it is one that may stand in a log, else a new one. */
+/** The caller's request id if it is safe to log, else a new one. */
 function requestId(header: string | string[] | undefined): string {
   return typeof header === "string" && /^[0-9A-Za-z._:-]{1,64}$/.test(header) ? header : newId();
 }

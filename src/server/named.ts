@@ -1,7 +1,7 @@
 import { OperatorError } from "../errors.ts";
 import type { Listener } from "./listener.ts";
 
-/** Why an address cannot be had, by the error's code. */
+/** Why an address cannot be bound, by error code. */
 const WHY: Readonly<Record<string, string>> = {
   EADDRINUSE: "is in use by another program, or by another process of this service",
   EADDRNOTAVAIL: "is not an address of this machine",
@@ -10,7 +10,7 @@ const WHY: Readonly<Record<string, string>> = {
   EAI_AGAIN: "has a host name that cannot be resolved now",
 };
 
-/** The listener whose address `variable` gives; where it cannot be had, `start` says so to an operator (OperatorError). */
+/** A listener configured by `variable`; if it cannot listen, `start` throws an OperatorError with the cause. */
 export function named(
   variable: string,
   { host, port }: { host: string; port: number },

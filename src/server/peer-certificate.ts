@@ -2,12 +2,13 @@ import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import type { PeerCertificate, TLSSocket } from "node:tls";
 
-/** Names by socket: a certificate holds for a whole connection, and reading it is slow. */
+/** Cached per socket: a certificate applies to the whole connection, and reading it is slow. */
 const names = new WeakMap<Socket, string>();
 
 /**
- * The name in the client certificate of a request: its first URI (SPIFFE) or DNS name, else its common name; `certificate`
- * where none of them may stand in a log. Undefined without one. The listener must have checked it.
+ * The name in the client certificate of a request: its first URI (SPIFFE) or DNS name, else its common name,
+ * or `certificate` if that is not safe to log. Undefined without a certificate. The listener must have
+ * verified it.
  */
 export function certificateNameOf({ socket }: Pick<IncomingMessage, "socket">): string | undefined {
   const known = names.get(socket);

@@ -4,9 +4,9 @@ import { isLoopback } from "../lib/environment.ts";
 import { ipAddress, type Peer } from "../lib/peer.ts";
 import { certificateNameOf } from "./peer-certificate.ts";
 
-/** Tells where requests come from, behind proxies of which some are trusted. */
+/** Determines where requests come from, behind proxies of which some are trusted. */
 export interface Peers {
-  /** Fastify's `trustProxy`: whether what this proxy says of the client is believed. */
+  /** Fastify's `trustProxy`: whether the client address reported by this proxy is trusted. */
   trusted: false | ((address: string) => boolean);
   of(request: FastifyRequest): Peer;
 }
@@ -19,11 +19,11 @@ declare module "fastify" {
 }
 
 /**
- * @param proxies addresses and networks whose `x-forwarded-for` is believed. A word in it that is no address ends the
- * chain there, and the last proxy that gave one counts as the client.
- * @param asksForCertificates whether the listener checks client certificates.
+ * @param proxies addresses and networks whose `x-forwarded-for` is trusted. An entry that is not an address
+ * ends the chain, and the last proxy that reported one counts as the client.
+ * @param requiresCertificates whether the listener verifies client certificates.
  */
-export function createPeers(proxies: readonly string[], asksForCertificates: boolean): Peers {
+export function createPeers(proxies: readonly string[], requiresCertificates: boolean): Peers {
   const list = new BlockList();
   for (const proxy of proxies) {
     const [network = "", bits] = proxy.split("/");
@@ -38,13 +38,13 @@ export function createPeers(proxies: readonly string[], asksForCertificates: boo
   return {
     trusted: proxies.length > 0 && isTrusted,
     of(request) {
-      const certificateName = asksForCertificates ? certificateNameOf(request.raw) : undefined;
+      const certificateName = requiresCertificates ? certificateNameOf(request.raw) : undefined;
       const direct = ipAddress(request.socket.remoteAddress) ?? "";
       const forwarded =
         proxies.length > 0 && request.headers["x-forwarded-for"] !== undefined && isTrusted(direct);
       if (!forwarded) return { address: direct, local: isLoopback(direct), certificateName };
       const chain = request.ips ?? [];
-      // Nearest first; the last one is the first that is not trusted.
+      // Ordered from the nearest hop; the last entry is the first untrusted one.
       const address = chain.map(ipAddress).findLast((each) => each !== undefined) ?? direct;
       return { address, local: false, certificateName };
     },

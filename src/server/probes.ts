@@ -1,31 +1,31 @@
 import type { FastifyInstance } from "fastify";
 
-/** Whether the service can do its job now, and if not, why. */
+/** Whether the service can serve calls now, and if not, why. */
 export interface Readiness {
   ready: boolean;
   /** For operators: a word or two. */
   reason: string;
 }
 
-/** How the last refresh of the tickets ended: words that may be told. */
+/** How the last refresh of the tickets ended; safe to expose. */
 export interface LastRefresh {
   outcome: string;
-  /** The call that failed, by its endpoint and code. */
+  /** The endpoint and code of the call that failed. */
   error?: string | undefined;
   agoMs: number;
 }
 
 export interface ProbesOptions {
   readiness: () => Readiness;
-  /** Undefined while none has ended. */
+  /** Undefined until one has ended. */
   lastRefresh: () => LastRefresh | undefined;
-  /** Leaves reasons out: for a listener that strangers reach, where balancers see no other. */
+  /** Omits reasons: for a public listener, which may be the only one that load balancers can reach. */
   terse?: boolean;
 }
 
 /**
- * `/livez`: the process answers. `/readyz`: it should get traffic (Kubernetes' names and meanings), and after a refresh that
- * failed, how it did. By GET and HEAD.
+ * `/livez`: the process responds. `/readyz`: it should get traffic (names and meanings as in Kubernetes);
+ * after a failed refresh also how it failed. By GET and HEAD.
  */
 export function createProbes({ readiness, lastRefresh, terse = false }: ProbesOptions) {
   return async (app: FastifyInstance): Promise<void> => {

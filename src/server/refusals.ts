@@ -5,7 +5,7 @@ import { reasonName, ServiceError } from "../errors.ts";
 import { resumeTogether } from "../lib/event-loop.ts";
 import { endTrailersOnly } from "../lib/http.ts";
 
-/** Why a request came to no door, in the words of the contract's `ErrorReason`. */
+/** Why a request reached no door, as a name of the contract's `ErrorReason`. */
 export type Refused =
   | "MALFORMED_REQUEST"
   | "PERMISSION_DENIED"
@@ -17,10 +17,10 @@ export type Refused =
   | "INTERNAL";
 
 export interface RefusalsOptions {
-  /** A request id of our own. */
+  /** Creates a request id. */
   newId: () => string;
   events: {
-    /** A request that no door has seen. `cause` is for INTERNAL. */
+    /** A request refused before it reached a door. `cause` is set for INTERNAL. */
     requestTurnedAway(refused: { requestId: string; reason: Refused; cause?: unknown }): void;
   };
 }
@@ -47,21 +47,21 @@ const BY_STATUS: ReadonlyMap<number, Refused> = new Map([
   [505, "ROUTE_NOT_FOUND"],
 ]);
 const JSON_TYPE = "application/json; charset=utf-8";
-/** gRPC's UNIMPLEMENTED, as its servers answer a method they do not have. */
+/** UNIMPLEMENTED, as gRPC servers respond to an unknown method. */
 const NO_SUCH_METHOD = { "grpc-status": "12", "grpc-message": encodeURIComponent(TEXTS.ROUTE_NOT_FOUND) };
 
 const reasonOf = (status: number): Refused =>
   BY_STATUS.get(status) ?? (status < 500 ? "MALFORMED_REQUEST" : "INTERNAL");
 
-/** An answer for which there is no door, in the shape of the form door's errors. */
+/** The response body, in the format of the form door's errors. */
 const bodyOf = (status: number) => {
   const reason = reasonOf(status);
   return { code: String(status), msg: TEXTS[reason], reason };
 };
 
-/** Answers and tells what reaches no door: unknown routes, and all that Fastify and Node refuse by themselves. */
+/** Answers and reports requests that reach no door: unknown routes and everything Fastify or Node refuses. */
 export function createRefusals({ newId, events }: RefusalsOptions) {
-  /** Bodies of HTTP/1 that are being read, by their sockets: a parser's error is about them. */
+  /** HTTP/1 requests whose body is incomplete, by socket: a parser error concerns them. */
   const reading = new WeakMap<Socket, IncomingMessage>();
 
   function refuse(
@@ -77,7 +77,7 @@ export function createRefusals({ newId, events }: RefusalsOptions) {
       .send(JSON.stringify(bodyOf(status)));
   }
 
-  /** What the listener's own checks refuse: a peer that asks too often, a page of another site. */
+  /** For errors of the listener's own checks: a peer that exceeds its rate, a page of another site. */
   function refuseOurs(request: FastifyRequest, reply: FastifyReply, error: ServiceError): FastifyReply {
     const { reason, retryAfterMs } = error;
     if (retryAfterMs !== undefined) void reply.header("retry-after", String(Math.ceil(retryAfterMs / 1000)));
@@ -85,19 +85,19 @@ export function createRefusals({ newId, events }: RefusalsOptions) {
     return refuse(request, reply, status, status < 500 ? undefined : error);
   }
 
-  /** For Node's `clientError`: bytes on a socket that are no HTTP, or too many, or too slow. */
-  function refuseSocket(error: NodeJS.ErrnoException, socket: Socket, late = false): void {
+  /** For Node's `clientError`: bytes on a socket that are not HTTP, too many or too slow. */
+  function refuseSocket(error: NodeJS.ErrnoException, socket: Socket, retried = false): void {
     const request = reading.get(socket);
-    const half = request !== undefined && !request.complete;
-    // A caller that leaves in the middle of its body is no parser's error.
-    if (half && error.code === "HPE_INVALID_EOF_STATE") return void socket.destroy();
-    if (half && request.listenerCount("error") > 0) {
-      // Whoever reads the body answers and tells.
+    const partial = request !== undefined && !request.complete;
+    // A caller that disconnects in the middle of its body is not a parser error.
+    if (partial && error.code === "HPE_INVALID_EOF_STATE") return void socket.destroy();
+    if (partial && request.listenerCount("error") > 0) {
+      // The body's reader responds and reports.
       request.emit("error", error);
       return;
     }
-    // It came in one piece with the headers: whoever reads the body is about to.
-    if (half && !late) return void resumeTogether().then(() => refuseSocket(error, socket, true));
+    // The body arrived together with the headers: its reader is about to attach.
+    if (partial && !retried) return void resumeTogether().then(() => refuseSocket(error, socket, true));
     if (error.code === "ECONNRESET" || socket.destroyed) return;
     const status = statusOf(error.code);
     events.requestTurnedAway({ requestId: newId(), reason: reasonOf(status) });
@@ -118,15 +118,15 @@ export function createRefusals({ newId, events }: RefusalsOptions) {
     refuse,
     refuseSocket,
 
-    /** Remembers whose body comes on a socket of HTTP/1. */
+    /** Records which request's body is arriving on an HTTP/1 socket. */
     watch(request: IncomingMessage): void {
       if (request.httpVersionMajor === 1 && !request.complete) reading.set(request.socket, request);
     },
 
-    /** The routes' own error handlers come first. */
+    /** Installs the fallback handlers; the routes' own error handlers come first. */
     register(app: FastifyInstance): void {
       app.setErrorHandler<NodeJS.ErrnoException & { statusCode?: number }>((error, request, reply) => {
-        // It fails to be written to somebody who left, which the door has told.
+        // The client has disconnected, which the door has already reported.
         if (request.raw.aborted) return reply.hijack();
         if (error instanceof ServiceError) return refuseOurs(request, reply, error);
         const status = error.statusCode ?? 500;

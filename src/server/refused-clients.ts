@@ -7,7 +7,7 @@ import { certificateNameOf } from "./peer-certificate.ts";
 export interface RefusedClientsOptions {
   clock: Clock;
   events: {
-    /** A client that did not get through the TLS handshake; `others`: how many since the last one that was told. */
+    /** A client that failed the TLS handshake; `others`: how many more since the last one reported. */
     tlsRefused?(refused: {
       port: number;
       why: string;
@@ -18,22 +18,23 @@ export interface RefusedClientsOptions {
   };
 }
 
-/** Whoever connects can cause these, so one is told in so many milliseconds, and the others are counted. */
-const TELL_EVERY_MS = 1_000;
+/** Any client can cause these, so at most one is reported per interval (ms) and the others are counted. */
+const REPORT_INTERVAL_MS = 1_000;
 
 /**
- * Tells of clients that TLS refuses, who never make a request and so leave no other line: without a certificate where one is
- * demanded, with one of another authority, or with another protocol. Not of those that connect and leave, as balancers do.
+ * Reports clients that TLS refuses, which never make a request and so leave no other log line: without a
+ * required certificate, with one from another authority, or with another protocol. Clients that connect and
+ * leave, as load balancers do, are not reported.
  */
-export function tellRefusedClients(app: FastifyInstance, { clock, events }: RefusedClientsOptions): void {
-  let toldAt = Number.NEGATIVE_INFINITY;
+export function reportRefusedClients(app: FastifyInstance, { clock, events }: RefusedClientsOptions): void {
+  let reportedAt = Number.NEGATIVE_INFINITY;
   let others = 0;
-  // Asked while there is a connection: a socket keeps the answer for when there is none any more.
+  // Read while connected: Node caches the address for after the connection closes.
   app.server.on("connection", (socket) => void socket.remoteAddress);
   app.server.on("tlsClientError", (error: NodeJS.ErrnoException, socket: TLSSocket) => {
     const why = reason(error, socket);
     if (why === undefined) return;
-    if (clock.monotonic() - toldAt < TELL_EVERY_MS) {
+    if (clock.monotonic() - reportedAt < REPORT_INTERVAL_MS) {
       others += 1;
       return;
     }
@@ -45,20 +46,20 @@ export function tellRefusedClients(app: FastifyInstance, { clock, events }: Refu
       certificate: certificateNameOf({ socket }),
       others,
     });
-    toldAt = clock.monotonic();
+    reportedAt = clock.monotonic();
     others = 0;
   });
 }
 
-/** Node has closed it by now where the certificate was wrong, and the connection below it, which knows more, has no public name. */
+/** Node has closed a refused TLS socket; the TCP socket below still has the address, but no public name. */
 function peerOf(socket: TLSSocket): string {
-  const { _parent: below } = socket as { _parent?: Socket };
-  return socket.remoteAddress ?? below?.remoteAddress ?? "";
+  const { _parent: tcp } = socket as { _parent?: Socket };
+  return socket.remoteAddress ?? tcp?.remoteAddress ?? "";
 }
 
-/** Node's word for the certificate, else OpenSSL's for the handshake. */
+/** Node's code for the certificate, else OpenSSL's for the handshake. */
 function reason({ code }: NodeJS.ErrnoException, socket: TLSSocket): string | undefined {
-  const refused = socket.authorizationError as unknown;
-  if (typeof refused === "string") return refused;
+  const certificateError = socket.authorizationError as unknown;
+  if (typeof certificateError === "string") return certificateError;
   return code?.startsWith("ERR_SSL_") ? code : undefined;
 }

@@ -3,40 +3,41 @@ import type { Socket } from "node:net";
 import type { Clock } from "../lib/clock.ts";
 
 export interface SlowReadersOptions {
-  /** Most bytes that wait to be read by clients, in all. */
+  /** Max bytes waiting to be read by clients, over all connections. */
   mostBytes: number;
   clock: Clock;
   events: {
-    /** A connection that was ended because its client does not read. */
+    /** A connection closed because its client does not read. */
     readerDropped(dropped: { waitingBytes: number; stalledMs: number; crowded: boolean }): void;
   };
 }
 
-/** The connections of all listeners, as far as their clients have something to read. */
+/** Watches the connections of all listeners for clients that leave responses unread. */
 export interface SlowReaders {
-  /** A socket, for as long as it is open. */
+  /** Watches a socket until it closes. */
   watch(socket: Socket): void;
-  /** A stream of HTTP/2, for as long as it is open. */
+  /** Watches an HTTP/2 stream until it closes. */
   watchStream(stream: ServerHttp2Stream, socket: Socket): void;
 }
 
-/** A client with bytes to read that takes less than this has made no progress: acknowledged pings are some bytes too. */
+/** Reading fewer bytes than this is not progress: acknowledged pings are some bytes too. */
 const PROGRESS_BYTES = 64 * 1024;
-/** How long it may make none, and how long where too many bytes wait, milliseconds. */
+/** How long a client may make no progress, and how long while too many bytes wait, milliseconds. */
 const STALL_MS = 60_000;
 const CROWDED_STALL_MS = 3_000;
 const SWEEP_MS = 200;
 
 interface Reader {
   streams: Set<ServerHttp2Stream>;
-  /** Bytes that were taken when there was progress last, and when that was. */
+  /** Bytes taken at the last progress, and when that was. */
   taken: number;
   since: number;
 }
 
 /**
- * Ends connections whose clients do not read what they asked for. An answer is in memory until it is read, and no limit of
- * calls counts one that is answered: 60 clients that ask for a video and read nothing hold half a gigabyte.
+ * Closes connections whose clients do not read their responses. A response stays in memory until it is read,
+ * and no call limit counts an answered call: 60 clients that request a video and read nothing take half a
+ * gigabyte.
  */
 export function createSlowReaders({ mostBytes, clock, events }: SlowReadersOptions): SlowReaders {
   const readers = new Map<Socket, Reader>();
@@ -99,8 +100,8 @@ function waitingOn(socket: Socket, { streams }: Reader): number {
 }
 
 /**
- * Bytes that the kernel has taken. Node counts a write when it begins; how much of it is still queued only the handle knows,
- * and without that a single large answer would look as if it stood still until its end.
+ * Bytes that the kernel has taken. Node counts a write when it begins; only the handle knows how much of it
+ * is still queued, and without that a single large response would look stalled until it ends.
  */
 function takenFrom(socket: Socket): number {
   const { _handle: handle } = socket as {

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { ConfigError, readConfig } from "../../src/config/config.ts";
-import { slipsBetween } from "../../src/config/stray-names.ts";
+import { editDistance } from "../../src/config/stray-names.ts";
 import { startHarness } from "../support/harness.ts";
 
 const BASE = { FACEID_APP_ID: "IDAXXXXX", FACEID_SECRET: "secret" };
@@ -92,7 +92,7 @@ test("slips are letters left out, added, changed or swapped", () => {
     ["", "abc"],
     ["abcd", "badc"],
   ] as const;
-  expect(pairs.map(([a, b]) => slipsBetween(a, b))).toEqual([0, 1, 1, 1, 1, 3, 2]);
+  expect(pairs.map(([a, b]) => editDistance(a, b))).toEqual([0, 1, 1, 1, 1, 3, 2]);
 });
 
 test("all of it is one line at the start", async () => {
