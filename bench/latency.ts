@@ -26,14 +26,14 @@ export async function latency(options: { seconds: number; rounds: number; write:
 
   const cases: { label: string; client: GeneratorOptions["client"]; url: string; program: Program }[] = [
     { label: "one exchange with the vendor", client: "upstream", url: upstream.http, program: upstream },
-    { label: "form", client: "form", url: service.http, program: service },
-    { label: "JSON", client: "json", url: service.http, program: service },
-    { label: "gRPC", client: "grpc", url: service.grpc, program: service },
+    { label: "form", client: "form GetFaceParams", url: service.http, program: service },
+    { label: "JSON", client: "json GetFaceParams", url: service.http, program: service },
+    { label: "gRPC", client: "grpc GetFaceParams", url: service.grpc, program: service },
     { label: "gRPC, grpc-js client", client: "grpc-js", url: service.grpc, program: service },
     { label: "gRPC, Connect client", client: "connect", url: service.grpc, program: service },
-    { label: "floor, form", client: "form", url: floor.http, program: floor },
-    { label: "floor, gRPC", client: "grpc", url: floor.grpc, program: floor },
-    { label: "demo's way, form", client: "form", url: demo.http, program: demo },
+    { label: "floor, form", client: "form GetFaceParams", url: floor.http, program: floor },
+    { label: "floor, gRPC", client: "grpc GetFaceParams", url: floor.grpc, program: floor },
+    { label: "demo's way, form", client: "form GetFaceParams", url: demo.http, program: demo },
   ];
   const runs = cases.map(() => ({
     p50: [] as number[],

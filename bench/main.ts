@@ -1,7 +1,11 @@
 import { parseArgs } from "node:util";
+import { stopRedis } from "../test/support/redis.ts";
+import { DOORS } from "./doors.ts";
 import { latency } from "./latency.ts";
 import { media } from "./media.ts";
+import { memory } from "./memory.ts";
 import { overload } from "./overload.ts";
+import { paced } from "./paced.ts";
 import { endPrograms } from "./programs.ts";
 import { scale } from "./scale.ts";
 import { soak } from "./soak.ts";
@@ -11,35 +15,47 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     seconds: { type: "string", default: "3" },
-    rounds: { type: "string", default: "5" },
+    rounds: { type: "string" },
+    "warm-up": { type: "string", default: "20000" },
+    door: { type: "string", multiple: true },
+    cgroup: { type: "string" },
     minutes: { type: "string", default: "10" },
     rate: { type: "string", default: "60" },
     write: { type: "boolean", default: false },
   },
 });
-const { write } = values;
-const [seconds, rounds] = [Number(values.seconds), Number(values.rounds)];
+const { write, cgroup } = values;
+const doors = DOORS.filter((door) => (values.door ?? DOORS).includes(door));
+const [seconds, warmUp] = [Number(values.seconds), Number(values["warm-up"])];
+const rounds = (usual: number) => Number(values.rounds ?? usual);
 const EXPERIMENTS: Readonly<Record<string, () => Promise<void>>> = {
-  throughput: () => throughput({ seconds, rounds, write }),
-  latency: () => latency({ seconds, rounds, write }),
+  throughput: () => throughput({ seconds, rounds: rounds(5), write }),
+  paced: () => paced({ seconds, rounds: rounds(7), warmUp, doors, write }),
+  latency: () => latency({ seconds, rounds: rounds(5), write }),
   overload: () => overload({ seconds, write }),
   media: () => media({ seconds, write }),
-  scale: () => scale({ rounds, write }),
+  memory: () => memory({ seconds, rounds: rounds(3), warmUp, cgroup, write }),
+  scale: () => scale({ rounds: rounds(5), write }),
   soak: () => soak({ minutes: Number(values.minutes), rate: Number(values.rate), write }),
 };
 
+/** Only by name: each takes from ten minutes to an hour. */
+const LONG = ["paced", "memory", "soak"];
 const chosen =
-  positionals.length > 0 ? positionals : Object.keys(EXPERIMENTS).filter((name) => name !== "soak");
-const unknown = chosen.find((name) => !EXPERIMENTS[name]);
-if (unknown !== undefined) {
-  console.error(`there is no ${unknown}; there are ${Object.keys(EXPERIMENTS).join(", ")}`);
+  positionals.length > 0 ? positionals : Object.keys(EXPERIMENTS).filter((name) => !LONG.includes(name));
+const check = (names: readonly string[], known: readonly string[]) => {
+  const unknown = names.find((name) => !known.includes(name));
+  if (unknown === undefined) return;
+  console.error(`there is no ${unknown}; there are ${known.join(", ")}`);
   process.exit(2);
-}
+};
+check(chosen, Object.keys(EXPERIMENTS));
+check(values.door ?? [], DOORS);
 // The service's own clock does not keep a process alive.
 const alive = setInterval(() => undefined, 60_000);
 try {
   for (const name of chosen) await EXPERIMENTS[name]!();
 } finally {
   clearInterval(alive);
-  await endPrograms();
+  await Promise.all([endPrograms(), stopRedis()]);
 }

@@ -16,8 +16,9 @@ export async function overload(options: { seconds: number; write: boolean }): Pr
   await upstreamSeen(upstream, DELAY_MS);
   const capacity = (IN_FLIGHT * 1000) / DELAY_MS;
   const rows: string[][] = [];
-  for (const client of ["form", "json", "grpc"] as const) {
-    const url = client === "grpc" ? service.grpc : service.http;
+  for (const door of ["form", "json", "grpc"] as const) {
+    const client = `${door} GetFaceParams` as const;
+    const url = door === "grpc" ? service.grpc : service.http;
     await generate({ client, url, seconds: 1, rate: capacity / 2, connections: 32 });
     let peak = 0;
     for (const step of STEPS) {
@@ -26,7 +27,7 @@ export async function overload(options: { seconds: number; write: boolean }): Pr
       const { offered, goodput, p50, p99, refusedP50, refusedP99, failed } = made;
       const times = [p50, p99, refusedP50, refusedP99].map((value) => fixed(value, 1));
       const share = `${fixed((100 * goodput) / peak)} %`;
-      rows.push([client, `${step}`, fixed(offered), fixed(goodput), share, ...times, String(failed)]);
+      rows.push([door, `${step}`, fixed(offered), fixed(goodput), share, ...times, String(failed)]);
     }
   }
   const head = ["door", "times the room", "offered/s", "goodput/s", "of its peak", "p50 ms", "p99 ms"];

@@ -28,16 +28,23 @@ const ROOT = join(import.meta.dirname, "..");
 const running = new Set<ChildProcess>();
 const TICK_MS = 10;
 
-/** Starts a script with free ports in PORT and GRPC_PORT, its output thrown away, and waits until it answers. */
+/**
+ * Starts a script with free ports in PORT and GRPC_PORT, its output thrown away, and waits until it answers. `cgroup` is the
+ * directory of a control group that the process joins before it becomes a Node, which looks for its limits at once.
+ */
 export async function startProgram(
   script: string,
   env: Record<string, string> = {},
   args: string[] = [],
   nodeArgs: string[] = [],
+  cgroup?: string,
 ): Promise<Program> {
   const [http, grpc, admin] = await Promise.all([freePort(), freePort(), freePort()]);
   const startedAt = performance.now();
-  const child = spawn(process.execPath, [...nodeArgs, script, ...args], {
+  const node: string[] = [process.execPath, ...nodeArgs, script, ...args];
+  const joined = ["sh", "-c", 'echo $$ > "$0/cgroup.procs" && exec "$@"', cgroup ?? ""];
+  const [command, ...rest] = cgroup === undefined ? node : [...joined, ...node];
+  const child = spawn(command!, rest, {
     cwd: ROOT,
     stdio: ["ignore", "ignore", "inherit"],
     env: {
@@ -83,6 +90,7 @@ export function startService(
   upstream: Program,
   env: Record<string, string> = {},
   nodeArgs: string[] = [],
+  cgroup?: string,
 ): Promise<Program> {
   const settings = {
     FACEID_APP_ID: "TIDA0001",
@@ -94,7 +102,21 @@ export function startService(
     { ...settings, STORE_URL: "memory:", ...COMPILE_CACHE, ...env },
     [],
     nodeArgs,
+    cgroup,
   );
+}
+
+/** The one token that a program with a bearer check takes. */
+export const TOKEN = "bench-0123456789abcdef";
+/** What has the service, and the usual stack, ask for it. */
+export const WITH_TOKEN = { HTTP_AUTH_TOKENS: `bench:${TOKEN}`, GRPC_AUTH_TOKENS: `bench:${TOKEN}`, TOKEN };
+
+/** An order of the service's own, which it lets its caller read. */
+export async function orderOf(service: Program, token?: string): Promise<string> {
+  const body = new URLSearchParams({ name: "张三", id_no: "11010519491231002X" });
+  const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
+  const response = await fetch(`${service.http}/get_face_params`, { method: "POST", body, headers });
+  return ((await response.json()) as { result: { order_no: string } }).result.order_no;
 }
 
 /** `npm run sandbox`: vendor and service in one process. */

@@ -30,8 +30,8 @@ export async function soak(options: { minutes: number; rate: number; write: bool
     // As many connections as the rate needs while the vendor takes its time: or the calls would queue in the generator.
     const load = { seconds: Math.min(15, minutes * 20), rate: rate / 2, connections: 64 };
     const made = await Promise.all([
-      generate({ client: "form", url: service.http, ...load }),
-      generate({ client: "grpc", url: service.grpc, ...load }),
+      generate({ client: "form GetFaceParams", url: service.http, ...load }),
+      generate({ client: "grpc GetFaceParams", url: service.grpc, ...load }),
     ]);
     const ok = made.reduce((sum, one) => sum + one.ok, 0);
     calls += ok;

@@ -2,9 +2,11 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startRedis, stopRedis } from "../test/support/redis.ts";
-import { generate, h2load, type Loaded, wrk } from "./loads.ts";
+import { DOORS, type Door } from "./doors.ts";
+import { saturate } from "./loads.ts";
+import { measure, type Run } from "./measure.ts";
 import { fixed, median, spread } from "./numbers.ts";
-import { type Program, startProgram, startService, upstreamSeen } from "./programs.ts";
+import { orderOf, type Program, startProgram, startService } from "./programs.ts";
 import { machine, report, table } from "./report.ts";
 import { bars } from "./svg.ts";
 
@@ -17,15 +19,6 @@ export interface ThroughputOptions {
 /** The first round is so many times longer. */
 const WARM_UP = 3;
 
-const DOORS = [
-  "form GetFaceParams",
-  "form GetResult",
-  "json GetFaceParams",
-  "json GetResult",
-  "grpc GetFaceParams",
-  "grpc GetResult",
-] as const;
-type Door = (typeof DOORS)[number];
 type Name = "service" | "with Redis" | "small nursery" | "floor" | "grpc-js" | "fastify" | "demo";
 
 /** Who takes part at which door. */
@@ -37,16 +30,6 @@ const PARTS: Readonly<Record<Door, readonly Name[]>> = {
   "grpc GetFaceParams": ["service", "with Redis", "floor", "grpc-js"],
   "grpc GetResult": ["service", "floor", "grpc-js"],
 };
-
-interface Run {
-  perSecond: number;
-  cpuUs: number;
-  p50: number;
-  p99: number;
-  /** Calls to the vendor for each request: proof that the work was done. */
-  upstreamCalls: number;
-  rss: number;
-}
 
 /** As fast as each can, with a vendor that answers at once: every program after the other, several rounds. */
 export async function throughput({ seconds, rounds, write }: ThroughputOptions): Promise<void> {
@@ -73,7 +56,8 @@ export async function throughput({ seconds, rounds, write }: ThroughputOptions):
       for (const name of PARTS[door]) {
         // The first round does not count: it takes V8 ten seconds and more to compile what is hot.
         const length = round === 0 ? seconds * WARM_UP : seconds;
-        const run = await measure(door, programs[name], upstream, orderNo, length);
+        const target = { door, program: programs[name], orderNo };
+        const run = await measure(target, upstream, () => saturate(target, length));
         const key = `${door} ${name}`;
         if (round > 0) runs.set(key, [...(runs.get(key) ?? []), run]);
       }
@@ -136,41 +120,4 @@ export async function throughput({ seconds, rounds, write }: ThroughputOptions):
     PARTS[door].map((name) => ({ label: name, value: median(all(door, name, ({ cpuUs }) => cpuUs)) }));
   const groups = DOORS.map((door) => ({ title: door, bars: cpu(door) }));
   bars("cpu.svg", "CPU time of the server per request, microseconds: shorter is better", groups);
-}
-
-async function measure(
-  door: Door,
-  program: Program,
-  upstream: Program,
-  orderNo: string,
-  seconds: number,
-): Promise<Run> {
-  const seen = await upstreamSeen(upstream);
-  const cpuMs = program.cpuMs();
-  const { requests, seconds: took, failed, p50, p99 } = await load(door, program, orderNo, seconds);
-  const cpuUs = ((program.cpuMs() - cpuMs) * 1000) / requests;
-  const after = await upstreamSeen(upstream);
-  if (failed > requests / 1000) throw new Error(`${door}: ${failed} of ${requests} failed`);
-  return {
-    perSecond: requests / took,
-    cpuUs,
-    p50,
-    p99,
-    upstreamCalls: (after.calls - seen.calls) / requests,
-    rss: program.rssMiB(),
-  };
-}
-
-async function load(door: Door, program: Program, orderNo: string, seconds: number): Promise<Loaded> {
-  if (door === "grpc GetResult") return h2load(program.grpc, orderNo, seconds);
-  if (door !== "grpc GetFaceParams") return wrk(program.http, door, orderNo, seconds);
-  const made = await generate({ client: "grpc", url: program.grpc, seconds, concurrency: 32 });
-  return { ...made, requests: made.ok, seconds, failed: made.failed + made.refused };
-}
-
-/** An order of the service's own, which it lets a stranger read. */
-export async function orderOf(service: Program): Promise<string> {
-  const body = new URLSearchParams({ name: "张三", id_no: "11010519491231002X" });
-  const response = await fetch(`${service.http}/get_face_params`, { method: "POST", body });
-  return ((await response.json()) as { result: { order_no: string } }).result.order_no;
 }

@@ -1,5 +1,5 @@
 -- Another user for every request, in every run: launches of one person that overlap share one, and those within two seconds
--- wait for each other. The last line is read by wrk.ts.
+-- wait for each other. The last line is read by loads.ts.
 local threads = 0
 local n = 0
 local kind, order, run
@@ -11,6 +11,9 @@ end
 
 function init(args)
   kind, order = args[1], args[2]
+  if args[3] ~= "" then
+    wrk.headers["authorization"] = "Bearer " .. args[3]
+  end
   run = string.format("%x", os.time())
   if kind:find("^json") then
     wrk.headers["content-type"] = "application/json"

@@ -1,4 +1,3 @@
-import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import * as grpc from "@grpc/grpc-js";
 import {
   type GetFaceParamsRequest,
@@ -6,22 +5,11 @@ import {
   FaceVerificationService as Service,
 } from "../../gen/faceverification/v1/face_verification_service_pb.ts";
 import { faceParams, result } from "../exchange.ts";
+import { definition } from "./definition.ts";
 
 // The whole exchange behind a @grpc/grpc-js server: what most Node programs that speak gRPC are built with.
 
 const { getFaceParams, getResult } = Service.method;
-
-function definition(method: typeof getFaceParams | typeof getResult) {
-  return {
-    path: `/${Service.typeName}/${method.name}`,
-    requestStream: false,
-    responseStream: false,
-    requestSerialize: () => Buffer.alloc(0),
-    requestDeserialize: (bytes: Buffer) => fromBinary(method.input, bytes),
-    responseSerialize: (value: object) => Buffer.from(toBinary(method.output, create(method.output, value))),
-    responseDeserialize: () => ({}),
-  } as const;
-}
 
 function unary<T>(work: (request: T) => Promise<object>): grpc.handleUnaryCall<T, object> {
   return (call, callback) => {

@@ -39,6 +39,29 @@ describe.skipIf(missingLoads())("the bench runs from end to end, in small", () =
     expect(text).not.toContain("NaN");
   });
 
+  test("paced, at one door", { timeout: 240_000 }, async () => {
+    const few = ["--seconds", "0.3", "--rounds", "1", "--warm-up", "100"];
+    const text = await bench("paced", ...few, "--door", "grpc GetFaceParams");
+    const ratio = String.raw`\d+\.\d\d \(\d+\.\d\d to \d+\.\d\d\)`;
+    for (const rate of ["50", "200", "800", String.raw`saturated, \d+`]) {
+      expect(text).toMatch(
+        new RegExp(`\\| ${rate} \\| \\d+ \\| ${ratio} \\| ${ratio} \\| ${ratio} \\| \\d+`),
+      );
+    }
+    expect(text).not.toContain("json");
+    expect(text).not.toMatch(/NaN|Infinity/);
+  });
+
+  test("memory, with V8 given room of several sizes", { timeout: 240_000 }, async () => {
+    const text = await bench("memory", "--seconds", "0.5", "--rounds", "1", "--warm-up", "100");
+    for (const room of ["V8's choice", "8", "16", "32"]) {
+      expect(text).toMatch(
+        new RegExp(`\\| of the machine \\| ${room} \\| \\d+ \\(\\d+ to \\d+\\) \\| \\d+ \\| \\d`),
+      );
+    }
+    expect(text).not.toMatch(/NaN|Infinity/);
+  });
+
   test("overload", { timeout: 120_000 }, async () => {
     const text = await bench("overload", "--seconds", "1");
     expect(text).toMatch(/\| grpc \| 10 \| \d+ \| \d+ \| \d+ % /);
