@@ -18,6 +18,7 @@ import type { FaceVerification } from "./handlers/service.ts";
 import type { TicketAdmin } from "./handlers/ticket-admin.ts";
 import { createBudget } from "./lib/budget.ts";
 import type { Clock } from "./lib/clock.ts";
+import type { Reloadable } from "./lib/memoize.ts";
 import { createCors } from "./server/cors.ts";
 import { createDocument, createMetricsRoute } from "./server/documents.ts";
 import { createListener, type Listener, type ListenerOptions } from "./server/listener.ts";
@@ -29,7 +30,7 @@ import type { Telemetry } from "./telemetry/telemetry.ts";
 export interface ListenersOptions {
   config: Config;
   /** Read again when a listener is told to `secure` itself. */
-  access: () => AccessConfig;
+  access: Reloadable<AccessConfig>;
   /** Counts requests on the public listener by address. */
   admit: ListenerOptions["admit"];
   faceVerification: FaceVerification;

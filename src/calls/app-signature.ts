@@ -1,6 +1,6 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
 import type { Clock } from "../lib/clock.ts";
-import { mapReloadable } from "../lib/memoize.ts";
+import { mapReloadable, type Reloadable } from "../lib/memoize.ts";
 import type { Secret } from "../lib/redacted.ts";
 
 /** A signed request as the form door hands it on. */
@@ -22,7 +22,7 @@ const TOLERANCE_S = 300;
  * as sent. A key that ships in an app can be taken out of it: this keeps casual strangers away, and is no login.
  */
 export function createAppSignatures(
-  keys: () => readonly { caller: string; token: Secret }[],
+  keys: Reloadable<readonly { caller: string; token: Secret }[]>,
   clock: Clock,
 ): AppSignatures {
   const known = mapReloadable(keys, (list) =>

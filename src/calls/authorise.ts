@@ -1,6 +1,7 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import { ErrorReason, ServiceError } from "../errors.ts";
-import { mapReloadable } from "../lib/memoize.ts";
+import type { ServiceEvents } from "../events.ts";
+import { mapReloadable, type Reloadable } from "../lib/memoize.ts";
 import type { Secret } from "../lib/redacted.ts";
 import { type AppSignatures, createAppSignatures } from "./app-signature.ts";
 import type { Caller, IncomingCall } from "./call.ts";
@@ -22,7 +23,7 @@ export interface AccessOptions extends Pick<EndUsersOptions, "clock" | "places">
 
 /** The check of who calls. Which kinds of proof there are is decided once; tokens and keys are those of the moment. */
 export function createAuthorisation(
-  access: () => AccessRules,
+  access: Reloadable<AccessRules>,
   { clock, places, events }: AccessOptions,
 ): Authorise {
   const { jwt, formKeys, httpAuthObserved, endUserMedia } = access();
@@ -50,7 +51,7 @@ export interface BearerToken {
 
 export interface AuthoriseOptions {
   /** Tokens of each listener. They may be replaced while the service runs. */
-  tokens: Readonly<Record<IncomingCall["listener"], () => readonly BearerToken[]>>;
+  tokens: Readonly<Record<IncomingCall["listener"], Reloadable<readonly BearerToken[]>>>;
   /** Checks the tokens of end users, on the public listener. */
   endUsers: VerifyEndUser | undefined;
   /** Checks the signatures of apps, on the form door. */
@@ -59,7 +60,7 @@ export interface AuthoriseOptions {
   endUserMedia: boolean;
   /** True admits on the public listener callers that should be refused, and only reports them. */
   observeOnly: boolean;
-  events: { wouldBeRefused(refused: { door: string; rule: string; requestId: string }): void };
+  events: Pick<ServiceEvents, "wouldBeRefused">;
 }
 
 /**

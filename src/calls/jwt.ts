@@ -1,5 +1,6 @@
 import { createRemoteJWKSet, customFetch, errors, type FetchImplementation, jwtVerify } from "jose";
 import { ErrorReason, ServiceError } from "../errors.ts";
+import type { ServiceEvents } from "../events.ts";
 import type { Clock } from "../lib/clock.ts";
 import { createAdmission } from "./admission.ts";
 
@@ -12,10 +13,7 @@ export interface EndUsersOptions {
   /** Most tokens that may be checked at once; keys that are slow to come must not pile up calls. */
   places: number;
   clock: Clock;
-  events: {
-    /** The keys were fetched, or could not be. */
-    keysFetched(fetched: { ok: boolean; error?: unknown }): void;
-  };
+  events: Pick<ServiceEvents, "keysFetched">;
   /** Replaced by tests only. */
   fetch?: FetchImplementation;
 }

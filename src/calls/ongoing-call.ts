@@ -1,4 +1,5 @@
 import { ErrorReason, reasonName, ServiceError } from "../errors.ts";
+import type { ServiceEvents } from "../events.ts";
 import type { Clock } from "../lib/clock.ts";
 import { orAborted } from "../lib/deadline.ts";
 import type { Span } from "../telemetry/tracer.ts";
@@ -27,7 +28,7 @@ export interface OngoingCallOptions {
   /** Time for a call, also when the caller gives none or a longer one, milliseconds. */
   maxDurationMs: number;
   clock: Clock;
-  events: { callFinished(call: CallFinished): void };
+  events: Pick<ServiceEvents, "callFinished">;
 }
 
 /** One admitted call, from its beginning to its line in the log. */

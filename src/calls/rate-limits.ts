@@ -6,6 +6,7 @@ import {
 } from "rate-limiter-flexible";
 import type { Rate } from "../config/rates.ts";
 import { ErrorReason, ServiceError } from "../errors.ts";
+import type { ServiceEvents } from "../events.ts";
 import { createPseudonym } from "../lib/keyed-hash.ts";
 import { networkOf, type Peer } from "../lib/peer.ts";
 import type { Secret } from "../lib/redacted.ts";
@@ -86,10 +87,7 @@ export interface LimiterOptions {
   rates: readonly Rate[];
   /** Undefined counts in this process alone, and so does trouble with the shared counts: a limit is no reason to fail. */
   shared: SharedCounts | undefined;
-  events: {
-    /** One count in the shared store; a failed one was made in this process. */
-    limitStoreAsked(asked: { ok: boolean; error?: unknown }): void;
-  };
+  events: Pick<ServiceEvents, "limitStoreAsked">;
 }
 
 /** Counts one use of `key` (which must not be personal) against the rates. Resolves to how long to wait, milliseconds; 0 to go on. */

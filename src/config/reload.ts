@@ -1,3 +1,4 @@
+import type { ServiceEvents } from "../events.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Config } from "./config.ts";
 import { isSamePlace } from "./store-url.ts";
@@ -13,12 +14,7 @@ export interface ReloadOptions {
   clock: Clock;
   /** Stops watching. */
   signal: AbortSignal;
-  events: {
-    configReloaded(): void;
-    configRejected(event: { error: unknown }): void;
-    /** Settings that have changed but take effect only at the next start. */
-    configWaits(event: { settings: readonly string[] }): void;
-  };
+  events: Pick<ServiceEvents, "configReloaded" | "configRejected" | "configWaits">;
 }
 
 /** Changed settings from files that take effect only at a restart. */

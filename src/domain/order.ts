@@ -1,7 +1,7 @@
 import { createHmac, type KeyObject, timingSafeEqual } from "node:crypto";
 import { digestToBase62, fromBase62, randomBase62, toBase62 } from "../lib/base62.ts";
 import { deriveKey } from "../lib/keyed-hash.ts";
-import { mapReloadable } from "../lib/memoize.ts";
+import { mapReloadable, type Reloadable } from "../lib/memoize.ts";
 import type { Pii, Secret } from "../lib/redacted.ts";
 
 /**
@@ -45,7 +45,7 @@ const TAG = 8;
 const mintKind = (withPhoto: boolean) => (withPhoto ? "mint photo" : "mint");
 
 /** Orders certified under keys derived from the app secrets; the first one mints, each one is recognised; they may be replaced. */
-export function createOrders(secrets: () => readonly Secret[]): Orders {
+export function createOrders(secrets: Reloadable<readonly Secret[]>): Orders {
   const keys = mapReloadable(secrets, (list) =>
     list.map((secret) => ({ order: deriveKey(secret, "order"), user: deriveKey(secret, "user") })),
   );

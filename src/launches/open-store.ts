@@ -1,3 +1,4 @@
+import type { ServiceEvents } from "../events.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Sealer } from "../tickets/sealer.ts";
 import { createMemoryLaunchStore } from "./memory-store.ts";
@@ -11,7 +12,7 @@ export interface LaunchStoreOptions {
   shared: { send: Send } | undefined;
   sealer: Sealer;
   clock: Clock;
-  events: { launchStoreAsked(asked: { ok: boolean; error?: unknown }): void };
+  events: Pick<ServiceEvents, "launchStoreAsked">;
 }
 
 /** The store of launches: shared where there is a Redis and while it answers, else of this process. */
@@ -40,7 +41,7 @@ const identityOf = (token: string) => ({ generation: 0, kind: `launch ${token}` 
 export function withFallback(
   shared: LaunchStore,
   own: LaunchStore,
-  events: { launchStoreAsked(asked: { ok: boolean; error?: unknown }): void },
+  events: Pick<ServiceEvents, "launchStoreAsked">,
 ): LaunchStore {
   async function either<T>(attempt: (store: LaunchStore) => Promise<T>): Promise<T> {
     try {

@@ -1,4 +1,4 @@
-/** The delay before a retry: grows by doubling, capped, with the upper half random so that replicas spread out. */
+/** A delay that grows by doubling, up to a maximum. */
 export interface Backoff {
   /** First delay, milliseconds. */
   baseMs: number;
@@ -6,8 +6,12 @@ export interface Backoff {
   maxMs: number;
 }
 
-/** Delay in milliseconds before retry number `attempt` (0 for the first), half of it jitter. `random` is in [0, 1). */
-export function backoffMs({ baseMs, maxMs }: Backoff, attempt: number, random: () => number): number {
-  const full = Math.min(maxMs, baseMs * 2 ** Math.min(attempt, 30));
+/** Delay in milliseconds before retry number `attempt` (0 for the first), without jitter. */
+export const exponentialMs = ({ baseMs, maxMs }: Backoff, attempt: number): number =>
+  Math.min(maxMs, baseMs * 2 ** Math.min(attempt, 30));
+
+/** The same with half of it jitter, so that replicas spread out. `random` is in [0, 1). */
+export function backoffMs(backoff: Backoff, attempt: number, random: () => number): number {
+  const full = exponentialMs(backoff, attempt);
   return full / 2 + (full / 2) * random();
 }

@@ -1,8 +1,11 @@
-/**
- * What `derive` makes of what `source` returns, made again only when that is another object: for values that may be
- * replaced while the process runs, such as keys that were read again from a file.
- */
-export function mapReloadable<S extends object, T>(source: () => S, derive: (source: S) => T): () => T {
+/** A value that may be replaced while the process runs, such as keys from a file: call it each time, keep nothing of it. */
+export type Reloadable<T> = () => T;
+
+/** Memoizes `derive(source())` until `source` returns a different object. */
+export function mapReloadable<S extends object, T>(
+  source: Reloadable<S>,
+  derive: (value: S) => T,
+): Reloadable<T> {
   let of: S | undefined;
   let value: T;
   return () => {
@@ -15,7 +18,7 @@ export function mapReloadable<S extends object, T>(source: () => S, derive: (sou
   };
 }
 
-/** What `make` makes of an object, made once for each and forgotten with it. */
+/** Memoizes `make` per object, for as long as the object lives. */
 export function memoizePerObject<K extends object, V>(make: (key: K) => V): (key: K) => V {
   const known = new WeakMap<K, V>();
   return (key) => {

@@ -1,4 +1,5 @@
 import type { Login, RedisLocation } from "../config/store-url.ts";
+import { exponentialMs } from "../lib/backoff.ts";
 
 /** Errors the client emits need no action: every call has its own deadline and reports its own failure. */
 export const ignore = () => undefined;
@@ -8,6 +9,8 @@ export const untilAborted = (abortSignal: AbortSignal) => ({ abortSignal, timeou
 
 /** `HELLO` of RESP3 is unknown to Redis before 6 and most proxies; we need neither it nor `CLIENT SETINFO`. */
 export const RESP = 2;
+
+const RECONNECT = { baseMs: 50, maxMs: 2_000 };
 
 /**
  * Options of every connection; the default of each is wrong for us (ticket-cache.md 2.13). The current login
@@ -32,7 +35,7 @@ export function connection(location: RedisLocation, login: () => Login | undefin
       socketTimeout: 3_000,
       keepAliveInitialDelay: 5_000,
       // Always a number: the default strategy stops reconnecting after a SocketTimeoutError.
-      reconnectStrategy: (retries: number) => Math.min(50 * 2 ** retries, 2_000) + Math.random() * 200,
+      reconnectStrategy: (retries: number) => exponentialMs(RECONNECT, retries) + Math.random() * 200,
     },
   };
 }

@@ -1,4 +1,5 @@
 import { createCluster, createSentinel } from "@redis/client";
+import { backoffMs } from "../lib/backoff.ts";
 import type { Clock } from "../lib/clock.ts";
 import { createAttempts } from "./attempts.ts";
 import { connection, ignore, RESP, untilAborted } from "./connection.ts";
@@ -82,7 +83,7 @@ function renewable(
         return hint();
       } catch (error) {
         attempts.failed(error);
-        await clock.sleep(500 + Math.random() * 500, ended);
+        await clock.sleep(backoffMs({ baseMs: 1_000, maxMs: 1_000 }, 0, Math.random), ended);
       }
     }
   }

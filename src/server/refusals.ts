@@ -2,6 +2,7 @@ import { type IncomingMessage, STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { reasonName, ServiceError } from "../errors.ts";
+import type { ServiceEvents } from "../events.ts";
 import { resumeTogether } from "../lib/event-loop.ts";
 import { endTrailersOnly } from "../lib/http.ts";
 
@@ -19,10 +20,7 @@ export type Refused =
 export interface RefusalsOptions {
   /** Creates a request id. */
   newId: () => string;
-  events: {
-    /** A request refused before it reached a door. `cause` is set for INTERNAL. */
-    requestTurnedAway(refused: { requestId: string; reason: Refused; cause?: unknown }): void;
-  };
+  events: Pick<ServiceEvents, "requestTurnedAway">;
 }
 
 const TEXTS: Readonly<Record<Refused, string>> = {

@@ -1,21 +1,13 @@
 import type { AddressInfo, Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import type { FastifyInstance } from "fastify";
+import type { ServiceEvents } from "../events.ts";
 import type { Clock } from "../lib/clock.ts";
 import { certificateNameOf } from "./peer-certificate.ts";
 
 export interface RefusedClientsOptions {
   clock: Clock;
-  events: {
-    /** A client that failed the TLS handshake; `others`: how many more since the last one reported. */
-    tlsRefused?(refused: {
-      port: number;
-      why: string;
-      peer: string;
-      certificate: string | undefined;
-      others: number;
-    }): void;
-  };
+  events: Partial<Pick<ServiceEvents, "tlsRefused">>;
 }
 
 /** Any client can cause these, so at most one is reported per interval (ms) and the others are counted. */

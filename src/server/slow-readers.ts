@@ -1,15 +1,13 @@
 import type { ServerHttp2Stream } from "node:http2";
 import type { Socket } from "node:net";
+import type { ServiceEvents } from "../events.ts";
 import type { Clock } from "../lib/clock.ts";
 
 export interface SlowReadersOptions {
   /** Max bytes waiting to be read by clients, over all connections. */
   mostBytes: number;
   clock: Clock;
-  events: {
-    /** A connection closed because its client does not read. */
-    readerDropped(dropped: { waitingBytes: number; stalledMs: number; crowded: boolean }): void;
-  };
+  events: Pick<ServiceEvents, "readerDropped">;
 }
 
 /** Watches the connections of all listeners for clients that leave responses unread. */

@@ -1,5 +1,6 @@
 import type { CallFinished } from "../calls/ongoing-call.ts";
 import { ErrorReason, reasonName, ServiceError, UpstreamError } from "../errors.ts";
+import type { AnswerFailed, RequestRefused, RequestTurnedAway } from "../events.ts";
 import type { AuditLine } from "./audit.ts";
 import type { EventsOptions } from "./events.ts";
 import { errorFields, stackFrames } from "./logger.ts";
@@ -8,31 +9,6 @@ import { errorFields, stackFrames } from "./logger.ts";
 export interface Statuses {
   http: Readonly<Record<ErrorReason, number>>;
   grpc: Readonly<Record<ErrorReason, number>>;
-}
-
-/** A request that never reached a handler. */
-export interface RequestRefused {
-  door: string;
-  requestId: string;
-  /** The route, as the code spells it; "" for none. */
-  path: string;
-  error: ServiceError;
-}
-
-/** An answer that could not be written: the call itself has been told of as finished. */
-export interface AnswerFailed {
-  door: string;
-  requestId: string;
-  /** The route or method, as the code spells it. */
-  path: string;
-  error: unknown;
-}
-
-/** A request that came to no door. */
-export interface RequestTurnedAway {
-  requestId: string;
-  reason: keyof typeof ErrorReason;
-  cause?: unknown;
 }
 
 const AUDITED: Readonly<Record<string, AuditLine["event"]>> = {

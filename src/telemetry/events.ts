@@ -1,12 +1,18 @@
 import type { Logger } from "pino";
-import type { UpstreamEndpoint } from "../errors.ts";
+import type {
+  Attempted,
+  ReaderDropped,
+  ServiceEvents,
+  ServiceStarted,
+  UpstreamCalled,
+  WouldBeRefused,
+} from "../events.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Audit } from "./audit.ts";
 import { callEvents, type Statuses } from "./call-events.ts";
 import { createFlank, errorFields, errorFieldsWithStack } from "./logger.ts";
 import { machineEvents } from "./machine-events.ts";
 import type { Metrics } from "./metrics.ts";
-import type { UpstreamCalled } from "./observers.ts";
 import { ticketEvents } from "./ticket-events.ts";
 import type { Tracer } from "./tracer.ts";
 
@@ -22,8 +28,7 @@ export interface EventsOptions {
 
 /**
  * One function per business event, which writes the log line and counts. Only the files of this folder hand fields to the
- * logger, each by name, so they show everything that can be logged. The rooms declare the events they emit; this
- * satisfies them by shape.
+ * logger, each by name, so they show everything that can be logged. The compiler asks for every event that a room emits (`events.ts`).
  */
 export function createEvents(options: EventsOptions) {
   const { logger, metrics, clock } = options;
@@ -36,7 +41,7 @@ export function createEvents(options: EventsOptions) {
     text: { recovered: string; failed: string },
   ) {
     const works = createFlank();
-    return ({ ok, error }: { ok: boolean; error?: unknown }) => {
+    return ({ ok, error }: Attempted) => {
       if (!ok) failures.inc();
       if (!works.changes(ok)) return;
       if (ok) logger.info({ event: `${name}_recovered` }, text.recovered);
@@ -45,8 +50,7 @@ export function createEvents(options: EventsOptions) {
   }
 
   return {
-    serviceStarted(fields: { http?: string; grpc?: string; admin: string; livemode: boolean; role: string }) {
-      const { http, grpc, admin, livemode, role } = fields;
+    serviceStarted({ http, grpc, admin, livemode, role }: ServiceStarted) {
       logger.info({ event: "service_started", http, grpc, admin, livemode, role }, "service started");
     },
 
@@ -107,8 +111,7 @@ export function createEvents(options: EventsOptions) {
       );
     },
 
-    readerDropped(fields: { waitingBytes: number; stalledMs: number; crowded: boolean }) {
-      const { waitingBytes, stalledMs, crowded } = fields;
+    readerDropped({ waitingBytes, stalledMs, crowded }: ReaderDropped) {
       metrics.readersDropped.inc();
       logger.warn(
         { event: "reader_dropped", waiting_bytes: waitingBytes, stalled_ms: Math.round(stalledMs), crowded },
@@ -116,7 +119,7 @@ export function createEvents(options: EventsOptions) {
       );
     },
 
-    wouldBeRefused({ door, rule, requestId }: { door: string; rule: string; requestId: string }) {
+    wouldBeRefused({ door, rule, requestId }: WouldBeRefused) {
       metrics.wouldBeRefused.inc({ door, rule });
       logger.info(
         { event: "would_be_refused", request_id: requestId, door, rule },
@@ -124,7 +127,7 @@ export function createEvents(options: EventsOptions) {
       );
     },
 
-    keysFetched({ ok, error }: { ok: boolean; error?: unknown }) {
+    keysFetched({ ok, error }: Attempted) {
       metrics.keyFetches.inc({ outcome: ok ? "ok" : "error" });
       if (!keys.changes(ok)) return;
       if (ok) logger.info({ event: "jwks_recovered" }, "the keys of the identity provider are here again");
@@ -135,7 +138,7 @@ export function createEvents(options: EventsOptions) {
         );
     },
 
-    circuitChanged({ endpoint, open }: { endpoint: UpstreamEndpoint; open: boolean }) {
+    circuitChanged({ endpoint, open }: Parameters<ServiceEvents["circuitChanged"]>[0]) {
       metrics.circuitOpen.set({ endpoint }, Number(open));
       const line = { event: "circuit_changed", endpoint, open };
       if (open) logger.error(line, "the vendor fails too often and is left alone");
@@ -158,7 +161,7 @@ export function createEvents(options: EventsOptions) {
     configWaits({ settings }: { settings: readonly string[] }) {
       logger.warn({ event: "config_waits", settings }, "changed settings wait for a restart");
     },
-  };
+  } satisfies ServiceEvents;
 }
 
 export type Events = ReturnType<typeof createEvents>;

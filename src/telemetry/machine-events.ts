@@ -1,21 +1,9 @@
 import type { Logger } from "pino";
+import type { TlsRefused } from "../events.ts";
 import type { CertificateEnd } from "../lib/certificates.ts";
 import type { Clock } from "../lib/clock.ts";
 import { createFlank } from "./logger.ts";
 import type { Metrics } from "./metrics.ts";
-
-/** A client that was refused before it could send a request. */
-export interface TlsRefused {
-  /** Of the listener. */
-  port: number;
-  /** OpenSSL's or Node's word for what was wrong. */
-  why: string;
-  peer: string;
-  /** The name in the client's certificate, if it gave one. */
-  certificate: string | undefined;
-  /** How many others were refused there since the last line. */
-  others: number;
-}
 
 const DAY_MS = 86_400_000;
 /** A certificate that ends sooner is to be renewed, milliseconds; the doctor and the alerts say the same. */

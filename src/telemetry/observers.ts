@@ -1,28 +1,15 @@
 import { type UpstreamEndpoint, UpstreamError } from "../errors.ts";
+import type { ServiceEvents } from "../events.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { TicketReader } from "../tickets/reader.ts";
 import type { TicketStore } from "../tickets/stores/store.ts";
 import type { ExchangeOutcome, ObserveExchange } from "../upstream/observed-exchange.ts";
 import type { Tracer, UpstreamUse } from "./tracer.ts";
 
-/** One exchange with the vendor. */
-export interface UpstreamCalled {
-  endpoint: UpstreamEndpoint;
-  /** The class of the vendor's code (`domain/codes.ts`), `ok` for "0", or how the call failed. */
-  outcome: string;
-  code: string | undefined;
-  bizSeqNo: string | undefined;
-  durationMs: number;
-}
-
 export interface UpstreamObserverOptions {
   tracer: Tracer;
   clock: Clock;
-  events: {
-    upstreamCalled(called: UpstreamCalled): void;
-    /** How far our clock is ahead of the vendor's. */
-    clockCompared(compared: { aheadMs: number }): void;
-  };
+  events: Pick<ServiceEvents, "upstreamCalled" | "clockCompared">;
 }
 
 /** Whose answers are written when they are asked for; that of a query may speak of the attempt that it is about. */
@@ -79,7 +66,7 @@ function addUse(
 export function observeStore(
   store: TicketStore,
   clock: Clock,
-  events: { storeAsked(asked: { op: string; ok: boolean; durationMs: number }): void },
+  events: Pick<ServiceEvents, "storeAsked">,
 ): TicketStore {
   async function told<T>(op: string, work: () => Promise<T>): Promise<T> {
     const startedAt = clock.monotonic();

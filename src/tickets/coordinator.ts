@@ -2,7 +2,7 @@ import type { TicketTimings } from "../config/ticket-timings.ts";
 import type { Clock } from "../lib/clock.ts";
 import { singleFlight } from "../lib/concurrency.ts";
 import type { Part } from "../lib/lifecycle.ts";
-import { mapReloadable } from "../lib/memoize.ts";
+import { mapReloadable, type Reloadable } from "../lib/memoize.ts";
 import type { Secret } from "../lib/redacted.ts";
 import type { RefreshOutcome, TicketEvents } from "./events.ts";
 import { createLeaseWatch } from "./lease.ts";
@@ -28,7 +28,7 @@ import type { TicketStore } from "./stores/store.ts";
 
 export interface CoordinatorOptions {
   /** The current secret and, while it is being rotated, the next one. */
-  secrets: () => readonly Secret[];
+  secrets: Reloadable<readonly Secret[]>;
   upstream: TicketUpstream;
   store: TicketStore;
   sealer: Sealer;

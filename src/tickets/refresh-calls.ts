@@ -1,6 +1,8 @@
 import type { TicketTimings } from "../config/ticket-timings.ts";
+import { exponentialMs } from "../lib/backoff.ts";
 import type { Clock } from "../lib/clock.ts";
 import { withDeadline } from "../lib/deadline.ts";
+import type { Reloadable } from "../lib/memoize.ts";
 import type { Secret } from "../lib/redacted.ts";
 import { fingerprint } from "./pair.ts";
 import { type CallOutcome, callOutcome } from "./protocol/failed-call.ts";
@@ -23,13 +25,15 @@ export interface FailedCall {
 }
 
 export interface RefreshCallsOptions {
-  secrets: () => readonly Secret[];
+  secrets: Reloadable<readonly Secret[]>;
   upstream: TicketUpstream;
   clock: Clock;
   timings: TicketTimings;
 }
 
 const SIGN_TRIES = 6;
+/** Between the tries, at the vendor's minute of overlap. */
+const SIGN_RETRY = { baseMs: 200, maxMs: 2_000 };
 
 /** The vendor's two calls as a refresh makes them: within the lease, with the secret that works, and the ticket with patience. */
 export function createRefreshCalls({ secrets, upstream, clock, timings }: RefreshCallsOptions) {
@@ -75,7 +79,7 @@ export function createRefreshCalls({ secrets, upstream, clock, timings }: Refres
     async signTicket(accessToken: Secret, deadline: number): Promise<IssuedCredential | FailedCall> {
       let last: FailedCall = { failed: "late" };
       for (let i = 0; i < SIGN_TRIES; i++) {
-        if (i > 0) await clock.sleep((Math.min(2_000, 200 * 2 ** (i - 1)) * overlapMs) / 60_000);
+        if (i > 0) await clock.sleep((exponentialMs(SIGN_RETRY, i - 1) * overlapMs) / 60_000);
         const result = await timed(signTimeoutMs, deadline, (signal) =>
           upstream.fetchSignTicket(accessToken, signal),
         );

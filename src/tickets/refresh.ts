@@ -1,5 +1,6 @@
 import type { TicketTimings } from "../config/ticket-timings.ts";
 import type { Clock } from "../lib/clock.ts";
+import type { Reloadable } from "../lib/memoize.ts";
 import type { Secret } from "../lib/redacted.ts";
 import type { RefreshFinished, RefreshOutcome, TicketEvents } from "./events.ts";
 import { type IssuedToken, readToken, secretOf, writePair } from "./pair.ts";
@@ -12,7 +13,7 @@ import type { Sealer } from "./sealer.ts";
 import type { SharedState, StateView } from "./shared-state.ts";
 
 export interface RefreshOptions {
-  secrets: () => readonly Secret[];
+  secrets: Reloadable<readonly Secret[]>;
   calls: ReturnType<typeof createRefreshCalls>;
   sharedState: SharedState;
   sealer: Sealer;
@@ -24,7 +25,7 @@ export interface RefreshOptions {
   /** What others on this machine know this process by (`processes.ts`). */
   process: string | undefined;
   /** The fingerprints of the secrets. */
-  credentials: () => string;
+  credentials: Reloadable<string>;
   events: TicketEvents;
   /** Ends the repetition of writes; calls to the vendor are never cut off. */
   stopping: AbortSignal;

@@ -1,6 +1,7 @@
 import { createCipheriv, createDecipheriv } from "node:crypto";
 import { isDerived, type SealKey } from "../domain/seal-keys.ts";
 import { randomBytes } from "../lib/base62.ts";
+import type { Reloadable } from "../lib/memoize.ts";
 import type { Secret } from "../lib/redacted.ts";
 
 /** Which record a sealed text is: it opens as this one and no other (ticket-cache.md 2.11). */
@@ -29,7 +30,7 @@ const VERSION = "1";
 const CIPHER = "aes-256-gcm";
 
 /** A sealer for the records of one app id; the key ring may be replaced. */
-export function createSealer(appId: string, keys: () => readonly SealKey[]): Sealer {
+export function createSealer(appId: string, keys: Reloadable<readonly SealKey[]>): Sealer {
   const associated = ({ generation, kind }: SealedIdentity) =>
     Buffer.from(`${appId}|${generation}|${kind}|${VERSION}`);
 

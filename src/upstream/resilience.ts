@@ -15,6 +15,7 @@ import {
   UpstreamError,
   type UpstreamFailure,
 } from "../errors.ts";
+import type { ServiceEvents } from "../events.ts";
 import { createSemaphore } from "../lib/concurrency.ts";
 import { resumeTogether } from "../lib/event-loop.ts";
 import type { Secret } from "../lib/redacted.ts";
@@ -23,7 +24,7 @@ import type { Query, QueryResult, Upload, UpstreamClient } from "./client.ts";
 export interface GuardOptions {
   /** Most calls of one endpoint at once, those included that wait for a connection. */
   mostAtOnce: number;
-  events: { circuitChanged(change: { endpoint: UpstreamEndpoint; open: boolean }): void };
+  events: Pick<ServiceEvents, "circuitChanged">;
 }
 
 /** Half of at least fifty calls in ten seconds failed: then the endpoint is left alone for five, and tried with one. */

@@ -23,6 +23,7 @@ const ONLY: Readonly<Record<string, readonly string[]>> = {
 /** Rooms that may know another room's shape. */
 const AS_TYPES: Readonly<Record<string, readonly string[]>> = {
   errors: ["domain"],
+  events: ["calls", "tickets"],
   redis: ["config"],
   config: ["calls", "upstream"],
   upstream: ["config"],
@@ -68,6 +69,7 @@ function crossings(sources: readonly Source[]): string[] {
         from === "main" ||
         (DOCTOR.includes(path) && to !== "sandbox" && to !== "main") ||
         (ONLY[from] ?? LEAVES).includes(to) ||
+        (Boolean(type) && to === "events") ||
         (Boolean(type) && (AS_TYPES[from] ?? []).includes(to));
       if (!allowed) bad.push(`${path} -> ${specifier}`);
     }

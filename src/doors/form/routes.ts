@@ -4,6 +4,7 @@ import type { IncomingCall } from "../../calls/call.ts";
 import type { Wrapped } from "../../calls/pipeline.ts";
 import { type Language, languageOf } from "../../domain/messages.ts";
 import { callerLeft, ErrorReason, type FieldViolation, ServiceError } from "../../errors.ts";
+import type { ServiceEvents } from "../../events.ts";
 import type { FaceVerification } from "../../handlers/service.ts";
 import { openScope } from "../../lib/deadline.ts";
 import { bearerToken } from "../../lib/http.ts";
@@ -27,14 +28,7 @@ export interface FormOptions {
   bodyLimit: number;
   /** What is done about what the demo's server never looked at: nothing, a word to the operator, or a refusal. */
   strict: "off" | "observe" | "enforce";
-  events: {
-    /** A request that never reached a handler. */
-    requestRefused(refused: { door: string; requestId: string; path: string; error: ServiceError }): void;
-    /** An answer that could not be written. */
-    answerFailed(failed: { door: string; requestId: string; path: string; error: unknown }): void;
-    /** A request that would not have, were `strict` enforced. */
-    wouldBeRefused(refused: { door: string; rule: string; requestId: string }): void;
-  };
+  events: Pick<ServiceEvents, "requestRefused" | "answerFailed" | "wouldBeRefused">;
 }
 
 /** One route: the request it reads from a form, and the answer it writes. */

@@ -3,11 +3,6 @@ import { ErrorReason, ServiceError } from "../../errors.ts";
 import { ProtocolError, toConnectError } from "./errors.ts";
 import { VISIT } from "./visit.ts";
 
-/** Tells about a request that never reached a handler. */
-export interface RefusalEvents {
-  requestRefused(refused: { door: string; requestId: string; path: string; error: ServiceError }): void;
-}
-
 /** What Connect's own codes mean before a handler is reached. */
 const REASONS: ReadonlyMap<Code, ErrorReason> = new Map([
   [Code.InvalidArgument, ErrorReason.MALFORMED_REQUEST],

@@ -8,13 +8,9 @@ import {
   type UnaryResponse,
 } from "@connectrpc/connect";
 import { ErrorReason, ServiceError } from "../../errors.ts";
+import type { ServiceEvents } from "../../events.ts";
 import { toConnectError } from "./errors.ts";
 import { VISIT } from "./visit.ts";
-
-export interface AnswerEvents {
-  /** An answer that could not be written; the call itself has been told of as finished. */
-  answerFailed(failed: { door: string; requestId: string; path: string; error: unknown }): void;
-}
 
 /** What the caller is told of it. */
 export const UNWRITABLE = new ServiceError(ErrorReason.INTERNAL, "an answer could not be written");
@@ -23,7 +19,7 @@ export const UNWRITABLE = new ServiceError(ErrorReason.INTERNAL, "an answer coul
  * Answers of handlers that Connect cannot write. It would send its own text, which quotes the answer, and tell nobody; so
  * the caller gets INTERNAL in our words, and the failure is told as an event.
  */
-export function watchUnwritable(events: AnswerEvents) {
+export function watchUnwritable(events: Pick<ServiceEvents, "answerFailed">) {
   const key = createContextKey<{ context: HandlerContext | undefined; answered: boolean }>({
     context: undefined,
     answered: false,

@@ -2,14 +2,14 @@ import { codeToHttpStatus, errorToJsonBytes } from "@connectrpc/connect/protocol
 import { setTrailerStatus } from "@connectrpc/connect/protocol-grpc";
 import type { FastifyInstance } from "fastify";
 import { ServiceError } from "../../errors.ts";
+import type { ServiceEvents } from "../../events.ts";
 import { endTrailersOnly } from "../../lib/http.ts";
-import type { RefusalEvents } from "./decode-errors.ts";
 import { toConnectError } from "./errors.ts";
 import { JSON_OPTIONS } from "./fast-path/codecs.ts";
 import { doorOf } from "./received.ts";
 
 /** Answers what the listener refuses before the door sees it, such as a peer that asks too often, in the protocol of the call. */
-export function answerRefusals(app: FastifyInstance, events: RefusalEvents): void {
+export function answerRefusals(app: FastifyInstance, events: Pick<ServiceEvents, "requestRefused">): void {
   app.setErrorHandler((error, request, reply) => {
     if (!(error instanceof ServiceError)) throw error;
     const { "content-type": type = "", "accept-language": language } = request.headers;

@@ -7,12 +7,13 @@ import {
 } from "@connectrpc/connect-node";
 import type { FastifyInstance, FastifyReply, FastifyRequest, preHandlerAsyncHookHandler } from "fastify";
 import { ErrorReason, ServiceError } from "../../errors.ts";
+import type { ServiceEvents } from "../../events.ts";
 import type { Budget } from "../../lib/budget.ts";
 import { after } from "../../lib/clock.ts";
 import { takeOver } from "../../lib/http.ts";
 import { clientConnection } from "./client-connection.ts";
-import { type RefusalEvents, WATCH_UNREADABLE } from "./decode-errors.ts";
-import { type AnswerEvents, watchUnwritable } from "./encode-errors.ts";
+import { WATCH_UNREADABLE } from "./decode-errors.ts";
+import { watchUnwritable } from "./encode-errors.ts";
 import { BINARY_OPTIONS, JSON_OPTIONS, READ_MAX_BYTES } from "./fast-path/codecs.ts";
 import { answerRefusals } from "./listener-refusals.ts";
 import { doorOf, hasOneMessage, received, timeoutOf } from "./received.ts";
@@ -22,7 +23,7 @@ import { asBinary, inText, isWebText } from "./web-text.ts";
 export interface PluginOptions {
   /** Bytes that request bodies may take in the whole process. */
   intake: Budget;
-  events: RefusalEvents & AnswerEvents;
+  events: Pick<ServiceEvents, "requestRefused" | "answerFailed">;
   /** Answers calls before Connect sees them. */
   fastPath?: preHandlerAsyncHookHandler;
 }

@@ -1,4 +1,5 @@
 import type { TicketTimings } from "../../config/ticket-timings.ts";
+import { exponentialMs } from "../../lib/backoff.ts";
 import type { Operation, Transition } from "./operations.ts";
 import type { TicketState, TimedHold } from "./state.ts";
 
@@ -63,7 +64,8 @@ export function invalidate(
   const forced = [...recent, now].slice(-forcedBudget - 1);
   // A few at once; then ever rarer, so that two installations with one app id cannot kill each other every minute.
   const further = forced.length - FORCED_AT_ONCE;
-  const spacingMs = further > 0 ? floorMs * 2 ** (further - 1) - sinceCommitMs : 0;
+  const spacingMs =
+    further > 0 ? exponentialMs({ baseMs: floorMs, maxMs: Infinity }, further - 1) - sinceCommitMs : 0;
   const [oldest = now] = forced.slice(-forcedBudget - 1);
   const budgetMs = forced.length > forcedBudget ? oldest + forcedWindowMs - now : 0;
   const hold = held(Math.max(spacingMs, budgetMs));

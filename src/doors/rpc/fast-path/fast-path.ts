@@ -5,12 +5,12 @@ import type { IncomingCall } from "../../../calls/call.ts";
 import type { Implementation } from "../../../calls/implement.ts";
 import type { Wrapped } from "../../../calls/pipeline.ts";
 import { ErrorReason, ServiceError } from "../../../errors.ts";
+import type { ServiceEvents } from "../../../events.ts";
 import type { Budget } from "../../../lib/budget.ts";
 import { readBody } from "../body.ts";
 import { type CallSource, incomingCall } from "../call.ts";
 import { type ClientConnection, clientConnection } from "../client-connection.ts";
-import type { RefusalEvents } from "../decode-errors.ts";
-import { type AnswerEvents, UNWRITABLE } from "../encode-errors.ts";
+import { UNWRITABLE } from "../encode-errors.ts";
 import { toConnectError } from "../errors.ts";
 import { PREFIX_BYTES } from "../frames.ts";
 import { type Answering, codecOf, READ_MAX_BYTES, type UnaryCodec } from "./codecs.ts";
@@ -24,7 +24,7 @@ interface Unary {
 export interface FastPathOptions {
   /** Bytes that request bodies may take in the whole process. */
   intake: Budget;
-  events: RefusalEvents & AnswerEvents;
+  events: Pick<ServiceEvents, "requestRefused" | "answerFailed">;
 }
 
 /**
