@@ -34,26 +34,61 @@ export interface ReplicaFacts {
   lifeMs: number;
 }
 
+/** One reason to refresh, or, as `leave`, to leave the pair alone; undefined where it says nothing. */
+type Policy = (
+  view: StateView,
+  facts: ReplicaFacts,
+  timings: Pick<TicketTimings, "leaseMs">,
+) => RefreshReason | "leave" | undefined;
+
+const leaveStateOfLaterRelease: Policy = ({ flaw }) => (flaw === "newer" ? "leave" : undefined);
+
+/**
+ * Another installation keeps that pair fresh: two groups would rotate each other to death. Unless an operator wants a new
+ * pair, and that installation, if it exists, has had the time of a lease to make one.
+ */
+const leavePairSealedWithOtherKeys: Policy = ({ state, now }, { opened, ageMs, lifeMs }, { leaseMs }) => {
+  const abandoned = state.doubt?.by === "operator" && doubtAgeMs(state, now) > leaseMs;
+  return opened === "key" && ageMs < lifeMs && !abandoned ? "leave" : undefined;
+};
+
+const noPairAnywhere: Policy = ({ state }, { usable }) => (!state.published && !usable ? "cold" : undefined);
+
+/** Also while an older pair works: that one is about to end, and the one that replaced it cannot be used. */
+const publishedPairExpired: Policy = (_view, { opened }) => (opened === "expired" ? "expired" : undefined);
+
+const publishedPairUnreadable: Policy = (_view, { opened, usable }) =>
+  opened !== undefined && opened !== "ok" && !usable ? "unreadable" : undefined;
+
+const pairInDoubt: Policy = ({ state }) => (state.doubt ? "doubt" : undefined);
+const tokenStaged: Policy = ({ state }) => (state.stage ? "stage" : undefined);
+const refreshInterrupted: Policy = ({ state }) => (state.intent ? "intent" : undefined);
+const pairOldEnough: Policy = (_view, { ageMs, dueMs }) => (ageMs >= dueMs ? "age" : undefined);
+
+/** Evaluated in order; the first that answers decides. */
+const POLICIES: readonly Policy[] = [
+  leaveStateOfLaterRelease,
+  leavePairSealedWithOtherKeys,
+  noPairAnywhere,
+  publishedPairExpired,
+  publishedPairUnreadable,
+  pairInDoubt,
+  tokenStaged,
+  refreshInterrupted,
+  pairOldEnough,
+];
+
 /** Whether a refresh is needed now, and why; the state may still hold it back (`waitMs`). Pure. */
 export function refreshReason(
-  { state, flaw, now }: StateView,
+  view: StateView,
   facts: ReplicaFacts,
-  { leaseMs }: Pick<TicketTimings, "leaseMs">,
+  timings: Pick<TicketTimings, "leaseMs">,
 ): RefreshReason | undefined {
-  const { opened, usable, ageMs, dueMs, lifeMs } = facts;
-  if (flaw === "newer") return undefined;
-  // Sealed by somebody with other keys, who keeps it fresh: two groups would rotate each other to death. Unless an operator
-  // wants a new one, and those others, if there are any, have had the time of a lease to make it.
-  const abandoned = state.doubt?.by === "operator" && doubtAgeMs(state, now) > leaseMs;
-  if (opened === "key" && ageMs < lifeMs && !abandoned) return undefined;
-  if (!state.published && !usable) return "cold";
-  // Also while an older pair works: that one is about to end, and nobody can use the one that replaced it.
-  if (opened === "expired") return "expired";
-  if (opened !== undefined && opened !== "ok" && !usable) return "unreadable";
-  if (state.doubt) return "doubt";
-  if (state.stage) return "stage";
-  if (state.intent) return "intent";
-  return ageMs >= dueMs ? "age" : undefined;
+  for (const policy of POLICIES) {
+    const reason = policy(view, facts, timings);
+    if (reason !== undefined) return reason === "leave" ? undefined : reason;
+  }
+  return undefined;
 }
 
 /** Whether the pair is nearly over, or has been in doubt for so long that it is soon dead: then no try may wait long. Pure. */
