@@ -50,6 +50,7 @@ function parse(markdown: string): Document {
           .replaceAll(" ", "-")}`,
       );
     }
+    for (const [, id = ""] of line.matchAll(/<a id="([^"]+)">/g)) anchors.add(`#${id}`);
     for (const { number } of open) sections.set(number, `${sections.get(number) ?? ""}${line}\n`);
   }
   return { sections, titles, anchors };

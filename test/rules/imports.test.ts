@@ -16,6 +16,7 @@ const ONLY: Readonly<Record<string, readonly string[]>> = {
   "tickets/protocol": ["lib", "domain", "errors"],
   tickets: [...LEAVES, "tickets/protocol"],
   handlers: [...LEAVES, "calls"],
+  doctor: [...LEAVES, "config"],
   sandbox: ["lib"],
   // It plays the vendor for backends that it does not know, ours among them.
   conformance: ["lib", "sandbox"],
@@ -40,6 +41,8 @@ const AS_TYPES: Readonly<Record<string, readonly string[]>> = {
 };
 /** The doctor's own composition root: it examines the rooms that the service is made of, and no room knows it. */
 const DOCTOR = [join("doctor", "main.ts"), join("doctor", "composition.ts")];
+/** Files of the source root are rooms of their own, without a page. */
+const ROOT_FILES = ["service", "listeners", "main", "client", "errors", "events", "globals"];
 const LIBRARY_TIME = /\b(Date\.now|setTimeout|setInterval|setImmediate)\b/;
 
 interface Source {
@@ -121,4 +124,18 @@ test("files stay small: 200 lines, and the middle one under 100", () => {
   expect(lengths.filter(({ lines }) => lines > 200)).toEqual([]);
   const sorted = lengths.map(({ lines }) => lines).sort((a, b) => a - b);
   expect(sorted[Math.floor(sorted.length / 2)]).toBeLessThan(100);
+});
+
+test("the page at the head of a room says what the room may import, as the rule has it", () => {
+  const rooms = [...new Set(sources.map(({ path }) => room(path)))].filter(
+    (name) => !ROOT_FILES.includes(name),
+  );
+  expect(rooms.length).toBeGreaterThan(15);
+  for (const name of rooms) {
+    const page = readFileSync(join(SRC, name, "README.md"), "utf8");
+    const [, list = ""] = /\*\*Imports\*\* at run time: ([^.]+)\./.exec(page) ?? [];
+    const named = [...list.matchAll(/`([^`]+)`/g)].map(([, folder]) => folder);
+    expect(named.sort(), name).toEqual([...(ONLY[name] ?? LEAVES)].sort());
+    expect(page, name).toMatch(/\*\*The flow enters\*\*/);
+  }
 });
