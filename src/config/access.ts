@@ -4,7 +4,7 @@ import type { Secret } from "../lib/redacted.ts";
 
 type Tokens = readonly { caller: string; token: Secret }[];
 
-/** Who may call. */
+/** Who may call, and how callers are authenticated. */
 export interface AccessConfig {
   httpTokens: Tokens;
   grpcTokens: Tokens;

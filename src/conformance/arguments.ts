@@ -5,9 +5,9 @@ import type { SandboxOptions } from "../sandbox/sandbox.ts";
 import { CONFORMANCE_RULE_NAMES, type ConformanceRuleName } from "./rules.ts";
 
 export interface ConformanceArguments {
-  /** Base URL of the two form routes, without a slash at the end. */
+  /** Base URL of the two form routes, without a trailing slash. */
   url: string;
-  /** Shell command that starts the backend; undefined where it runs already. */
+  /** Shell command that starts the backend; undefined if it is already running. */
   exec: string | undefined;
   json: boolean;
   rules: readonly ConformanceRuleName[];
@@ -37,7 +37,7 @@ const OPTIONS = {
   patience: { type: "string" },
   json: { type: "boolean" },
   help: { type: "boolean" },
-  // The sandbox's own.
+  // Passed on to the sandbox.
   port: text,
   "app-id": text,
   secret: text,
@@ -49,7 +49,7 @@ const OPTIONS = {
 
 const SANDBOX = ["port", "app-id", "secret", "seed", "overlap", "edition"] as const;
 
-/** Reads the command line of `npm run conformance`; throws `UsageError` with every problem, or the usage for --help. */
+/** Reads the command line of `npm run conformance`. Throws `UsageError` with every problem, or the usage. */
 export function readConformanceArguments(args: readonly string[]): ConformanceArguments {
   const { values, positionals } = parseCommandLine(
     { args: [...args], options: OPTIONS, allowPositionals: true },
@@ -65,10 +65,10 @@ export function readConformanceArguments(args: readonly string[]): ConformanceAr
   if (positionals.length !== 1) problems.push("URL: give one, such as http://127.0.0.1:8080");
   if (unknown.length > 0)
     problems.push(`--only: no rule ${unknown.join(", ")}; there are ${CONFORMANCE_RULE_NAMES.join(", ")}`);
-  const handedOn = SANDBOX.flatMap((name) => (values[name] === undefined ? [] : [`--${name}`, values[name]]));
-  // A seed, so that a backend configured once can be examined again and again.
+  const passedOn = SANDBOX.flatMap((name) => (values[name] === undefined ? [] : [`--${name}`, values[name]]));
+  // A fixed seed, so that a backend configured once can be examined repeatedly.
   const seed = values.seed === undefined ? ["--seed", "1"] : [];
-  const { sandbox } = readSandbox([...handedOn, ...seed, ...(values.lenient ? ["--lenient"] : [])], problems);
+  const { sandbox } = readSandbox([...passedOn, ...seed, ...(values.lenient ? ["--lenient"] : [])], problems);
   if (problems.length > 0) throw new UsageError(problems.join("\n"));
   return {
     url,

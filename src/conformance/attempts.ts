@@ -4,21 +4,21 @@ import type { ConformanceRule } from "./rules.ts";
 const isWord = (text: string, min: number, max: number) =>
   text.length >= min && text.length <= max && /^[0-9A-Za-z]*$/.test(text);
 
-/** What each start of the SDK needs (protocol.md 3 to 5, 7.1). */
+/** Requirements of each start of the SDK (protocol.md 3 to 5, 7.1). */
 export const attempts = {
   launch_starts_the_sdk: {
     text: "the parameters of /get_face_params start the SDK",
     async examine(lab: Lab): Promise<RuleFinding> {
       // A backend that has just started may still be fetching its first token.
-      let seen = "";
+      let evidence = "";
       const ok = await lab.eventually(async () => {
-        seen = await lab.launch().then(
+        evidence = await lab.launch().then(
           async (launch) => `the SDK's login answered ${await lab.play(launch)}`,
           (error: Error) => error.message,
         );
-        return seen.endsWith(" 0");
+        return evidence.endsWith(" 0");
       });
-      return { ok, evidence: seen };
+      return { ok, evidence };
     },
   },
   one_nonce_ticket_per_launch: {
@@ -27,7 +27,7 @@ export const attempts = {
       const before = lab.calls().nonce_ticket;
       const codes: string[] = [];
       for (let i = 0; i < 2; i++) {
-        // So that the vendor's limit of one in two seconds has nothing to do with it.
+        // Beyond the vendor's limit of one ticket in two seconds.
         lab.sandbox.advance(3_000);
         codes.push(await lab.play(await lab.launch(personOf("no_face"))));
       }
@@ -83,12 +83,12 @@ export const attempts = {
     text: "a person keeps one user id, and shares it with nobody",
     async examine(lab: Lab): Promise<RuleFinding> {
       lab.sandbox.advance(3_000);
-      const again = await lab.launch(personOf("passed"));
+      const repeated = await lab.launch(personOf("passed"));
       const other = await lab.launch(personOf("not_same_person"));
-      const same = lab.launches[0]?.userId === again.userId;
-      const shared = again.userId === other.userId;
+      const same = lab.launches[0]?.userId === repeated.userId;
+      const shared = repeated.userId === other.userId;
       return {
-        ok: same && !shared && isWord(again.userId, 1, 32),
+        ok: same && !shared && isWord(repeated.userId, 1, 32),
         evidence: `${same ? "one" : "another"} id for a person who comes back, ${shared ? "the same" : "another"} for somebody else`,
       };
     },

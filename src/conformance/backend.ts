@@ -1,7 +1,7 @@
-/** What a backend answered on one of the two form routes. */
+/** A backend's response on one of the two form routes. */
 export interface BackendAnswer {
   status: number;
-  /** Headers and body as they came, to look for what must not be in them. */
+  /** Raw headers and body, to search for values that must not be in them. */
   text: string;
   /** The body's JSON object; empty for anything else. */
   json: Readonly<Record<string, unknown>>;
@@ -12,20 +12,20 @@ export interface Person {
   idNo: string;
 }
 
-/** A backend under examination, seen as the app sees it. */
+/** A backend under examination, as the app sees it. */
 export interface ExaminedBackend {
   getFaceParams(person: Person): Promise<BackendAnswer>;
   getResult(orderNo: string): Promise<BackendAnswer>;
-  /** Posts a form as it is. */
+  /** Posts a form unchanged. */
   post(path: string, form: Readonly<Record<string, string>>): Promise<BackendAnswer>;
-  /** Everything it ever answered. */
+  /** Every response so far. */
   answers: readonly BackendAnswer[];
-  /** Every ID number it was ever sent. */
+  /** Every ID number sent so far. */
   idNumbers: ReadonlySet<string>;
 }
 
-/** A backend that takes longer has not answered, milliseconds. */
-const PATIENCE_MS = 30_000;
+/** Response timeout, milliseconds. */
+const TIMEOUT_MS = 30_000;
 
 export function createBackend(url: string): ExaminedBackend {
   const answers: BackendAnswer[] = [];
@@ -37,7 +37,7 @@ export function createBackend(url: string): ExaminedBackend {
       method: "POST",
       headers: { "content-type": "application/x-www-form-urlencoded" },
       body: new URLSearchParams(form).toString(),
-      signal: AbortSignal.timeout(PATIENCE_MS),
+      signal: AbortSignal.timeout(TIMEOUT_MS),
     });
     const body = await response.text();
     const headers = [...response.headers].map(([name, value]) => `${name}: ${value}`).join("\n");
@@ -64,11 +64,11 @@ function readObject(text: string): BackendAnswer["json"] {
   }
 }
 
-/** Whether the app would take the answer for success: code "0", as a text or, with old demos, a number. */
+/** Whether the app would treat the response as success: code "0", a string or, in old demos, a number. */
 export const isSuccess = ({ status, json }: BackendAnswer): boolean =>
   status === 200 && String(json["code"]) === "0";
 
-/** The verdict by its word, where the backend gives one. */
+/** The verdict's name, if the backend returns one. */
 export function verdictOf({ json }: BackendAnswer): string | undefined {
   const result = json["result"];
   const verdict =

@@ -4,18 +4,18 @@ import type { Environment } from "../lib/environment.ts";
 
 /** A backend started by a shell command. */
 export interface Command {
-  /** Set once it has ended by itself: its last words. */
+  /** Set once it has exited by itself: exit code and last output. */
   readonly ended: string | undefined;
-  /** Ends it and all that it started: asks first, and insists after a while. */
+  /** Ends its process group: SIGTERM first, SIGKILL after a grace period. */
   stop(): Promise<void>;
 }
 
-/** How much of its output is kept, characters, and how long it may take to end, milliseconds. */
-const KEPT = 2_000;
+/** How much of its output is kept, characters, and how long it may take to exit, milliseconds. */
+const KEPT_CHARS = 2_000;
 const GRACE_MS = 15_000;
 
 export function startCommand(command: string, environment: Environment, clock: Clock): Command {
-  // A process group of its own: what the shell starts ends with it.
+  // A separate process group, so that the shell's children end with it.
   const child = spawn("sh", ["-c", command], {
     detached: true,
     stdio: ["ignore", "pipe", "pipe"],
@@ -25,10 +25,10 @@ export function startCommand(command: string, environment: Environment, clock: C
   let ended: string | undefined;
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding("utf8").on("data", (text: string) => {
-      output = (output + text).slice(-KEPT);
+      output = (output + text).slice(-KEPT_CHARS);
     });
   }
-  const gone = new Promise<void>((resolve) => {
+  const exited = new Promise<void>((resolve) => {
     child.once("close", (code, signal) => {
       ended = `it ended with ${code ?? signal}\n${output.trim()}`;
       resolve();
@@ -38,7 +38,7 @@ export function startCommand(command: string, environment: Environment, clock: C
     try {
       process.kill(-(child.pid ?? 0), name);
     } catch {
-      // Nobody is left.
+      // The process group is empty.
     }
   };
   return {
@@ -48,7 +48,7 @@ export function startCommand(command: string, environment: Environment, clock: C
     async stop() {
       if (ended !== undefined || child.pid === undefined) return;
       signal("SIGTERM");
-      await Promise.race([gone, clock.sleep(GRACE_MS)]);
+      await Promise.race([exited, clock.sleep(GRACE_MS)]);
       if (ended === undefined) signal("SIGKILL");
     },
   };

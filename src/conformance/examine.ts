@@ -6,24 +6,24 @@ export interface Result extends RuleFinding {
   text: string;
 }
 
-/** Examines the rules one after the other, all unless told; `seen` hears of each as it is done. */
+/** Examines the named rules in sequence, by default all; `onResult` is called after each. */
 export async function checkRules(
   lab: Lab,
   names: readonly ConformanceRuleName[] = CONFORMANCE_RULE_NAMES,
-  seen: (result: Result) => void = () => undefined,
+  onResult: (result: Result) => void = () => undefined,
 ): Promise<Result[]> {
   const results: Result[] = [];
   for (const rule of CONFORMANCE_RULE_NAMES.filter((name) => names.includes(name))) {
-    const examined = CONFORMANCE_RULES[rule];
-    const finding = await examined.examine(lab).catch(asFinding);
-    const result = { rule, text: examined.text, ...finding };
+    const requirement = CONFORMANCE_RULES[rule];
+    const finding = await requirement.examine(lab).catch(asFinding);
+    const result = { rule, text: requirement.text, ...finding };
     results.push(result);
-    seen(result);
+    onResult(result);
   }
   return results;
 }
 
-/** A backend that gives no launch, or does not answer at all, has not kept the rule. */
+/** A backend that returns no launch, or does not respond at all, has broken the rule. */
 function asFinding(error: unknown): RuleFinding {
   const evidence =
     error instanceof NoLaunch ? error.message : `no answer: ${String((error as Error).message)}`;

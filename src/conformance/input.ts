@@ -16,7 +16,10 @@ const BAD_FORMS: readonly [what: string, path: string, form: Record<string, stri
   ["an order number of 64 characters", "/get_result", { order_no: "a".repeat(64) }],
 ];
 
-/** What a backend must not hand on: each such call costs time, and a mistyped pair may cost money (protocol.md 10.2). */
+/**
+ * Input a backend must not forward: each call costs time, and a mistyped pair may cost money (protocol.md
+ * 10.2).
+ */
 export const input = {
   bad_input_refused: {
     text: "bad input is refused with HTTP 4xx and without a call to the vendor",

@@ -6,14 +6,14 @@ import { SCENARIOS } from "../sandbox/vendor/scenarios.ts";
 import { launchFields } from "../sandbox/vendor/sdk.ts";
 import { type BackendAnswer, type ExaminedBackend, isSuccess, type Person } from "./backend.ts";
 
-/** What a rule's examination came to. */
+/** The result of examining a rule. */
 export interface RuleFinding {
   ok: boolean;
-  /** What was seen, for people. Never a value of a secret, ticket or person. */
+  /** The observation, for people. Never contains a secret, a ticket or personal data. */
   evidence: string;
 }
 
-/** Launch parameters as the backend gave them, by their names of protocol.md 5.1. */
+/** Launch parameters from the backend, named as in protocol.md 5.1. */
 export interface LabLaunch {
   orderNo: string;
   nonce: string;
@@ -21,30 +21,30 @@ export interface LabLaunch {
   answer: BackendAnswer;
 }
 
-/** A backend, the vendor that is played for it, and what was seen so far. */
+/** A backend, its simulated vendor, and the observations so far. */
 export interface Lab {
   sandbox: Sandbox;
   backend: ExaminedBackend;
   clock: Clock;
   /** How long a backend may take to recover, milliseconds. */
   patienceMs: number;
-  /** Every launch that came to be. */
+  /** Every successful launch. */
   launches: readonly LabLaunch[];
-  /** Vendor rules broken, except those that the examination itself brought about. */
+  /** Breaches of vendor rules, except those that the examination itself provoked. */
   breaches(...rules: RuleName[]): readonly Breach[];
-  /** Parameters for a person; throws `NoLaunch` where none come. */
+  /** Requests launch parameters for a person; throws `NoLaunch` if there are none. */
   launch(person?: Person): Promise<LabLaunch>;
-  /** Plays the SDK; gives the code of its login. */
+  /** Plays the SDK; resolves to its login code. */
   play(launch: LabLaunch, outcome?: string): Promise<string>;
-  /** Tries `work` again until it holds or patience ends. */
+  /** Retries `work` until it resolves to true or `patienceMs` has passed. */
   eventually(work: () => Promise<boolean>): Promise<boolean>;
-  /** Does harm to the backend; breaches of `rules` meanwhile are not its own. */
+  /** Runs `work`, which harms the backend; breaches of `rules` meanwhile do not count. */
   excusing<T>(rules: readonly RuleName[], work: () => Promise<T>): Promise<T>;
-  /** How many calls of each kind the vendor has seen. */
+  /** Number of calls of each kind to the vendor. */
   calls(): Sandbox["stats"]["calls"];
 }
 
-/** The backend gave no launch parameters. */
+/** The backend returned no launch parameters. */
 export class NoLaunch extends Error {
   override name = "NoLaunch";
 }
@@ -55,7 +55,7 @@ export function personOf(scenario: string): Person {
   return { name: "张三", idNo };
 }
 
-/** Pause between two tries, milliseconds. */
+/** Pause between two attempts, milliseconds. */
 const PAUSE_MS = 250;
 
 export function createLab(parts: Pick<Lab, "sandbox" | "backend" | "clock" | "patienceMs">): Lab {

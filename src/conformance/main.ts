@@ -8,7 +8,7 @@ import { checkRules } from "./examine.ts";
 import { createLab, type Lab } from "./lab.ts";
 import { printResult, printSummary, resultsAsJson } from "./overall.ts";
 
-/** Exit codes. */
+/** Exit codes of the command. */
 const KEPT = 0;
 const BROKEN = 1;
 const NOT_EXAMINED = 2;
@@ -47,14 +47,14 @@ async function check(options: ConformanceArguments): Promise<number> {
   try {
     const backend = createBackend(options.url);
     const lab = createLab({ sandbox, backend, clock: systemClock, patienceMs: options.patienceMs });
-    return (await answers(lab, options.url, command)) ? await report(lab, options) : NOT_EXAMINED;
+    return (await waitForBackend(lab, options.url, command)) ? await report(lab, options) : NOT_EXAMINED;
   } finally {
     await stop();
   }
 }
 
-/** Waits until the backend answers anything at all. */
-async function answers(lab: Lab, url: string, command: Command | undefined): Promise<boolean> {
+/** Waits until the backend responds; false if it does not, or its command has exited. */
+async function waitForBackend(lab: Lab, url: string, command: Command | undefined): Promise<boolean> {
   console.error(`\nWaiting for ${url} ...`);
   const answered = await lab.eventually(async () => {
     if (command?.ended !== undefined) return true;

@@ -1,24 +1,24 @@
 import { attempts } from "./attempts.ts";
 import { input } from "./input.ts";
 import type { Lab, RuleFinding } from "./lab.ts";
-import { whole } from "./overall.ts";
+import { overall } from "./overall.ts";
 import { tokens } from "./tokens.ts";
 import { verdicts } from "./verdicts.ts";
 
-/** One thing that a backend must do, and how to find out. */
+/** A requirement for a backend, and how to examine it. */
 export interface ConformanceRule {
-  /** What holds, in a sentence. */
+  /** The requirement as a sentence. */
   text: string;
   examine(lab: Lab): Promise<RuleFinding>;
 }
 
-/** The rules in the order of their examination: gentle ones first, and last those that look back on everything. */
+/** The rules in order of examination: harmless ones first, those over all calls last. */
 export const CONFORMANCE_RULES = {
   ...attempts,
   ...verdicts,
   ...input,
   ...tokens,
-  ...whole,
+  ...overall,
 } satisfies Record<string, ConformanceRule>;
 
 export type ConformanceRuleName = keyof typeof CONFORMANCE_RULES;

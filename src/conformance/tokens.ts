@@ -3,7 +3,7 @@ import { isSuccess } from "./backend.ts";
 import { type Lab, personOf, type RuleFinding } from "./lab.ts";
 import type { ConformanceRule } from "./rules.ts";
 
-/** Long enough that calls of a token which can meet do, milliseconds. */
+/** Long enough for token calls to overlap if they can, milliseconds. */
 const LATENCY_MS = 100;
 
 /** The access token and the SIGN ticket (protocol.md 1, 2). */
@@ -24,7 +24,7 @@ export const tokens = {
         after.sign_ticket - before.sign_ticket,
       ];
       return {
-        // One refresh may have been due anyway.
+        // One scheduled refresh may happen meanwhile.
         ok: tokenCalls <= 1 && signCalls <= 1,
         evidence: `10 requests: ${tokenCalls} token calls, ${signCalls} SIGN ticket calls`,
       };
@@ -39,11 +39,11 @@ export const tokens = {
       lab.sandbox.latencyMs = LATENCY_MS;
       const ok = await lab.excusing(["token_dead", "sign_ticket_dead", "nonce_too_frequent"], async () => {
         lab.sandbox.revoke();
-        // Everybody notices at once.
-        const crowd = scenarios.map(({ name }) =>
+        // All calls notice at once.
+        const requests = scenarios.map(({ name }) =>
           lab.backend.getFaceParams(personOf(name)).catch(() => undefined),
         );
-        await Promise.all(crowd);
+        await Promise.all(requests);
         return lab.eventually(async () => {
           lab.sandbox.advance(3_000);
           const launch = await lab.launch();

@@ -4,8 +4,8 @@ import { type BackendAnswer, isSuccess, verdictOf } from "./backend.ts";
 import { type Lab, personOf, type RuleFinding } from "./lab.ts";
 import type { ConformanceRule } from "./rules.ts";
 
-/** What each outcome says about the person (protocol.md 8.2). */
-const WORDS: Readonly<Record<string, string>> = {
+/** The verdict of each outcome (protocol.md 8.2). */
+const VERDICTS: Readonly<Record<string, string>> = {
   passed: "PASSED",
   slow_media: "PASSED",
   not_same_person: "FAILED",
@@ -22,7 +22,7 @@ const WORDS: Readonly<Record<string, string>> = {
   abandoned: "NOT_COMPLETED",
 };
 
-/** Outcomes after which the vendor's answer says nothing about the attempt. */
+/** Outcomes whose query result reveals nothing about the attempt. */
 const FAILED_QUERIES: readonly string[] = ["busy", "unknown_code"];
 
 const FAULTS: readonly Pick<FaultSpec, "kind" | "status">[] = [
@@ -32,36 +32,37 @@ const FAULTS: readonly Pick<FaultSpec, "kind" | "status">[] = [
   { kind: "truncate" },
 ];
 
-const seen = (answer: BackendAnswer) =>
+const describe = (answer: BackendAnswer) =>
   `HTTP ${answer.status} code ${String(answer.json["code"])} ${verdictOf(answer) ?? ""}`.trim();
 
-/** An answer that nobody can take for a verdict on the person. */
+/** Whether no caller can mistake the response for a verdict on the person. */
 const isError = (answer: BackendAnswer) =>
   answer.status >= 500 && !isSuccess(answer) && !["PASSED", "FAILED"].includes(verdictOf(answer) ?? "");
 
-const bad = (wrong: readonly string[], right: string): RuleFinding => ({
+const findingOf = (wrong: readonly string[], evidence: string): RuleFinding => ({
   ok: wrong.length === 0,
-  evidence: wrong.length === 0 ? right : wrong.join("; "),
+  evidence: wrong.length === 0 ? evidence : wrong.join("; "),
 });
 
-/** What is read back (protocol.md 6.1, 8). */
+/** Requirements for reading results (protocol.md 6.1, 8). */
 export const verdicts = {
   only_passed_is_code_0: {
     text: 'code "0" on /get_result for a passed verification and for nothing else; the verdict, where there is one, fits',
     async examine(lab: Lab): Promise<RuleFinding> {
       const wrong: string[] = [];
-      const names = Object.keys(WORDS);
+      const names = Object.keys(VERDICTS);
       for (const name of names) {
         lab.sandbox.advance(3_000);
         const launch = await lab.launch(personOf(name));
         await lab.play(launch);
         const answer = await lab.backend.getResult(launch.orderNo);
-        const word = verdictOf(answer);
+        const verdict = verdictOf(answer);
         const fits =
-          isSuccess(answer) === (WORDS[name] === "PASSED") && (word === undefined || word === WORDS[name]);
-        if (!fits || answer.status >= 500) wrong.push(`${name}: ${seen(answer)}`);
+          isSuccess(answer) === (VERDICTS[name] === "PASSED") &&
+          (verdict === undefined || verdict === VERDICTS[name]);
+        if (!fits || answer.status >= 500) wrong.push(`${name}: ${describe(answer)}`);
       }
-      return bad(wrong, `${names.length} outcomes read as they ended`);
+      return findingOf(wrong, `${names.length} outcomes read as they ended`);
     },
   },
   unfinished_is_not_failed: {
@@ -71,7 +72,7 @@ export const verdicts = {
       const { orderNo } = await lab.launch();
       const answer = await lab.backend.getResult(orderNo);
       const ok = !isSuccess(answer) && verdictOf(answer) !== "FAILED";
-      return { ok, evidence: seen(answer) };
+      return { ok, evidence: describe(answer) };
     },
   },
   failed_query_is_no_verdict: {
@@ -83,7 +84,7 @@ export const verdicts = {
         const launch = await lab.launch(personOf(name));
         await lab.play(launch);
         const answer = await lab.backend.getResult(launch.orderNo);
-        if (!isError(answer)) wrong.push(`${name}: ${seen(answer)}`);
+        if (!isError(answer)) wrong.push(`${name}: ${describe(answer)}`);
       }
       lab.sandbox.advance(3_000);
       const launch = await lab.launch();
@@ -92,11 +93,11 @@ export const verdicts = {
         const id = lab.sandbox.faults.add({ endpoint: "query", times: null, ...fault });
         const answer = await lab.backend.getResult(launch.orderNo);
         lab.sandbox.faults.clear(id);
-        if (!isError(answer)) wrong.push(`${fault.kind}: ${seen(answer)}`);
+        if (!isError(answer)) wrong.push(`${fault.kind}: ${describe(answer)}`);
       }
       const read = await lab.eventually(async () => isSuccess(await lab.backend.getResult(launch.orderNo)));
       if (!read) wrong.push("the verdict could not be read afterwards");
-      return bad(
+      return findingOf(
         wrong,
         `${FAILED_QUERIES.length + FAULTS.length} ways to fail, each an error; read afterwards`,
       );
@@ -109,9 +110,9 @@ export const verdicts = {
       const scenarios = SCENARIOS.filter(({ at }) => at === "upload");
       for (const { name, idNo } of scenarios) {
         const answer = await lab.backend.getFaceParams({ name: "张三", idNo });
-        if (isSuccess(answer)) wrong.push(`${name}: ${seen(answer)}`);
+        if (isSuccess(answer)) wrong.push(`${name}: ${describe(answer)}`);
       }
-      return bad(wrong, `${scenarios.length} refusals handed on`);
+      return findingOf(wrong, `${scenarios.length} refusals handed on`);
     },
   },
 } satisfies Record<string, ConformanceRule>;

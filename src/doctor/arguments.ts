@@ -11,15 +11,15 @@ export interface ExplainArguments {
   code: string;
   /** File with the ticket; undefined for the SIGN ticket in the store. */
   ticketFile: string | undefined;
-  /** A signature to compare with. */
+  /** A signature to compare the result with. */
   sign: string | undefined;
 }
 
 export interface DoctorArguments {
   json: boolean;
-  /** Whether the vendor may be asked for a token, if the store has none that works. */
+  /** Whether a token may be fetched from the vendor if the store has no working one. */
   allowTokenCall: boolean;
-  /** Whether to upload an identity of nobody, to see whether the edition is contracted. */
+  /** Whether to upload a fictitious identity, to check that the contract covers the edition. */
   edition: boolean;
   explain: ExplainArguments | undefined;
 }
@@ -70,9 +70,9 @@ export function readDoctorArguments(args: readonly string[]): DoctorArguments {
     DOCTOR_USAGE,
   );
   if (values.help) throw new UsageError(DOCTOR_USAGE);
-  const [command, name, ...more] = positionals;
+  const [command, name, ...rest] = positionals;
   const call = EXPLAINED.find((each) => each === name);
-  if ((command !== undefined && command !== "explain") || more.length > 0) throw new UsageError(DOCTOR_USAGE);
+  if ((command !== undefined && command !== "explain") || rest.length > 0) throw new UsageError(DOCTOR_USAGE);
   if (command === "explain" && call === undefined)
     throw new UsageError(`explain ${EXPLAINED.join("|")}\n\n${DOCTOR_USAGE}`);
   return {

@@ -1,7 +1,7 @@
-/** What was found out about one thing. `skip`: it could not be looked at, or is not used. */
+/** The result of one check. `skip`: it could not be run, or its subject is not used. */
 export type CheckStatus = "ok" | "warn" | "fail" | "skip";
 
-/** One line of the doctor's table. Nothing secret and nothing personal is ever in it. */
+/** One line of the doctor's table. Never contains secrets or personal data. */
 export interface Check {
   check: string;
   status: CheckStatus;
@@ -10,7 +10,7 @@ export interface Check {
   cure?: string;
 }
 
-/** Makes the lines about one thing. */
+/** Creates the lines of one check. */
 export const checksFor = (check: string) => ({
   ok: (detail: string): Check => ({ check, status: "ok", detail }),
   skip: (detail: string): Check => ({ check, status: "skip", detail }),
@@ -18,7 +18,9 @@ export const checksFor = (check: string) => ({
   fail: (detail: string, cure: string): Check => ({ check, status: "fail", detail, cure }),
 });
 
-/** An error by its code, or else its class: messages of strangers may hold anything, addresses with passwords too. */
+/**
+ * An error's code, or else its class: third-party messages may contain anything, even URLs with passwords.
+ */
 export function codeOf(error: unknown): string {
   const { code, cause, name } = (error ?? {}) as { code?: unknown; cause?: unknown; name?: string };
   if (typeof code === "string") return code;

@@ -24,12 +24,12 @@ import type { DoctorTargets } from "./examine.ts";
 import { fetchOnce } from "./fetch-once.ts";
 import { readStored } from "./stored.ts";
 
-/** Time for one call to the vendor, milliseconds; as the service's. */
+/** Timeout of one call to the vendor, milliseconds; the same as the service's. */
 const CALL_TIMEOUT_MS = 8_000;
-/** Time for one command of Redis, milliseconds. */
-const ASK_MS = 3_000;
+/** Timeout of one Redis command, milliseconds. */
+const COMMAND_TIMEOUT_MS = 3_000;
 
-/** What the doctor examines, from the rooms of the service: the doctor's `service.ts`. Opens nothing before `connect`. */
+/** The doctor's composition root, built from the service's parts. Opens nothing before `connect`. */
 export function openDoctor(config: Config, clock: Clock) {
   const {
     appId,
@@ -59,14 +59,16 @@ export function openDoctor(config: Config, clock: Clock) {
   const register = createSharedState(store, clock, timings, transition);
   const openLink = () => (location.kind === "redis" ? createRedisLink({ location, clock }) : undefined);
   const redis = openLink();
-  const ask = (command: string[]) =>
-    withDeadline(clock, ASK_MS, async (signal) => redis?.send(scratchKey, command, signal));
-  /** By a connection of its own, which is of no other use afterwards. */
-  const askApart = async (command: string[]): Promise<unknown> => {
+  const send = (command: string[]) =>
+    withDeadline(clock, COMMAND_TIMEOUT_MS, async (signal) => redis?.send(scratchKey, command, signal));
+  /** Uses a separate connection, which a subscription makes unusable for anything else. */
+  const sendApart = async (command: string[]): Promise<unknown> => {
     const link = openLink();
     link?.open();
     try {
-      return await withDeadline(clock, ASK_MS, async (signal) => link?.send(scratchKey, command, signal));
+      return await withDeadline(clock, COMMAND_TIMEOUT_MS, async (signal) =>
+        link?.send(scratchKey, command, signal),
+      );
     } finally {
       await link?.close();
     }
@@ -82,8 +84,8 @@ export function openDoctor(config: Config, clock: Clock) {
         force: true,
       });
     }
-    // Without the right to delete, it ends by itself within a day.
-    await ask(["DEL", scratchKey]);
+    // If the login may not delete, the key expires within a day.
+    await send(["DEL", scratchKey]);
   };
 
   const coordinate = (events: Partial<TicketEvents>) =>
@@ -102,7 +104,7 @@ export function openDoctor(config: Config, clock: Clock) {
     });
 
   return {
-    /** Not `open`, which would make a directory: that is the service's to do, and its user's. */
+    /** Does not `open` a file store, which would create a directory: only the service, as its user, may. */
     connect: async () => {
       if (location.kind === "redis") await store.open();
       redis?.open();
@@ -110,7 +112,7 @@ export function openDoctor(config: Config, clock: Clock) {
     close: async () => {
       await Promise.all([store.close(), redis?.close(), dispatchers.close()]);
     },
-    patient: {
+    targets: {
       config,
       clock,
       dispatcher: dispatchers.pooled,
@@ -119,7 +121,7 @@ export function openDoctor(config: Config, clock: Clock) {
         register: location.kind === "file" ? registerDirectory(location.directory, name) : undefined,
         scratch: openStore(location, { clock, register: scratchName, timings }),
         removeScratch,
-        redis: redis && { ask, askApart, key: `faceid:{${scratchName}}:doctor` },
+        redis: redis && { send, sendApart, key: `faceid:{${scratchName}}:doctor` },
         clock,
       },
       stored: () => readStored({ register, sealer, readPair }),
@@ -133,7 +135,7 @@ export function openDoctor(config: Config, clock: Clock) {
         createNonce,
         now: () => clock.now(),
       },
-      fetchPair: () => fetchOnce({ coordinate, store, clock, patienceMs: timings.leaseMs * 2 }),
+      fetchPair: () => fetchOnce({ coordinate, store, clock, timeoutMs: timings.leaseMs * 2 }),
     } satisfies DoctorTargets,
   };
 }

@@ -6,13 +6,13 @@ import { type Check, checksFor, codeOf } from "./check.ts";
 const WRITABLE = constants.R_OK | constants.W_OK | constants.X_OK;
 
 export interface Directories {
-  /** That of STORE_URL: a volume that may be anybody's, as long as the service may write there. */
+  /** The directory of STORE_URL: a volume with any owner, as long as the service may write to it. */
   store: string;
-  /** That of this register below it, which the service makes for itself alone. */
+  /** This register's directory below it, which the service creates for its own use. */
   register: string;
 }
 
-/** Whether the service can keep its tickets there, and whether others could take them away. */
+/** Checks that the service can store its tickets there, and whether other users could remove them. */
 export async function checkDirectories({ store, register }: Directories): Promise<Check> {
   const { ok, warn, fail } = checksFor("store directory");
   const permission = `give it to the service's user: chown, and chmod 700 ${store}`;
@@ -32,7 +32,7 @@ export async function checkDirectories({ store, register }: Directories): Promis
     return warn(`others may write to ${store}, mode ${(mode & 0o777).toString(8)}`, permission);
   } catch (error) {
     if (codeOf(error) !== "ENOENT") return fail(`${store} cannot be used (${codeOf(error)})`, permission);
-    // Not made here: it would belong to whoever asks, and not to the service.
+    // Not created here: it would belong to the user who runs the doctor, not to the service.
     return access(await existing(store), WRITABLE).then(
       () => warn(`${store} is not there yet`, "the service makes it when it starts"),
       (denied: unknown) => fail(`${store} cannot be made (${codeOf(denied)})`, permission),
@@ -40,7 +40,7 @@ export async function checkDirectories({ store, register }: Directories): Promis
   }
 }
 
-/** Whose the directory is, where it is another user's and this is not root; undefined also where it is not there. */
+/** The owner of a directory of another user, unless we are root; undefined also if it does not exist. */
 async function otherOwner(directory: string): Promise<number | undefined> {
   const user = process.geteuid?.();
   if (user === undefined || user === 0) return undefined;
@@ -53,7 +53,7 @@ async function otherOwner(directory: string): Promise<number | undefined> {
   }
 }
 
-/** As with fsGroup in Kubernetes, and the group 0 of OpenShift's users: the group that may write is one of this user's. */
+/** Whether the group is one of this user's, as with fsGroup in Kubernetes and group 0 in OpenShift. */
 function isOurGroup(gid: number): boolean {
   return process.getegid?.() === gid || (process.getgroups?.().includes(gid) ?? false);
 }

@@ -9,7 +9,7 @@ import { checkCertificates, checkJwks } from "./keys.ts";
 import { checkListeners } from "./listeners.ts";
 import { checkStore, type StoreParts } from "./store.ts";
 import { checkStored, type Stored, usable } from "./stored.ts";
-import { checkEdition, checkSignature, checkToken, said, type VendorParts } from "./vendor.ts";
+import { checkEdition, checkSignature, checkToken, failureText, type VendorParts } from "./vendor.ts";
 
 /** What the doctor examines, and with what. */
 export interface DoctorTargets {
@@ -20,14 +20,16 @@ export interface DoctorTargets {
   /** `fingerprint` of each secret. */
   secretIds: readonly string[];
   vendor: VendorParts;
-  /** Has a pair fetched under the lease that all processes share; resolves to what failed, undefined when it is there. */
+  /**
+   * Fetches a pair under the lease that all processes share; resolves to the error, or undefined on success.
+   */
   fetchPair: () => Promise<unknown>;
   clock: Clock;
 }
 
-/** Every check, in the order in which one explains the next. */
-export async function runChecks(patient: DoctorTargets, options: DoctorArguments): Promise<Check[]> {
-  const { config, dispatcher, clock } = patient;
+/** Runs every check, ordered so that one explains the next. */
+export async function runChecks(targets: DoctorTargets, options: DoctorArguments): Promise<Check[]> {
+  const { config, dispatcher, clock } = targets;
   const { baseUrl, proxy, access, http, grpc, admin, role } = config;
   const doors = role === "refresh" ? {} : { HTTP_ADDR: http, GRPC_ADDR: grpc };
   return [
@@ -35,19 +37,19 @@ export async function runChecks(patient: DoctorTargets, options: DoctorArguments
     ...config.warnings.map(unmeant),
     ...checkMode(config),
     ...(await checkHost({ baseUrl, proxied: proxy !== undefined }, dispatcher, clock)),
-    ...(await checkStore(patient.store)),
-    ...(await checkCredentials(patient, options)),
+    ...(await checkStore(targets.store)),
+    ...(await checkCredentials(targets, options)),
     ...checkCertificates(access.tls, clock.now()),
     await checkJwks(access.jwt?.jwksUrl),
     ...(await checkListeners({ ...doors, ADMIN_ADDR: admin }, admin)),
   ];
 }
 
-/** What the environment has that is probably not meant. */
+/** A warning about a setting that is probably a mistake. */
 export const unmeant = (warning: string): Check =>
   checksFor("environment").warn(warning, "put it right, or take it away: README, Configuration");
 
-/** Whether app id and host agree on whether verdicts are about real people. */
+/** Checks that app id and host agree on whether verdicts are about real people. */
 function checkMode({ appId, livemode, baseUrl }: Config): Check[] {
   if (!livemode || !isTestApp(appId)) return [];
   const detail = `it looks like one for tests (TIDA…), and ${new URL(baseUrl).host} is the vendor's`;
@@ -57,10 +59,10 @@ function checkMode({ appId, livemode, baseUrl }: Config): Check[] {
 }
 
 async function checkCredentials(
-  patient: DoctorTargets,
+  targets: DoctorTargets,
   { allowTokenCall, edition }: DoctorArguments,
 ): Promise<Check[]> {
-  const { config, stored: read, secretIds, vendor, store } = patient;
+  const { config, stored: read, secretIds, vendor, store } = targets;
   const { skip } = checksFor("token and app id");
   if (store.location.kind === "memory") return [skip("the pair is in the memory of the running process")];
 
@@ -72,7 +74,7 @@ async function checkCredentials(
     stored.kind !== "away" &&
     stored.kind !== "unreadable"
   ) {
-    checks.push(await fetchPair(patient));
+    checks.push(await fetchPair(targets));
     stored = await read();
   }
   checks.push(...checkStored(stored, secretIds, config.timings.refreshIntervalMs));
@@ -93,7 +95,7 @@ async function fetchPair({ fetchPair: fetch, vendor }: DoctorTargets): Promise<C
   const error = await fetch();
   if (error === undefined) return ok("a pair was fetched, and is in the store");
   const other = vendor.tokenParam === "app_id" ? "appId" : "app_id";
-  const text = said(error);
+  const text = failureText(error);
   if (text.startsWith("66660001"))
     return fail(`refused (${text})`, `check FACEID_APP_ID, or set FACEID_TOKEN_PARAM=${other}`);
   if (text.startsWith("4001"))

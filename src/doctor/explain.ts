@@ -3,7 +3,7 @@ import { PROTOCOL_VERSION } from "../domain/version.ts";
 import type { Secret } from "../lib/redacted.ts";
 import type { ExplainArguments } from "./arguments.ts";
 
-/** The values of each call by their names (protocol.md 5.1), besides the ticket. */
+/** The named values that each call signs, without the ticket (protocol.md 5.1). */
 function valuesOf(
   { call, userId, orderNo, nonce, code }: ExplainArguments,
   appId: string,
@@ -24,17 +24,18 @@ function valuesOf(
   }
 }
 
-/** Enough to tell two tickets apart, and nothing of what is in them. */
+/** Enough to distinguish two tickets, without revealing them. */
 export const fingerprintOf = (ticket: Secret): string =>
   createHash("sha256").update(`ticket fingerprint ${ticket.reveal()}`).digest("hex").slice(0, 12);
 
 /**
- * How a signature comes about: each value with its length in the order of the joined string, and the result. The ticket
- * stands there by its fingerprint alone. Sorted and hashed here on its own, so that it checks the signer, too.
+ * How a signature is computed: each value with its length in the order of the joined string, and the result.
+ * Only the ticket's fingerprint is shown. Sorts and hashes independently of the signer, so that it checks the
+ * signer, too.
  */
-export function explainSignature(asked: ExplainArguments, appId: string, ticket: Secret): string {
-  const parts = [...valuesOf(asked, appId), ["ticket", ticket.reveal()] as [string, string]];
-  // By UTF-16 code unit, as Java's String.compareTo.
+export function explainSignature(request: ExplainArguments, appId: string, ticket: Secret): string {
+  const parts = [...valuesOf(request, appId), ["ticket", ticket.reveal()] as [string, string]];
+  // By UTF-16 code unit, like Java's String.compareTo.
   parts.sort(([, a], [, b]) => (a < b ? -1 : a > b ? 1 : 0));
   const joined = parts.map(([, value]) => value).join("");
   const sign = createHash("sha1").update(joined, "utf8").digest("hex").toUpperCase();
@@ -44,22 +45,26 @@ export function explainSignature(asked: ExplainArguments, appId: string, ticket:
     return `  ${i + 1}. ${name.padEnd(8)} ${String(value.length).padStart(3)} characters  ${what}`;
   });
   return [
-    `${asked.call} signs ${parts.length} values, ${asked.call === "launch" ? "with the NONCE ticket" : "with the SIGN ticket"}, in this order after sorting:`,
+    `${request.call} signs ${parts.length} values, ${request.call === "launch" ? "with the NONCE ticket" : "with the SIGN ticket"}, in this order after sorting:`,
     ...shown,
     `joined without separator: ${joined.length} characters; SHA-1 of its UTF-8 in hexadecimal digits:`,
     `  ${sign}`,
-    ...findings(asked, parts, sign),
+    ...findings(request, parts, sign),
   ].join("\n");
 }
 
-function findings({ call, nonce, sign }: ExplainArguments, parts: readonly [string, string][], made: string) {
+function findings(
+  { call, nonce, sign }: ExplainArguments,
+  parts: readonly [string, string][],
+  computed: string,
+) {
   const empty = parts.filter(([, value]) => value === "").map(([name]) => name);
   const rules: [holds: boolean, sentence: string][] = [
     [empty.length > 0, `without a value: ${empty.join(", ")}`],
     [call !== "callback" && !/^[0-9A-Za-z]{32}$/.test(nonce), "the nonce must be 32 letters and digits"],
-    [sign !== undefined && sign.toUpperCase() === made, "the same as the given signature"],
+    [sign !== undefined && sign.toUpperCase() === computed, "the same as the given signature"],
     [
-      sign !== undefined && sign.toUpperCase() !== made,
+      sign !== undefined && sign.toUpperCase() !== computed,
       "NOT the given signature: another value, ticket or order",
     ],
   ];

@@ -5,29 +5,31 @@ import type { TicketEvents } from "../tickets/events.ts";
 import type { TicketStore } from "../tickets/stores/store.ts";
 
 export interface FetchOptions {
-  /** A coordinator as every process has one: it takes the lease, so that nobody else refreshes meanwhile. Tells the events that are listened to. */
+  /** Creates a coordinator, which takes the lease so that no other process refreshes meanwhile. */
   coordinate: (events: Partial<TicketEvents>) => Required<Part>;
   store: TicketStore;
   clock: Clock;
-  patienceMs: number;
+  timeoutMs: number;
 }
 
-/** Runs a coordinator until there is a pair, its own or another's. Resolves to what failed; undefined when nothing did. */
-export async function fetchOnce({ coordinate, store, clock, patienceMs }: FetchOptions): Promise<unknown> {
+/**
+ * Runs a coordinator until a pair exists, its own or another process's. Resolves to the error, or undefined.
+ */
+export async function fetchOnce({ coordinate, store, clock, timeoutMs }: FetchOptions): Promise<unknown> {
   const ended = Promise.withResolvers<unknown>();
   const coordinator = coordinate({
     refreshFinished({ outcome, error }) {
       if (outcome !== "busy") ended.resolve(outcome === "ok" ? undefined : (error ?? new Error(outcome)));
     },
     pairAdopted({ own }) {
-      // Ours is worth nothing before it is in the store.
+      // Our own pair does not count until it is in the store.
       if (!own) ended.resolve(undefined);
     },
   });
   try {
     await store.open();
     await coordinator.start();
-    return await withDeadline(clock, patienceMs, () => ended.promise);
+    return await withDeadline(clock, timeoutMs, () => ended.promise);
   } catch (error) {
     return error;
   } finally {

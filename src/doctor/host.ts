@@ -5,10 +5,10 @@ import type { Clock } from "../lib/clock.ts";
 import { type Check, checksFor, codeOf, seconds } from "./check.ts";
 import { validity } from "./keys.ts";
 
-const PATIENCE_MS = 5_000;
+const TIMEOUT_MS = 5_000;
 const SKEW_MS = { warn: 30_000, fail: 300_000 };
 
-/** Whether the vendor's host answers, how far its clock is from ours, and with which certificate. */
+/** Checks that the vendor's host responds, and its clock skew and certificate. */
 export async function checkHost(
   { baseUrl, proxied }: { baseUrl: string; proxied: boolean },
   dispatcher: Dispatcher,
@@ -17,16 +17,16 @@ export async function checkHost(
   const { ok, fail } = checksFor("vendor host");
   const { origin, pathname, protocol, hostname, port } = new URL(baseUrl);
   try {
-    const askedAt = clock.monotonic();
-    // The bare path: no interface of the vendor is called.
+    const startedAt = clock.monotonic();
+    // The bare path: no vendor API is called.
     const { headers, body } = await dispatcher.request({
       origin,
       path: pathname,
       method: "GET",
-      signal: AbortSignal.timeout(PATIENCE_MS),
+      signal: AbortSignal.timeout(TIMEOUT_MS),
     });
     await body.dump();
-    const tookMs = clock.monotonic() - askedAt;
+    const tookMs = clock.monotonic() - startedAt;
     return [
       ok(`${origin} answers in ${Math.round(tookMs)} ms${proxied ? " through the proxy" : ""}`),
       skew(headers["date"], clock.now()),
@@ -55,17 +55,17 @@ function skew(date: string | string[] | undefined, now: number): Check {
   const detail = `${seconds(offMs)} ${now > theirs ? "ahead of" : "behind"} the vendor's`;
   const cure = "let this machine keep time (NTP): order numbers, JWTs and signed forms go by it";
   if (offMs > SKEW_MS.fail) return fail(detail, cure);
-  // The header has whole seconds.
+  // The header has a resolution of one second.
   return offMs > SKEW_MS.warn
     ? warn(detail, cure)
     : ok(`within ${seconds(Math.max(offMs, 1_000))} of the vendor's`);
 }
 
-/** The host's certificate as a client sees it that trusts what Node trusts. */
+/** Checks the host's certificate against Node's trusted authorities. */
 function certificateOf(host: string, port: number, now: number): Promise<Check> {
   const { fail } = checksFor("vendor TLS");
   return new Promise((resolve) => {
-    const socket: TLSSocket = connect({ host, port, servername: host, timeout: PATIENCE_MS }, () => {
+    const socket: TLSSocket = connect({ host, port, servername: host, timeout: TIMEOUT_MS }, () => {
       const certificate = new X509Certificate(socket.getPeerCertificate().raw);
       const found = validity("vendor TLS", certificate, now, "the vendor has to renew it; tell them");
       resolve({ ...found, detail: `${socket.getProtocol() ?? ""}, ${found.detail}` });

@@ -4,7 +4,7 @@ import { type Check, checksFor, codeOf, days } from "./check.ts";
 
 const SOON_MS = 14 * 86_400_000;
 
-/** What becomes of a certificate with time. `now` is the wall clock, milliseconds. */
+/** Checks a certificate's validity period. `now` is the wall clock, milliseconds. */
 export function validity(check: string, certificate: X509Certificate, now: number, cure: string): Check {
   const { ok, warn, fail } = checksFor(check);
   const leftMs = Date.parse(certificate.validTo) - now;
@@ -14,11 +14,11 @@ export function validity(check: string, certificate: X509Certificate, now: numbe
   return ok(`ends in ${days(leftMs)}`);
 }
 
-/** The service's own certificate and key, as the variables name them. */
+/** Checks the service's own certificate and key. */
 export function checkCertificates(tls: TlsFiles | undefined, now: number): Check[] {
   const { ok, skip, fail } = checksFor("TLS files");
   if (!tls) return [skip("TLS_CERT_FILE is not set: the listeners speak cleartext")];
-  // That they can be used at all, and belong together, was a condition for reading the configuration.
+  // Reading the configuration has already ensured that they parse and belong together.
   const chain = certificatesIn(tls.cert);
   const [leaf] = chain as [X509Certificate, ...X509Certificate[]];
   const broken = chain.findIndex((each, i) => i > 0 && !chain[i - 1]?.checkIssued(each));
@@ -40,15 +40,15 @@ export function checkCertificates(tls: TlsFiles | undefined, now: number): Check
   ];
 }
 
-const PATIENCE_MS = 5_000;
+const TIMEOUT_MS = 5_000;
 
-/** Whether the identity provider publishes keys. */
+/** Checks that the identity provider publishes keys. */
 export async function checkJwks(jwksUrl: string | undefined): Promise<Check> {
   const { ok, skip, fail } = checksFor("JWT keys");
   if (jwksUrl === undefined) return skip("JWT_JWKS_URL is not set: end users do not call by themselves");
   const cure = "check JWT_JWKS_URL and the way there";
   try {
-    const response = await fetch(jwksUrl, { signal: AbortSignal.timeout(PATIENCE_MS) });
+    const response = await fetch(jwksUrl, { signal: AbortSignal.timeout(TIMEOUT_MS) });
     if (!response.ok) return fail(`the identity provider answers with HTTP ${response.status}`, cure);
     const { keys } = (await response.json()) as { keys?: unknown };
     if (!Array.isArray(keys) || keys.length === 0) return fail("there are no keys", cure);

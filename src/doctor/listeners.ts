@@ -2,9 +2,9 @@ import { createServer } from "node:net";
 import type { Address } from "../lib/environment.ts";
 import { type Check, checksFor, codeOf } from "./check.ts";
 
-const PATIENCE_MS = 2_000;
+const TIMEOUT_MS = 2_000;
 
-/** Whether the addresses can be had, or are in use by this service already. */
+/** Checks that the addresses can be bound, or are already used by this service. */
 export async function checkListeners(
   addresses: Readonly<Record<string, Address>>,
   admin: Address,
@@ -25,7 +25,7 @@ export async function checkListeners(
   );
 }
 
-/** The error's code; undefined when it could listen. */
+/** The error's code; undefined if listening succeeded. */
 function tryListen({ host, port }: Address): Promise<string | undefined> {
   const server = createServer();
   return new Promise((resolve) => {
@@ -37,7 +37,7 @@ function tryListen({ host, port }: Address): Promise<string | undefined> {
 async function isOurs({ host, port }: Address): Promise<boolean> {
   const url = `http://${host.includes(":") ? `[${host}]` : host}:${port}/readyz`;
   try {
-    const response = await fetch(url, { signal: AbortSignal.timeout(PATIENCE_MS) });
+    const response = await fetch(url, { signal: AbortSignal.timeout(TIMEOUT_MS) });
     return "reason" in ((await response.json()) as object);
   } catch {
     return false;

@@ -13,43 +13,43 @@ import { checksAsJson, exitCodeOf, printTable } from "./report.ts";
 
 const readFile = (path: string) => readFileSync(path, "utf8");
 
-/** Nothing that was not asked for: no token call, no upload. */
+/** Read-only defaults: no token call, no upload. */
 const CAUTIOUS: DoctorArguments = { json: false, allowTokenCall: false, edition: false, explain: undefined };
 
-/** Looks at everything a service with this configuration depends on. */
+/** Checks everything a service with this configuration depends on. */
 export async function diagnose(
   config: Config,
   options: DoctorArguments = CAUTIOUS,
   clock: Clock = systemClock,
 ): Promise<Check[]> {
-  const { patient, connect, close } = openDoctor(config, clock);
+  const { targets, connect, close } = openDoctor(config, clock);
   await connect();
   try {
-    return await runChecks(patient, options);
+    return await runChecks(targets, options);
   } finally {
     await close();
   }
 }
 
-async function explain(asked: ExplainArguments, env: Environment, clock: Clock): Promise<string> {
-  if (asked.ticketFile !== undefined) {
-    const appId = asked.appId ?? env["FACEID_APP_ID"] ?? "";
-    return explainSignature(asked, appId, readTicket(asked.ticketFile));
+async function explain(request: ExplainArguments, env: Environment, clock: Clock): Promise<string> {
+  if (request.ticketFile !== undefined) {
+    const appId = request.appId ?? env["FACEID_APP_ID"] ?? "";
+    return explainSignature(request, appId, readTicket(request.ticketFile));
   }
-  if (asked.call === "launch")
+  if (request.call === "launch")
     throw new UsageError("launch is signed with a NONCE ticket, which no store holds: give --ticket-file");
   const config = readConfig(env, readFile);
-  const { patient, connect, close } = openDoctor(config, clock);
+  const { targets, connect, close } = openDoctor(config, clock);
   await connect();
   try {
-    const found = await patient.stored();
-    if (found.kind !== "pair") {
-      const why = found.kind === "away" ? `it is away: ${found.code}` : `its record is ${found.kind}`;
+    const stored = await targets.stored();
+    if (stored.kind !== "pair") {
+      const why = stored.kind === "away" ? `it is away: ${stored.code}` : `its record is ${stored.kind}`;
       throw new UsageError(
         `the store has no SIGN ticket that can be read (${why}): run the doctor, or give --ticket-file`,
       );
     }
-    return explainSignature(asked, asked.appId ?? config.appId, found.issued.signTicket);
+    return explainSignature(request, request.appId ?? config.appId, stored.issued.signTicket);
   } finally {
     await close();
   }
@@ -63,7 +63,7 @@ function readTicket(path: string): Secret {
   }
 }
 
-/** The doctor from the command line to what it prints, and its exit code. */
+/** Runs the doctor for a command line; returns its output and exit code. */
 export async function runDoctor(
   args: readonly string[],
   env: Environment,
@@ -96,7 +96,7 @@ async function checked(options: DoctorArguments, env: Environment, clock: Clock)
 }
 
 if (import.meta.main) {
-  // The clock's timers keep no process alive.
+  // The clock's timers do not keep the process alive.
   const { port1 } = new MessageChannel();
   port1.ref();
   const { text, exitCode } = await runDoctor(process.argv.slice(2), process.env);

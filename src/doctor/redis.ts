@@ -2,15 +2,15 @@ import { isRefused, troubleOf } from "../redis/trouble.ts";
 import { type Check, checksFor, codeOf } from "./check.ts";
 
 export interface RedisParts {
-  /** Sends one command about a key in the slot of the scratch register; rejects with StoreError. */
-  ask: (command: string[]) => Promise<unknown>;
-  /** The same by a connection of its own: a subscription takes it over. */
-  askApart: (command: string[]) => Promise<unknown>;
+  /** Sends one command for a key in the scratch register's slot; rejects with StoreError. */
+  send: (command: string[]) => Promise<unknown>;
+  /** The same on a separate connection, for subscriptions, which take it over. */
+  sendApart: (command: string[]) => Promise<unknown>;
   /** A key in that slot. */
   key: string;
 }
 
-/** What to do about trouble with Redis, by the word that log and doctor name it with. */
+/** What to do about an error of Redis, by its code in the log and in the doctor's table. */
 const CURES: Readonly<Record<string, string>> = {
   WRONGPASS: "check user and password in STORE_URL: docs/runbook.md, Redis password",
   NOAUTH: "it demands a password: give one in STORE_URL, docs/runbook.md, Redis password",
@@ -52,37 +52,37 @@ const CERTIFICATE =
   "its certificate is not trusted: NODE_EXTRA_CA_CERTS adds an authority; the name in STORE_URL must be the certificate's";
 const CLEAR = "it speaks no TLS there: write redis:// in STORE_URL, or its TLS port";
 
-/** The cure for a word; undefined for one that has none of its own. */
+/** The cure for an error code; undefined if there is none. */
 export function redisCure(code: string): string | undefined {
   if (/CERT|SIGNATURE|ALTNAME/.test(code)) return CERTIFICATE;
   if (/SSL|EPROTO/.test(code)) return CLEAR;
   return CURES[code];
 }
 
-/** What each command is for, as the service sends it: by itself, or within a script. */
+/** Every command the service sends, directly or in a script, and its purpose. */
 const COMMANDS: readonly {
   name: string;
-  of: (key: string) => string[];
+  build: (key: string) => string[];
   purpose: string;
   optional?: string;
 }[] = [
-  { name: "ping", of: () => ["PING"], purpose: "to notice a dead connection" },
-  { name: "eval", of: (key) => ["EVAL", "return 1", "1", key], purpose: "to compare and set in one step" },
+  { name: "ping", build: () => ["PING"], purpose: "to notice a dead connection" },
+  { name: "eval", build: (key) => ["EVAL", "return 1", "1", key], purpose: "to compare and set in one step" },
   {
     name: "evalsha",
-    of: (key) => ["EVALSHA", "0".repeat(40), "1", key],
+    build: (key) => ["EVALSHA", "0".repeat(40), "1", key],
     purpose: "to send scripts by their digest",
     optional: "whole scripts are sent instead",
   },
   {
     name: "role",
-    of: () => ["ROLE"],
+    build: () => ["ROLE"],
     purpose: "to notice a server that was demoted",
     optional: "the next write notices it",
   },
   {
     name: "subscribe",
-    of: (key) => ["SUBSCRIBE", key],
+    build: (key) => ["SUBSCRIBE", key],
     purpose: "to hear of a new pair at once",
     optional: "replicas ask every few seconds instead",
   },
@@ -93,30 +93,30 @@ const COMMANDS: readonly {
   ...within("pexpire", "to forget registers that are not used", ["PEXPIRE", "", "60000"]),
   ...within("publish", "to tell other processes of a new pair", ["PUBLISH", "", "doctor"]),
   ...within("del", "to share repeats", ["DEL", ""]),
-  { name: "set", of: (key) => ["SET", key, "1", "PX", "60000"], purpose: "to share repeats" },
-  { name: "get", of: (key) => ["GET", key], purpose: "to share repeats" },
+  { name: "set", build: (key) => ["SET", key, "1", "PX", "60000"], purpose: "to share repeats" },
+  { name: "get", build: (key) => ["GET", key], purpose: "to share repeats" },
   ...within("incrby", "to count for limits", ["INCRBY", "", "1"]),
   ...within("pttl", "to count for limits", ["PTTL", ""]),
 ];
 
-/** A command that is only called by scripts: proxies need not know it, logins must allow it. "" stands for the key. */
+/** A command called only by scripts: logins must allow it, proxies need not know it. "" is the key. */
 function within(name: string, purpose: string, command: readonly string[]) {
   const call = command
     .map((part, i) => (i === 0 ? `'${part}'` : part === "" ? "KEYS[1]" : `'${part}'`))
     .join(", ");
-  return [{ name, of: (key: string) => ["EVAL", `redis.call(${call}) return 1`, "1", key], purpose }];
+  return [{ name, build: (key: string) => ["EVAL", `redis.call(${call}) return 1`, "1", key], purpose }];
 }
 
-/** Whether the login may send what the service sends, and what Redis says of itself. */
+/** Checks that the login may send the service's commands, and what Redis reports about itself. */
 export async function checkRedis(parts: RedisParts): Promise<Check[]> {
-  return [...(await checkCommands(parts)), ...(await checkServer(parts.ask))];
+  return [...(await checkCommands(parts)), ...(await checkServer(parts.send))];
 }
 
-async function checkCommands({ ask, askApart, key }: RedisParts): Promise<Check[]> {
+async function checkCommands({ send, sendApart, key }: RedisParts): Promise<Check[]> {
   const { ok, warn, fail } = checksFor("Redis commands");
   const missing: Check[] = [];
-  for (const { name, of, purpose, optional } of COMMANDS) {
-    const error: unknown = await (name === "subscribe" ? askApart : ask)(of(key)).then(
+  for (const { name, build, purpose, optional } of COMMANDS) {
+    const error: unknown = await (name === "subscribe" ? sendApart : send)(build(key)).then(
       () => undefined,
       (refused: unknown) => refused,
     );
@@ -125,15 +125,15 @@ async function checkCommands({ ask, askApart, key }: RedisParts): Promise<Check[
     const cure = redisCure(troubleOf(error)) ?? "";
     missing.push(optional === undefined ? fail(detail, cure) : warn(`${detail}; ${optional}`, cure));
   }
-  await ask(["DEL", key]).catch(() => undefined);
+  await send(["DEL", key]).catch(() => undefined);
   return missing.length > 0 ? missing : [ok(`all ${COMMANDS.length} may be sent`)];
 }
 
-async function checkServer(ask: RedisParts["ask"]): Promise<Check[]> {
+async function checkServer(send: RedisParts["send"]): Promise<Check[]> {
   const { ok, skip, warn, fail } = checksFor("Redis");
   let text: string;
   try {
-    text = String(await ask(["INFO"]));
+    text = String(await send(["INFO"]));
   } catch (error) {
     return [skip(`INFO is refused (${codeOf(error)}): version, role and memory policy are not known`)];
   }

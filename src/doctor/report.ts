@@ -2,7 +2,7 @@ import type { Check, CheckStatus } from "./check.ts";
 
 const MARKS: Readonly<Record<CheckStatus, string>> = { ok: "ok  ", warn: "WARN", fail: "FAIL", skip: "-   " };
 
-/** A table for a terminal; under each line that is not well stands what to do. */
+/** A table for a terminal, with the cure below each warning and failure. */
 export function printTable(checks: readonly Check[]): string {
   const width = Math.max(...checks.map(({ check }) => check.length));
   const lines = checks.flatMap(({ check, status, detail, cure }) => [
@@ -13,7 +13,7 @@ export function printTable(checks: readonly Check[]): string {
   return `${lines.join("\n")}\n\n${count("fail")} to repair, ${count("warn")} to look at, ${count("ok")} well.`;
 }
 
-/** The same for machines. */
+/** The checks and the exit code as a JSON document. */
 export const checksAsJson = (checks: readonly Check[]): string =>
   JSON.stringify({ exit_code: exitCodeOf(checks), checks }, null, 2);
 

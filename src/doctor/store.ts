@@ -7,22 +7,22 @@ import { checkRedis, type RedisParts, redisCure } from "./redis.ts";
 
 export interface StoreParts {
   location: StoreLocation;
-  /** The directory of the real register, where the store is one of files. */
+  /** The real register's directory, for a file store. */
   register: string | undefined;
-  /** A register beside the real one, which nobody else uses. */
+  /** A separate register that no other process uses. */
   scratch: TicketStore;
-  /** Removes what the scratch register left. */
+  /** Removes the scratch register. */
   removeScratch: () => Promise<unknown>;
-  /** Where it is one. */
+  /** Set if the store is a Redis. */
   redis: RedisParts | undefined;
   clock: Clock;
 }
 
-/** Time for a connection, and what is slow for one operation, milliseconds. */
+/** Connect timeout, and the time from which an operation counts as slow, milliseconds. */
 const CONNECT_MS = 5_000;
 const SLOW_MS = 50;
 
-/** Whether the store can be used, how fast it is, and whether it is set up as it must be. The tickets are not touched. */
+/** Checks that the store works, its speed and its setup. Does not touch the tickets. */
 export async function checkStore(parts: StoreParts): Promise<Check[]> {
   const { location, register, redis } = parts;
   if (location.kind === "memory") {
@@ -43,7 +43,7 @@ export async function checkStore(parts: StoreParts): Promise<Check[]> {
   return [...(place ? [place] : []), works, ...(redis && answered ? await checkRedis(redis) : [])];
 }
 
-/** Writes and compares in a register of its own, as a refresh does. */
+/** Writes and compares in the scratch register, as a refresh does. */
 async function tryOut({ scratch, removeScratch, clock }: StoreParts): Promise<Check> {
   const { ok, warn, fail } = checksFor("store");
   const cure = "docs/runbook.md, store down; for Redis also the commands its login needs: docs/redis.md";
@@ -67,17 +67,17 @@ async function tryOut({ scratch, removeScratch, clock }: StoreParts): Promise<Ch
   }
 }
 
-/** What may be over in a moment; other trouble stays. */
-const PASSING: ReadonlySet<string> = new Set(["DISCONNECTED", "NO_NODE", "TIMEOUT"]);
+/** Transient errors; others persist. */
+const TRANSIENT: ReadonlySet<string> = new Set(["DISCONNECTED", "NO_NODE", "TIMEOUT"]);
 
-/** Redis is connected in the background. */
+/** Retries the first read, since Redis connects in the background. */
 async function connected(store: TicketStore, clock: Clock): Promise<{ version: string }> {
   const until = clock.monotonic() + CONNECT_MS;
   for (;;) {
     try {
       return await store.read();
     } catch (error) {
-      if (clock.monotonic() > until || !PASSING.has(codeOf(error))) throw error;
+      if (clock.monotonic() > until || !TRANSIENT.has(codeOf(error))) throw error;
       await clock.sleep(100);
     }
   }

@@ -4,7 +4,7 @@ import type { Sealer } from "../tickets/sealer.ts";
 import type { SharedState } from "../tickets/shared-state.ts";
 import { type Check, checksFor, codeOf, seconds } from "./check.ts";
 
-/** The pair that the running processes use, as it lies in the store. */
+/** The running processes' pair, as stored. */
 export type Stored =
   | { kind: "pair"; generation: number; ageMs: number; leftMs: number; issued: IssuedPair }
   | { kind: "empty" }
@@ -17,7 +17,7 @@ export interface StoredParts {
   readPair: (text: string) => IssuedPair | undefined;
 }
 
-/** Reads the pair, and changes nothing. Never rejects. */
+/** Reads the pair without changing anything. Never rejects. */
 export async function readStored({ register, sealer, readPair }: StoredParts): Promise<Stored> {
   try {
     const { state, now, flaw } = await register.read();
@@ -28,8 +28,8 @@ export async function readStored({ register, sealer, readPair }: StoredParts): P
     const opened = sealer.open(sealed, { generation, kind: "pair" });
     const issued = opened.ok ? readPair(opened.plain) : undefined;
     if (!issued) return { kind: "unreadable", why: opened.ok ? "format" : opened.why };
-    const ends = Math.min(issued.issuedAt + issued.lifeMs, issued.signIssuedAt + issued.signLifeMs);
-    return { kind: "pair", generation, ageMs: Math.max(0, now - at), leftMs: ends - now, issued };
+    const expiresAt = Math.min(issued.issuedAt + issued.lifeMs, issued.signIssuedAt + issued.signLifeMs);
+    return { kind: "pair", generation, ageMs: Math.max(0, now - at), leftMs: expiresAt - now, issued };
   } catch (error) {
     return { kind: "away", code: codeOf(error) };
   }
@@ -47,7 +47,7 @@ const WHY: Readonly<Record<string, [detail: string, cure: string]>> = {
   newer: ["written by a later release", "use that release everywhere: docs/runbook.md, unreadable record"],
 };
 
-/** What the stored pair looks like: generation, age and remaining life, never a value. */
+/** Describes the stored pair by generation, age and remaining lifetime, never by its values. */
 export function checkStored(stored: Stored, secretIds: readonly string[], intervalMs: number): Check[] {
   const { ok, warn, fail } = checksFor("stored pair");
   switch (stored.kind) {
@@ -70,9 +70,9 @@ export function checkStored(stored: Stored, secretIds: readonly string[], interv
     case "pair": {
       const { generation, ageMs, leftMs, issued } = stored;
       const detail = `generation ${generation}, ${seconds(ageMs)} old, ends in ${seconds(Math.max(0, leftMs))}`;
-      const late = "nobody refreshes: docs/runbook.md, refresh failing";
+      const overdue = "nobody refreshes: docs/runbook.md, refresh failing";
       return [
-        leftMs <= 0 ? fail(detail, late) : ageMs > intervalMs * 1.25 ? warn(detail, late) : ok(detail),
+        leftMs <= 0 ? fail(detail, overdue) : ageMs > intervalMs * 1.25 ? warn(detail, overdue) : ok(detail),
         secretIds.includes(issued.secretId)
           ? checksFor("secret").ok("FACEID_SECRET is the one that fetched this pair")
           : checksFor("secret").fail(
@@ -84,6 +84,6 @@ export function checkStored(stored: Stored, secretIds: readonly string[], interv
   }
 }
 
-/** What is asked of the vendor: the pair, if it can still be used. */
+/** The stored pair, if it has not expired. */
 export const usable = (stored: Stored): { accessToken: Secret; signTicket: Secret } | undefined =>
   stored.kind === "pair" && stored.leftMs > 0 ? stored.issued : undefined;

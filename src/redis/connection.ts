@@ -7,7 +7,7 @@ export const ignore = () => undefined;
 /** Options of every command. The client's own 5 s limit leaves a timer behind; the signal has one. */
 export const untilAborted = (abortSignal: AbortSignal) => ({ abortSignal, timeout: 0 });
 
-/** `HELLO` of RESP3 is unknown to Redis before 6 and most proxies; we need neither it nor `CLIENT SETINFO`. */
+/** `HELLO` of RESP3 is unknown to Redis before 6 and most proxies; we need it as little as `CLIENT SETINFO`. */
 export const RESP = 2;
 
 const RECONNECT = { baseMs: 50, maxMs: 2_000 };

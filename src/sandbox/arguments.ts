@@ -5,12 +5,12 @@ import type { SandboxOptions } from "./sandbox.ts";
 import { EDITIONS, type VendorEdition } from "./vendor/orders.ts";
 import { ANSWERS, type Answers } from "./vendor/shape.ts";
 
-/** What the command line asks for. */
+/** The parsed command line. */
 export interface SandboxArguments {
   sandbox: SandboxOptions;
-  /** Only the played vendor, no service. */
+  /** Only the simulated vendor, no service. */
   upstreamOnly: boolean;
-  /** A backend of one's own for the console to talk to, without a slash at the end; with `upstreamOnly` only. */
+  /** Base URL, without a trailing slash, of the user's own backend; with `upstreamOnly` only. */
   backend: string | undefined;
 }
 
@@ -46,24 +46,24 @@ const OPTIONS = {
   help: { type: "boolean" },
 } as const;
 
-/** Reads the command line of `npm run sandbox`; throws `UsageError` with every problem, or with the usage for --help. */
+/** Reads the command line of `npm run sandbox`. Throws `UsageError` with every problem, or the usage. */
 export function readArguments(args: readonly string[], env: Environment): SandboxArguments {
   const { values } = parseCommandLine({ args: [...args], options: OPTIONS }, SANDBOX_USAGE);
   if (values.help) throw new UsageError(SANDBOX_USAGE);
   const { host, secret, seed, edition } = values;
   const appId = values["app-id"];
   const upstreamOnly = values["upstream-only"] ?? false;
-  // A Kubernetes Service called sandbox leaves its link in the variable; the service warns of it.
-  const linked = env["SANDBOX_PORT"]?.startsWith("tcp://") ?? false;
-  const defaultPort = linked ? 8090 : (env["SANDBOX_PORT"] ?? 8090);
+  // A Kubernetes Service called sandbox sets the variable to its link; the service warns about that.
+  const isLink = env["SANDBOX_PORT"]?.startsWith("tcp://") ?? false;
+  const defaultPort = isLink ? 8090 : (env["SANDBOX_PORT"] ?? 8090);
   const port = Number(values.port ?? defaultPort);
-  // The reader of the environment knows durations and URLs, and gathers problems.
+  // The environment reader parses durations and URLs, and collects problems.
   const read = createEnvironmentReader(
     { "--latency": values.latency, "--overlap": values.overlap, "--backend": values.backend },
     () => "",
   );
   const { problems } = read;
-  // Nothing is a fine latency, though no duration.
+  // 0 is a valid latency, though not a valid duration.
   const latencyMs = /^0(ms|s)?$/.test(values.latency ?? "0") ? 0 : read.durationMs("--latency", 0);
   const overlapMs = read.durationMs("--overlap", 60_000);
   const backend = read.baseUrl("--backend", "") || undefined;

@@ -3,10 +3,10 @@ import { randomBytes } from "node:crypto";
 const WORD = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 const ALPHABETS = { word: WORD, token: `${WORD}-`, hex: "0123456789abcdef", digits: "0123456789" } as const;
 
-/** Makes `length` characters of an alphabet, `word` by default: tokens, tickets, faceIds and serial numbers. */
+/** Generates `length` characters of an alphabet, by default `word`: tokens, tickets, faceIds, serials. */
 export type RandomText = (length: number, alphabet?: keyof typeof ALPHABETS) => string;
 
-/** Text from `random` (values in [0, 1)), or from the CSPRNG where none is given. */
+/** Random text from `random` (values in [0, 1)), or from the CSPRNG by default. */
 export function createRandomText(random?: () => number): RandomText {
   return (length, alphabet = "word") => {
     const letters = ALPHABETS[alphabet];
@@ -17,14 +17,14 @@ export function createRandomText(random?: () => number): RandomText {
   };
 }
 
-/** `count` numbers in [0, 1) of the CSPRNG. */
+/** A source of `count` numbers in [0, 1) from the CSPRNG. */
 function secureRandom(count: number): () => number {
   const bytes = randomBytes(4 * count);
   let at = 0;
   return () => bytes.readUInt32LE(4 * at++) / 2 ** 32;
 }
 
-/** A repeatable source of numbers in [0, 1) for `SandboxOptions.random`; the same 32-bit seed gives the same numbers (mulberry32). */
+/** A repeatable source of numbers in [0, 1) for `SandboxOptions.random`, from a 32-bit seed (mulberry32). */
 export function seededRandom(seed: number): () => number {
   let state = seed | 0;
   return () => {

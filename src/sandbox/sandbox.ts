@@ -18,23 +18,23 @@ import { completeOrder, type SdkReply } from "./vendor/sdk.ts";
 import type { Answers } from "./vendor/shape.ts";
 import { createState } from "./vendor/state.ts";
 
-/** Everything has a default. Times are milliseconds and default to the vendor's (protocol.md 10.1). */
+/** Every option has a default. Times are milliseconds and default to the vendor's (protocol.md 10.1). */
 export interface SandboxOptions {
   /** Default 127.0.0.1. */
   host?: string;
-  /** Default 0: any free port, kept over a stop and a new start. */
+  /** Default 0: any free port, kept across restarts. */
   port?: number;
   /** 8 characters; default `TIDA0001`. */
   appId?: string;
   /** 64 characters; default random. */
   secret?: string;
-  /** What the app id is entitled to; default all three. */
+  /** Editions the app id is entitled to; default all three. */
   editions?: readonly VendorEdition[];
-  /** The one spelling of the app id that token and ticket queries may have; default either (protocol.md 0.3). */
+  /** The only parameter name for the app id in token and ticket queries; default either (protocol.md 0.3). */
   tokenParam?: "app_id" | "appId";
-  /** The time under the sandbox's own; default the machine's. */
+  /** The clock underlying the sandbox's own; default the system clock. */
   clock?: Clock;
-  /** The sandbox's own time, in place of one over `clock`: for those who share it. */
+  /** The sandbox's own clock, instead of one over `clock`, to share it with others. */
   sharedClock?: TurnableClock;
   /** How long the previous token outlives a new one; default 60 s. */
   overlapMs?: number;
@@ -44,56 +44,56 @@ export interface SandboxOptions {
   ticketLifeMs?: number;
   /** NONCE tickets; default 120 s. */
   nonceLifeMs?: number;
-  /** Least time between two NONCE tickets for one user; default 2 s. */
+  /** Min time between two NONCE tickets for one user; default 2 s. */
   nonceIntervalMs?: number;
   /** Default 5 min. */
   faceIdLifeMs?: number;
   /** Default 3 days. */
   recordLifeMs?: number;
-  /** How long every call takes; default 0. Above 0, calls of a token that meet are sure to be seen as overlapping. */
+  /** Latency of every call; default 0. Above 0, concurrent token calls reliably count as overlapping. */
   latencyMs?: number;
   /** Numbers in [0, 1) for tokens and serials, such as `seededRandom(7)`; default the CSPRNG. */
   random?: () => number;
-  /** How answers are written; default as captured from the vendor's host. */
+  /** The format of answers; default as captured from the vendor's host. */
   answers?: Answers;
-  /** Default true: refuse also what the vendor only forbids in writing. Breaches are recorded either way. */
+  /** Default true: also refuse what the vendor only forbids in writing. Breaches are recorded either way. */
   strict?: boolean;
 }
 
-/** A small upstream of our own: the vendor's hosts and the App SDK, faithful in time as well as in shape. */
+/** A simulated upstream: the vendor's hosts and the App SDK, faithful in timing as well as in format. */
 export interface Sandbox {
   start(): Promise<void>;
-  /** Cuts what is open and returns promptly. State stays: a new `start` goes on with it, on the same port. */
+  /** Closes all connections and returns promptly. A later `start` continues with the same state and port. */
   stop(): Promise<void>;
-  /** Base URL without a slash at the end; throws before `start`. */
+  /** Base URL without a trailing slash; throws before `start`. */
   readonly url: string;
   readonly appId: string;
   readonly secret: string;
-  /** Oldest first; the same array over the sandbox's life. */
+  /** Oldest first; the same array for the sandbox's lifetime. */
   readonly breaches: readonly Breach[];
   /** A snapshot. */
   readonly stats: Stats;
-  /** A snapshot of all that the console draws. */
+  /** A snapshot of everything the console shows. */
   readonly picture: Picture;
   readonly faults: Faults;
-  /** How long every call takes, milliseconds; may be changed while it runs. */
+  /** Latency of every call, milliseconds; may be changed at run time. */
   latencyMs: number;
   /** Sandbox time, milliseconds since the Unix epoch. */
   now(): number;
   /** Turns the sandbox clock forward. */
   advance(ms: number): void;
-  /** A foreign rotator: a new token that nobody here is told, so that the current one dies after the overlap. */
+  /** A foreign rotation: issues a token no caller gets, so that the current one dies after the overlap. */
   rotate(): void;
-  /** Every token and ticket dies at once; dead tokens are refused with `code` from now on, 400103 by default. */
+  /** Kills every token and ticket; from now on dead tokens are refused with `code`, 400103 by default. */
   revoke(code?: string): void;
-  /** A new secret; every token and ticket of the old one dies at once (protocol.md 1). */
+  /** Sets a new secret; every token and ticket of the old one dies immediately (protocol.md 1). */
   changeSecret(secret: string): void;
-  /** Gives an order an outcome without a launch; default what its ID number chose. Throws for an unknown order or outcome. */
+  /** Completes an order without a launch, by default as its ID number says. Throws if either is unknown. */
   complete(orderNo: string, outcome?: string): SdkReply["json"];
   clearBreaches(): void;
-  /** The value of every remembered token and ticket, to look for them where they must not be. */
+  /** The values of all remembered tokens and tickets, to search for them where they must not be. */
   issuedValues(): readonly string[];
-  /** Gives the console a backend to talk to. */
+  /** Connects the console to a backend. */
   connect(backend: ConsoleBackend): void;
 }
 
@@ -135,10 +135,10 @@ export function createSandbox(options: SandboxOptions = {}): Sandbox {
       if (server) throw new Error("the sandbox runs already");
       stopping = new AbortController();
       const parts = { state, faults, counters, journal, sandbox };
-      const asked = { latencyMs: () => sandbox.latencyMs, backend: () => backend };
-      // A name leads to this machine alone only where other machines cannot ask.
+      const current = { latencyMs: () => sandbox.latencyMs, backend: () => backend };
+      // Host names are checked on loopback only: other machines may know this one by any name.
       const hosts = isLoopback(host) ? [] : "any";
-      server = createServer({ ...parts, ...asked, hosts, stopping: stopping.signal });
+      server = createServer({ ...parts, ...current, hosts, stopping: stopping.signal });
       await server.listen({ host, port });
       port = (server.server.address() as AddressInfo).port;
     },

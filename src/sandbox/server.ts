@@ -23,13 +23,13 @@ export interface ServerParts {
   faults: Faults;
   counters: Counters;
   journal: Journal;
-  /** The backend that the console talks to, once there is one. */
+  /** The console's backend, once connected. */
   backend: () => ConsoleBackend | undefined;
-  /** Names by which it may be asked besides those of this machine. */
+  /** Host names accepted in addition to those of this machine. */
   hosts: readonly string[] | "any";
-  /** How long every call takes, milliseconds of sandbox time. */
+  /** Latency of every call, milliseconds of sandbox time. */
   latencyMs: () => number;
-  /** What the controls at /sandbox/ turn. */
+  /** Operated by the controls at /sandbox/. */
   sandbox: Sandbox;
   stopping: AbortSignal;
 }
@@ -47,7 +47,7 @@ const VENDOR_PATHS: Readonly<Partial<Record<string, Endpoint>>> = {
 
 type Handler = (request: SandboxRequest) => PreparedAnswer;
 
-/** The handlers on a port: the vendor's paths, /sdk/verify, the controls and the console. */
+/** The HTTP server: the vendor's paths, /sdk/verify, the controls and the console. */
 export function createServer(parts: ServerParts): FastifyInstance {
   const { state, counters, hosts } = parts;
   const app = fastify({
@@ -55,12 +55,12 @@ export function createServer(parts: ServerParts): FastifyInstance {
     bodyLimit: 32 * 1024 * 1024,
     schemaController: NO_SCHEMA_COMPILERS,
   });
-  // Every body arrives as text: what the content type should have been is the handlers' to judge.
+  // Every body is read as text: the handlers judge the content type.
   app.removeAllContentTypeParsers();
   app.addContentTypeParser("*", { parseAs: "string" }, (_request, body, done) => done(null, body));
 
   app.addHook("onRequest", async ({ headers, routeOptions }, reply) => {
-    // A page of another site must not play the vendor, turn the controls or start a verification.
+    // A page of another site must not call the vendor's paths or the controls, or start a verification.
     const simple =
       routeOptions.url?.startsWith("/sandbox/") && headers["content-type"]?.startsWith("text/plain");
     if (isForeign(headers, hosts))
@@ -93,7 +93,7 @@ export function createServer(parts: ServerParts): FastifyInstance {
   }
   app.post(QUERY, (request, reply) => exchange(parts, "query", query, request, reply));
   app.post("/sdk/verify", (request, reply) =>
-    exchange(parts, "sdk_verify", (seen) => playSdk(seen, state), request, reply),
+    exchange(parts, "sdk_verify", (call) => playSdk(call, state), request, reply),
   );
   addControls(app, parts);
   addConsole(app, parts);
@@ -114,15 +114,15 @@ async function exchange(
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
-  const seen = readRequest(endpoint, request);
+  const call = readRequest(endpoint, request);
   const { inFlight, leave } = counters.enter(endpoint);
   if (inFlight > 1 && endpoint === "access_token")
-    state.breaches.add("overlapping_refresh", endpoint, seen.caller);
+    state.breaches.add("overlapping_refresh", endpoint, call.caller);
   if (inFlight > 1 && endpoint === "sign_ticket")
-    state.breaches.add("overlapping_sign_ticket", endpoint, seen.caller);
-  const entry = journal.enter(endpoint, seen.caller);
+    state.breaches.add("overlapping_sign_ticket", endpoint, call.caller);
+  const entry = journal.enter(endpoint, call.caller);
   const left = new AbortController();
-  // Whoever has hung up is waiting for nothing, and no longer in flight.
+  // A call whose caller has disconnected is no longer in flight.
   reply.raw.once("close", () => {
     leave();
     journal.leave(entry);
@@ -135,7 +135,7 @@ async function exchange(
     const fault = faults.take(endpoint);
     if (fault) entry.fault = fault.kind;
     const work = () => {
-      const answered = handle(seen);
+      const answered = handle(call);
       const { code } = answered.json as { code?: string };
       if (code !== undefined) entry.code = code;
       return answered;
@@ -158,12 +158,12 @@ function createWire(
 ): FaultableConnection {
   return {
     stopping,
-    // Joined only when something waits for it: most calls are over at once, and `stopping` outlives them all.
+    // Combined on demand: most calls end at once, and `stopping` outlives them all.
     get gone() {
       return AbortSignal.any([left, stopping]);
     },
     send(status, contentType, body) {
-      // Left before the bytes go: the caller's next call may arrive before this one is closed.
+      // Before the response is sent: the caller's next call may arrive before this connection closes.
       leave();
       void reply.code(status).header("content-type", contentType).send(body);
     },

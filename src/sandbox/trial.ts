@@ -6,17 +6,17 @@ import type { ConsoleBackend } from "./controls/backend.ts";
 import { createSandbox, type Sandbox, type SandboxOptions } from "./sandbox.ts";
 import { createTurnableClock, type TurnableClock } from "./turnable-clock.ts";
 
-/** A sandbox with everything a service needs to run in front of it. */
+/** A sandbox with everything a service needs to run against it. */
 export interface Trial {
-  /** True when only the vendor is played; then no service is to be started. */
+  /** True if only the vendor is simulated and no service must be started. */
   upstreamOnly: boolean;
-  /** What to lay over the environment: the sandbox's app id, secret and address, and a store of its own. */
+  /** Overrides for the environment: the sandbox's app id, secret and address, and a separate store. */
   environment: Environment;
-  /** Time for the service too, so that whoever turns the sandbox's clock ages both. */
+  /** The clock for the service too, so that turning the sandbox's clock ages both. */
   clock: Clock;
-  /** Tells the console about the service, once it runs. */
+  /** Connects the console to the service, once it runs. */
   connect(backend: Omit<ConsoleBackend, "url" | "adminUrl">, addresses: Addresses): void;
-  /** What a person can paste next. */
+  /** Commands to paste next. */
   instructions(addresses: Addresses): string;
   stop(): Promise<void>;
 }
@@ -27,10 +27,10 @@ interface Addresses {
   admin: string;
 }
 
-/** Starts the sandbox of `npm run sandbox`. Ends the process with 2 when the command line cannot be used. */
+/** Starts the sandbox of `npm run sandbox`. Exits with 2 if the command line is invalid. */
 export async function startTrial(args: readonly string[], env: Environment): Promise<Trial> {
   const clock = createTurnableClock(systemClock);
-  const { sandbox, upstreamOnly, backend } = await begin(args, env, clock).catch((error: unknown) => {
+  const { sandbox, upstreamOnly, backend } = await startSandbox(args, env, clock).catch((error: unknown) => {
     if (!(error instanceof UsageError)) throw error;
     console.error(error.message);
     process.exit(args.includes("--help") ? 0 : 2);
@@ -45,7 +45,7 @@ export async function startTrial(args: readonly string[], env: Environment): Pro
       FACEID_SECRET: sandbox.secret,
       FACEID_SECRET_FILE: undefined,
       FACEID_BASE_URL: sandbox.url,
-      // Also where the sandbox listens beyond this machine: both are one process.
+      // Even if the sandbox listens beyond this machine: service and sandbox are one process.
       ALLOW_INSECURE: [env["ALLOW_INSECURE"], "FACEID_BASE_URL"].filter(Boolean).join(),
       FACEID_LIVE_HOSTS: undefined,
       STORE_URL: env["STORE_URL"] || "memory:",
@@ -78,12 +78,12 @@ Ctrl-C ends both.
   };
 }
 
-async function begin(args: readonly string[], env: Environment, sharedClock: TurnableClock) {
+async function startSandbox(args: readonly string[], env: Environment, sharedClock: TurnableClock) {
   const { sandbox, ...rest } = readArguments(args, env);
   return { ...rest, sandbox: await beginSandbox({ ...sandbox, sharedClock }) };
 }
 
-/** What a program needs on stdout, as lines that a shell can take over; what a person wants to know on stderr. */
+/** Prints the environment to stdout, as lines a shell can evaluate, and help for people to stderr. */
 function printUpstream({ url, appId, secret }: Sandbox): void {
   console.log(`FACEID_BASE_URL=${url}\nFACEID_APP_ID=${appId}\nFACEID_SECRET=${secret}`);
   console.error(`
@@ -98,7 +98,7 @@ More in docs/sandbox.md. Ctrl-C ends it.
 `);
 }
 
-/** A sandbox that runs; throws `UsageError` where its address cannot be had. */
+/** Creates and starts a sandbox; throws `UsageError` if it cannot listen on its address. */
 export async function beginSandbox(options: SandboxOptions): Promise<Sandbox> {
   const sandbox = createSandbox(options);
   try {

@@ -1,15 +1,17 @@
 import type { Clock } from "../lib/clock.ts";
 
-/** The sandbox's own time: starts at wall time, runs with the given clock, and can be turned forward. */
+/**
+ * The sandbox's own clock: starts at wall time, runs with the underlying clock, and can be turned forward.
+ */
 export interface TurnableClock extends Clock {
-  /** Turns the clock forward and wakes the sleepers whose time has come. */
+  /** Turns the clock forward and wakes sleepers that are due. */
   advance(ms: number): void;
 }
 
-/** A ready-made reason: nobody reads its stack. */
+/** Preallocated: a bare `abort()` captures a stack trace that nobody reads. */
 const TURNED = new Error("the clock was turned");
 
-/** A turnable clock over `clock`. Ages come from its monotonic side, so a corrected wall clock kills no token. */
+/** A turnable clock over `clock`. Follows monotonic time: adjusting the wall clock expires no token. */
 export function createTurnableClock(clock: Clock): TurnableClock {
   const offset = clock.now() - clock.monotonic();
   let turnedMs = 0;
@@ -30,10 +32,10 @@ export function createTurnableClock(clock: Clock): TurnableClock {
       const until = now() + ms;
       while (now() < until) {
         signal?.throwIfAborted();
-        // One controller each and no AbortSignal.any: every call of a service under load sleeps here.
+        // A controller each instead of AbortSignal.any: every call of a service under load sleeps here.
         const sleeper = new AbortController();
-        const leave = () => sleeper.abort(signal?.reason);
-        signal?.addEventListener("abort", leave);
+        const cancel = () => sleeper.abort(signal?.reason);
+        signal?.addEventListener("abort", cancel);
         sleepers.add(sleeper);
         try {
           await clock.sleep(Math.ceil(until - now()), sleeper.signal);
@@ -41,7 +43,7 @@ export function createTurnableClock(clock: Clock): TurnableClock {
           if (signal?.aborted || error !== TURNED) throw error;
         } finally {
           sleepers.delete(sleeper);
-          signal?.removeEventListener("abort", leave);
+          signal?.removeEventListener("abort", cancel);
         }
       }
       signal?.throwIfAborted();

@@ -5,7 +5,7 @@ const JWT = { JWT_ISSUER: "https://login.example", JWT_AUDIENCE: "face" };
 const VENDOR = "FACEID_BASE_URL: must be https beyond this machine; or set ALLOW_INSECURE=FACEID_BASE_URL";
 const KEYS = "JWT_JWKS_URL: must be https beyond this machine; or set ALLOW_INSECURE=JWT_JWKS_URL";
 
-describe("clear text beyond this machine", () => {
+describe("ALLOW_INSECURE", () => {
   test.each<[Record<string, string>, string[]]>([
     [{ FACEID_BASE_URL: "http://kyc1.qcloud.com" }, [VENDOR]],
     [{ FACEID_BASE_URL: "http://127.0.0.1.evil.example" }, [VENDOR]],
@@ -20,13 +20,13 @@ describe("clear text beyond this machine", () => {
     [{ FACEID_BASE_URL: "http://localhost:9000" }, []],
     [{ FACEID_BASE_URL: "http://[::1]:9000" }, []],
     [{ ...JWT, JWT_JWKS_URL: "http://127.0.0.1:8000/keys" }, []],
-  ])("%j has the problems %j", (env, problems) => {
+  ])("the insecure settings %j have the problems %j", (env, problems) => {
     expect(problemsOf(env)).toEqual(problems);
   });
 });
 
-describe("names of the admin listener", () => {
-  test("are none but this machine's on loopback, any beyond, and those that are configured on both", () => {
+describe("ADMIN_HOSTS", () => {
+  test("the admin listener accepts only this machine's names on loopback, any name beyond, and configured names on both", () => {
     const beyond = { ADMIN_ADDR: "0.0.0.0:9090", ALLOW_INSECURE: "ADMIN_ADDR" };
     expect(configOf({}).adminHosts).toEqual([]);
     expect(configOf(beyond).adminHosts).toBe("any");
@@ -34,7 +34,7 @@ describe("names of the admin listener", () => {
     expect(configOf({ ...beyond, ADMIN_HOSTS: "ops" }).adminHosts).toEqual(["ops"]);
   });
 
-  test("are names, without port", () => {
+  test("a port in ADMIN_HOSTS is a problem", () => {
     expect(problemsOf({ ADMIN_HOSTS: "ops:9090" })).toEqual([
       'ADMIN_HOSTS: must be host names without port, not "ops:9090"',
     ]);

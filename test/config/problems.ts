@@ -2,10 +2,10 @@ import { type Config, ConfigError, readConfig } from "../../src/config/config.ts
 
 const BASE = { FACEID_APP_ID: "IDAXXXXX", FACEID_SECRET: "secret" };
 
-/** The configuration of a start that sets these beside what it must. */
+/** The configuration with these variables in addition to the required ones. */
 export const configOf = (env: Record<string, string>): Config => readConfig({ ...BASE, ...env }, () => "");
 
-/** What is wrong with it; none where it can be started with. */
+/** The problems of that configuration; none if it is valid. */
 export function problemsOf(env: Record<string, string>): readonly string[] {
   try {
     configOf(env);

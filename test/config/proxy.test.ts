@@ -7,7 +7,7 @@ import { configOf, problemsOf } from "./problems.ts";
 
 const proxyOf = (env: Record<string, string>) => configOf(env).proxy;
 
-describe("the proxy for calls to the vendor, as curl reads it", () => {
+describe("the proxy variables", () => {
   test.each<[Record<string, string>, string | undefined]>([
     [{}, undefined],
     [{ https_proxy: "127.0.0.1:3128" }, "http://127.0.0.1:3128/"],
@@ -21,9 +21,9 @@ describe("the proxy for calls to the vendor, as curl reads it", () => {
     [{ all_proxy: "lower:1", ALL_PROXY: "upper:1" }, "http://lower:1/"],
     [{ HTTPS_PROXY: "special:1", all_proxy: "all:1" }, "http://special:1/"],
     [{ https_proxy: "", HTTPS_PROXY: "upper:1" }, "http://upper:1/"],
-    // For calls by http, which go to this machine alone.
+    // For http calls, which go only to this machine.
     [{ http_proxy: "127.0.0.1:3128", HTTP_PROXY: "http://" }, undefined],
-  ])("%j", (env, url) => {
+  ])("the variables %j select the proxy that curl would use", (env, url) => {
     expect(proxyOf(env)?.url).toBe(url);
   });
 
@@ -33,13 +33,13 @@ describe("the proxy for calls to the vendor, as curl reads it", () => {
     ["https_proxy", "http://u:%topsecret@proxy:1"],
     ["all_proxy", "socks4://topsecret:1080"],
     ["ALL_PROXY", "proxy:topsecret"],
-  ])("%s=%s is named, and not repeated", (name, value) => {
+  ])("an invalid proxy %s=%s is reported without its value", (name, value) => {
     expect(problemsOf({ [name]: value })).toEqual([
       `${name}: must be host:port, or the URL of a proxy by http, https or socks5`,
     ]);
   });
 
-  test("hosts that are asked directly", () => {
+  test("hosts in NO_PROXY bypass the proxy", () => {
     expect(proxyOf({ https_proxy: "a:1", NO_PROXY: ".corp" })).toEqual({
       url: "http://a:1/",
       noProxy: ".corp",
@@ -48,7 +48,7 @@ describe("the proxy for calls to the vendor, as curl reads it", () => {
   });
 });
 
-test("without a scheme it is used: a call by https asks it for a tunnel, one by http does not", async () => {
+test("a proxy without a scheme tunnels https calls and not http calls", async () => {
   const asked: string[] = [];
   const proxy = createServer((_request, response) => void response.end("direct"));
   proxy.on("connect", ({ url = "" }, socket) => {
@@ -72,7 +72,7 @@ test("without a scheme it is used: a call by https asks it for a tunnel, one by 
   proxy.close();
 });
 
-test("a SOCKS proxy is asked for the vendor by name", async () => {
+test("a SOCKS proxy receives the vendor's host name unresolved", async () => {
   const asked: string[] = [];
   // RFC 1928, as far as its refusal (2, not allowed): greeting, then a request with address type 3, a domain name.
   const proxy = createSocketServer((socket) => {

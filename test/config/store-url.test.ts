@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { isSamePlace, parseStoreUrl, registerName, type StoreLocation } from "../../src/config/store-url.ts";
 
-test("the path of the vendor's host belongs to the name of a register, and a slash at its end does not", () => {
+test("a register's name includes the path of the base URL without a trailing slash", () => {
   expect(registerName("IDA1", "https://kyc1.qcloud.com")).toBe("IDA1@kyc1.qcloud.com");
   expect(registerName("IDA1", "https://kyc1.qcloud.com/")).toBe("IDA1@kyc1.qcloud.com");
   expect(registerName("IDA1", "https://gw:8443/prod")).toBe("IDA1@gw:8443/prod");
@@ -13,11 +13,11 @@ test.each([
   "redis://topsecret:@host",
   "redis+cluster://user@host",
   "rediss://a%40b@host/3",
-])("%s is refused, since a password in it would be dropped", (url) => {
+])("the store URL %s is refused, since a password in it would be lost", (url) => {
   expect(parseStoreUrl(url)).toBe("before @ comes USER:PASSWORD, or :PASSWORD for a password alone");
 });
 
-test("a password alone comes after a colon", () => {
+test("a password without a user follows a colon", () => {
   const location = parseStoreUrl("redis://:top%3Asecret@host");
   if (typeof location === "string" || location.kind !== "redis") throw new Error("no Redis");
   expect([location.login?.username, location.login?.password.reveal()]).toEqual([undefined, "top:secret"]);
@@ -30,6 +30,6 @@ test.each([
   ["redis://host", "rediss://host", false],
   ["redis+sentinel://h/m?sentinel_password=a", "redis+sentinel://h/m?sentinel_password=b", true],
   ["file:a", "file:b", false],
-])("%s and %s are the same place: %s", (one, other, same) => {
+])("whether %s and %s are the same store is %s", (one, other, same) => {
   expect(isSamePlace(parseStoreUrl(one) as StoreLocation, parseStoreUrl(other) as StoreLocation)).toBe(same);
 });

@@ -16,15 +16,15 @@ test.each([
   ["GRPC_AUTH_TOKEN", "GRPC_AUTH_TOKENS"],
   ["STORE_KEY", "STORE_KEYS"],
   ["faceid_edition", "FACEID_EDITION"],
-])("%s: is %s meant?", (name, meant) => {
+])("the unknown variable %s is reported with the similar name %s", (name, meant) => {
   expect(warningsOf({ [name]: "topsecret" })).toEqual([`${name}: nothing reads it; is ${meant} meant?`]);
 });
 
-test("a FACEID_… that is like no other is told too", () => {
+test("an unknown FACEID_… without a similar name is reported too", () => {
   expect(warningsOf({ FACEID_COLOUR: "blue" })).toEqual(["FACEID_COLOUR: nothing reads it"]);
 });
 
-test("names of others are nobody's slip", () => {
+test("variables of other programs are not reported as typos", () => {
   const others = {
     PATH: "/bin",
     HOME: "/",
@@ -34,7 +34,7 @@ test("names of others are nobody's slip", () => {
     OTEL_EXPORTER_OTLP_HEADERS: "a=b",
     LOG_FORMAT: "json",
     ROLES: "a",
-    // What Kubernetes sets for Services called faceid and faceid-redis.
+    // Set by Kubernetes for Services called faceid and faceid-redis.
     FACEID_SERVICE_HOST: "10.0.0.1",
     FACEID_SERVICE_PORT_HTTP: "8080",
     FACEID_PORT: "tcp://10.0.0.1:8080",
@@ -49,14 +49,14 @@ test.each([
   ["FACEID_SECRET", '"topsecret"'],
   ["FACEID_SECRET", "'topsecret'"],
   ["FACEID_LICENCE", "“topsecret”"],
-])("%s=%s: the quotes are told, the value is not", (name, value) => {
+])("the quotation marks in %s=%s are reported without the value", (name, value) => {
   const warnings = warningsOf({ [name]: value });
   expect(warnings).toEqual([
     `${name}: begins or ends with a quotation mark, which counts as part of the value`,
   ]);
 });
 
-test("quotes within a file, and around what then cannot be read", () => {
+test("quotation marks in a file and around an unreadable value are reported", () => {
   const env = { FACEID_SECRET: "", FACEID_SECRET_FILE: "secret" };
   expect(warningsOf(env, '"topsecret"\n')).toEqual([
     "FACEID_SECRET_FILE: begins or ends with a quotation mark, which counts as part of the value",
@@ -75,14 +75,14 @@ test("quotes within a file, and around what then cannot be read", () => {
   expect((error as ConfigError).message).toContain("is FACEID_EDITION meant?");
 });
 
-test("the link of a Service called sandbox is no port", () => {
+test("the link of a Kubernetes Service called sandbox is not taken for a port", () => {
   expect(warningsOf({ SANDBOX_PORT: "tcp://10.0.0.1:8090" })).toEqual([
     "SANDBOX_PORT: is the link of a Kubernetes Service called sandbox, and no port; ignored (enableServiceLinks: false)",
   ]);
   expect(warningsOf({ SANDBOX_PORT: "8090" })).toEqual([]);
 });
 
-test("slips are letters left out, added, changed or swapped", () => {
+test("the edit distance counts omitted, added, changed and swapped letters", () => {
   const pairs = [
     ["abc", "abc"],
     ["abc", "abcd"],
@@ -95,7 +95,7 @@ test("slips are letters left out, added, changed or swapped", () => {
   expect(pairs.map(([a, b]) => editDistance(a, b))).toEqual([0, 1, 1, 1, 1, 3, 2]);
 });
 
-test("all of it is one line at the start", async () => {
+test("all warnings are logged in one line at start", async () => {
   await using harness = await startHarness({
     env: { FACEID_EDITON: "plus", OTEL_TRACES_EXPORTER: "console" },
   });

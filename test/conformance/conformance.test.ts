@@ -24,7 +24,7 @@ async function judgePlanted(broken?: ConformanceRuleName): Promise<Result[]> {
   const { url, appId, secret } = sandbox;
   const planted = await startPlanted({ url, appId, secret }, broken);
   try {
-    // Short where something is broken: some rules are given up only when patience ends.
+    // Short if a rule is broken: some rules fail only on timeout.
     return await judge(sandbox, planted.url, broken === undefined ? 30_000 : 2_000);
   } finally {
     await planted.stop();
@@ -32,7 +32,7 @@ async function judgePlanted(broken?: ConformanceRuleName): Promise<Result[]> {
   }
 }
 
-test("our own service keeps every rule", async () => {
+test("our own service keeps every conformance rule", async () => {
   await using harness = await startHarness({
     sandbox: { overlapMs: 6_000 },
     env: { TOKEN_OVERLAP: "6s", REFRESH_INTERVAL: "20m" },
@@ -42,17 +42,17 @@ test("our own service keeps every rule", async () => {
   expect(results.map(({ rule }) => rule)).toEqual(CONFORMANCE_RULE_NAMES);
 });
 
-test("so does the small backend that the broken ones are made of", async () => {
+test("the minimal backend from which the broken ones are derived keeps every conformance rule", async () => {
   expect(brokenOnes(await judgePlanted())).toEqual([]);
 });
 
-/** What else a breach cannot but break. */
+/** Other rules that a breach inevitably breaks. */
 const ALSO: Partial<Record<ConformanceRuleName, readonly ConformanceRuleName[]>> = {
   only_passed_is_code_0: ["unfinished_is_not_failed"],
   unfinished_is_not_failed: ["only_passed_is_code_0"],
   bad_input_refused: ["vendor_rules_kept"],
 };
-/** Breaches after which most launches fail, and so most rules. */
+/** Breaches that make most launches fail, and so most rules. */
 const RUINOUS: readonly ConformanceRuleName[] = [
   "launch_starts_the_sdk",
   "one_nonce_ticket_per_launch",
@@ -62,9 +62,9 @@ const RUINOUS: readonly ConformanceRuleName[] = [
   "token_not_per_request",
 ];
 
-describe("a backend that breaks one rule is found out", () => {
-  // Together, because most of the time is spent waiting for patience to end.
-  test.concurrent.each(CONFORMANCE_RULE_NAMES)("%s", async (rule) => {
+describe("the conformance kit", () => {
+  // Concurrent, because most of the time is spent waiting for timeouts.
+  test.concurrent.each(CONFORMANCE_RULE_NAMES)("a backend that breaks %s is detected", async (rule) => {
     const names = brokenOnes(await judgePlanted(rule)).map((result) => result.rule);
     expect(names).toContain(rule);
     if (!RUINOUS.includes(rule)) {
@@ -73,8 +73,8 @@ describe("a backend that breaks one rule is found out", () => {
   });
 });
 
-describe("the command", () => {
-  test("starts a backend, examines it and ends it: 0 and a table", async () => {
+describe("the conformance command", () => {
+  test("the command starts a backend, examines it, ends it, prints a table and exits with 0", async () => {
     const port = await unusedPort();
     const { code, stdout, stderr } = await run(port, `exec "$NODE" test/conformance/planted.ts ${port}`);
     expect(stderr).toMatch(/FACEID_BASE_URL=http.*\nFACEID_APP_ID=.{8}\nFACEID_SECRET=.{64}\n/);
@@ -84,7 +84,7 @@ describe("the command", () => {
     await expect(fetch(`http://127.0.0.1:${port}/`)).rejects.toThrow();
   });
 
-  test("says as JSON what is broken: 1", async () => {
+  test("the command reports a broken rule as JSON and exits with 1", async () => {
     const port = await unusedPort();
     const backend = `exec "$NODE" test/conformance/planted.ts ${port} only_passed_is_code_0`;
     const { code, stdout } = await run(port, backend, "--json", "--only", "only_passed_is_code_0");
@@ -97,7 +97,7 @@ describe("the command", () => {
     expect(code).toBe(1);
   });
 
-  test("a backend that does not stay, or never answers: 2", async () => {
+  test("a backend that exits or never responds makes the command exit with 2", async () => {
     const port = await unusedPort();
     const died = await run(port, "echo out of luck; exit 3");
     expect(died.code).toBe(2);
@@ -114,7 +114,7 @@ describe("the command", () => {
     [["http://127.0.0.1:1", "--patience", "1"], "--patience"],
     [["http://127.0.0.1:1", "--secret", "short"], "--secret"],
     [["http://127.0.0.1:1", "--colour"], "--colour"],
-  ])("refuses %j and names it", (args, name) => {
+  ])("the command rejects %j with the option's name", (args, name) => {
     expect(() => readConformanceArguments(args)).toThrow(name);
   });
 });

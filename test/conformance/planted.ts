@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import type { ConformanceRuleName } from "../../src/conformance/rules.ts";
 import { expectedSign } from "../../src/sandbox/vendor/verify.ts";
 
-/** Where the vendor is, and who the backend is to it. */
+/** The vendor's URL and the backend's credentials. */
 export interface Vendor {
   url: string;
   appId: string;
@@ -23,7 +23,7 @@ interface Pair {
   ticket: string;
 }
 
-/** The smallest backend that keeps every rule of the conformance kit, or breaks the one that is named. */
+/** A minimal backend that keeps every rule of the conformance kit, or breaks the one named. */
 export async function startPlanted(vendor: Vendor, broken?: ConformanceRuleName, port = 0) {
   const breaks = (rule: ConformanceRuleName) => rule === broken;
   const { appId } = vendor;
@@ -61,13 +61,13 @@ export async function startPlanted(vendor: Vendor, broken?: ConformanceRuleName,
     pair ??= fetchPair();
     return pair;
   }
-  /** Works with the pair, and once more with a newer one where the vendor refuses it. */
+  /** Runs `work` with the pair, and once more with a newer one if the vendor refuses it. */
   async function withPair(work: (pair: Pair) => Promise<Json>): Promise<Json> {
     const used = currentPair();
     const answer = await work(await used);
     if (!["400101", "400103"].includes(answer.code ?? "") || breaks("survives_a_revoked_token"))
       return answer;
-    // One refresh for all who notice, unless that is what is broken.
+    // One refresh for all callers, unless that is the rule to break.
     if (breaks("no_overlapping_refresh")) pair = fetchPair();
     else if (pair === used) pair = fetchPair();
     return work(await currentPair());

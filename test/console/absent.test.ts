@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { startHarness } from "../support/harness.ts";
 
-test("the service itself has neither console nor controls, on any listener", async () => {
+test("the service itself has neither console nor controls on any listener", async () => {
   await using harness = await startHarness();
   const paths = ["/", "/console/main.js", "/sandbox/picture", "/sandbox/backend", "/sdk/verify"];
   for (const base of [harness.http, harness.admin]) {

@@ -3,7 +3,7 @@ import { type Browser, chromium } from "playwright-core";
 
 const EXECUTABLE = "/usr/bin/chromium";
 
-/** Why there is no browser to test with, said once on the console; undefined if there is. With REQUIRE_ALL=1 a skip is a failure. */
+/** Why there is no browser to test with, logged once; undefined if there is. With REQUIRE_ALL=1 skips fail. */
 export function missingChromium(): string | undefined {
   if (existsSync(EXECUTABLE)) return undefined;
   const reason = "no chromium: apt-get install -y chromium fonts-noto-cjk";
@@ -12,7 +12,7 @@ export function missingChromium(): string | undefined {
   return reason;
 }
 
-/** A headless Chromium that talks to nobody but the page. */
+/** A headless Chromium that connects only to the page. */
 export function launchBrowser(): Promise<Browser> {
   return chromium.launch({
     executablePath: EXECUTABLE,
@@ -25,7 +25,7 @@ export function launchBrowser(): Promise<Browser> {
       "--disable-background-networking",
       "--disable-component-update",
       "--disable-sync",
-      // Without it, letters differ between machines with and without a screen.
+      // Otherwise glyphs differ between machines with and without a display.
       "--font-render-hinting=none",
     ],
   });

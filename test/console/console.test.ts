@@ -7,7 +7,7 @@ import { type RunningTrial, startTrial } from "./trial.ts";
 
 const AXE = readFileSync(join(import.meta.dirname, "../../node_modules/axe-core/axe.min.js"), "utf8");
 
-/** Polls with a patience that a slow machine does not exhaust. */
+/** Polls with a timeout long enough for a slow machine. */
 const soon = <T>(read: () => T) => expect.poll(read, { timeout: 30_000 });
 
 const DESKTOP = { viewport: { width: 1240, height: 900 } };
@@ -25,14 +25,14 @@ describe.skipIf(missingChromium())("the console in a real browser", () => {
     await trial?.end();
   });
 
-  /** Opens the page, lets `work` use it, and fails if the page complained of anything. */
+  /** Opens the page, runs `work` on it, and fails if the page reported an error. */
   async function onPage(options: BrowserContextOptions, work: (page: Page) => Promise<void>): Promise<void> {
     const context = await browser.newContext({ locale: "en-GB", ...DESKTOP, ...options });
     const page = await context.newPage();
     const complaints: string[] = [];
     page.on("pageerror", (error) => complaints.push(error.message));
     page.on("console", (message) => {
-      // A form that is refused answers 4xx or 5xx, which Chromium also writes on its console.
+      // A refused form is answered with 4xx or 5xx, which Chromium also logs to its console.
       const expected = /\/get_(face_params|result)$/.test(message.location().url);
       if (["error", "warning"].includes(message.type()) && !expected) complaints.push(message.text());
     });
@@ -64,7 +64,7 @@ describe.skipIf(missingChromium())("the console in a real browser", () => {
     ["de-DE", "desktop", DESKTOP, "en", "Passed"],
     ["zh-TW", "phone", PHONE, "zh-CN", "核身通过"],
     ["en-GB", "phone", PHONE, "en", "Passed"],
-  ])("a person walks to a passed verdict: %s on a %s", (locale, _size, size, lang, passed) =>
+  ])("a person walks to a passed verdict in %s on a %s", (locale, _size, size, lang, passed) =>
     onPage({ locale, ...size }, async (page) => {
       expect(await page.locator("html").getAttribute("lang")).toBe(lang);
       await launch(page);
@@ -84,7 +84,7 @@ describe.skipIf(missingChromium())("the console in a real browser", () => {
     ["abandoned", "NOT_COMPLETED", /start over/],
     ["busy", "ERROR", /says nothing about the person/],
     ["unknown_code", "ERROR", /code that nobody knows/],
-  ])("the outcome %s reads as %s, with what to do next", (outcome, kind, words) =>
+  ])("the outcome %s is shown as %s with the next step", (outcome, kind, words) =>
     onPage({}, async (page) => {
       await launch(page);
       await page.locator("#outcome").selectOption(outcome);
@@ -94,7 +94,7 @@ describe.skipIf(missingChromium())("the console in a real browser", () => {
     }),
   );
 
-  test("a case of the catalogue chooses the outcome by its ID number", () =>
+  test("a case from the catalogue selects the outcome by its ID number", () =>
     onPage({}, async (page) => {
       await page.locator("#magic").selectOption({ label: "Name and ID number do not match · 66660010" });
       expect(await page.locator("#id_no").inputValue()).toBe("119999199001010047");
@@ -104,7 +104,7 @@ describe.skipIf(missingChromium())("the console in a real browser", () => {
       expect(await text(page, "#verdict")).toContain("check name and ID number");
     }));
 
-  test("a wrong check digit is named at its field and reaches no vendor", () =>
+  test("a wrong check digit is reported at its field and does not reach the vendor", () =>
     onPage({}, async (page) => {
       await page.locator("#id_no").fill("110105194912310021");
       await page.locator("#launch").click();
@@ -114,7 +114,7 @@ describe.skipIf(missingChromium())("the console in a real browser", () => {
       expect(await page.locator("#play").isDisabled()).toBe(true);
     }));
 
-  test("the whole walk by keyboard", () =>
+  test("the whole walk can be done by keyboard", () =>
     onPage({}, async (page) => {
       await page.keyboard.press("Tab");
       await page.keyboard.press("Enter");
@@ -130,7 +130,7 @@ describe.skipIf(missingChromium())("the console in a real browser", () => {
       expect(await page.evaluate(outline)).toBe("solid");
     }));
 
-  test("the language is switched, and remembered", () =>
+  test("a switched language is remembered", () =>
     onPage({ locale: "zh-CN" }, async (page) => {
       await page.locator("[data-language=en]").click();
       expect(await text(page, "h1")).toBe("Face verification sandbox");
@@ -140,7 +140,7 @@ describe.skipIf(missingChromium())("the console in a real browser", () => {
       expect(await page.locator("[data-language=en]").getAttribute("aria-pressed")).toBe("true");
     }));
 
-  test("a turned clock ages the token, and 20 minutes renew it with the old one beside it", () =>
+  test("turning the clock ages the token, and after 20 minutes shows its successor beside it", () =>
     onPage({}, async (page) => {
       await launch(page);
       const [before, generationBefore] = [await age(page), await generation(page)];
@@ -153,11 +153,11 @@ describe.skipIf(missingChromium())("the console in a real browser", () => {
       await page.locator("#timeline .overlap:not(.past)").first().waitFor();
     }));
 
-  test("a launch after a revoked token makes a new generation, and passes", () =>
+  test("a launch after a revoked token creates a new generation and passes", () =>
     onPage({}, async (page) => {
       await launch(page);
       const before = await generation(page);
-      // Beyond the least time between two rotations that a doubt causes.
+      // Beyond the min time between two rotations caused by a doubt.
       await page.locator("[data-advance='60000']").click();
       await page.locator("#revoke").click();
       await soon(() => text(page, "[data-metric=generation] dd")).toContain("dead");
@@ -170,7 +170,7 @@ describe.skipIf(missingChromium())("the console in a real browser", () => {
       await soon(() => text(page, "#breach-list")).toContain("None");
     }));
 
-  test("what the service says itself is shown beside it", () =>
+  test("the service's own status is shown beside the sandbox's", () =>
     onPage({}, async (page) => {
       await launch(page);
       await page.locator("#status summary").click();
@@ -178,7 +178,7 @@ describe.skipIf(missingChromium())("the console in a real browser", () => {
       expect(await text(page, "[data-metric=next_refresh] dd")).toMatch(/^\d+:\d\d$/);
     }));
 
-  test("a rotation elsewhere starts the old token's last minute", () =>
+  test("a foreign rotation starts the old token's last minute", () =>
     onPage({}, async (page) => {
       await launch(page);
       const before = await generation(page);
@@ -190,7 +190,7 @@ describe.skipIf(missingChromium())("the console in a real browser", () => {
       await page.locator("#timeline .life.foreign").waitFor();
     }));
 
-  test("an emptied store costs no token and no launch", () =>
+  test("an emptied store costs neither a token nor a launch", () =>
     onPage({}, async (page) => {
       await launch(page);
       const before = await generation(page);
@@ -200,7 +200,7 @@ describe.skipIf(missingChromium())("the console in a real browser", () => {
       expect(await generation(page)).toBe(before);
     }));
 
-  test("a slow upstream is a wide bar on the timeline", () =>
+  test("a slow upstream shows as a wide bar on the timeline", () =>
     onPage({}, async (page) => {
       await page.locator("#latency").selectOption("1500");
       await soon(() => text(page, "#said")).toContain("1.5 s");
@@ -213,7 +213,7 @@ describe.skipIf(missingChromium())("the console in a real browser", () => {
       await soon(() => text(page, "#said")).toContain("0 ms");
     }));
 
-  test("a planned fault is listed, hits, and is gone", () =>
+  test("a scripted fault is listed, applies, and disappears", () =>
     onPage({}, async (page) => {
       await page.locator("#fault-endpoint").selectOption("upload");
       await page.locator("#fault-kind").selectOption("status");
@@ -230,13 +230,13 @@ describe.skipIf(missingChromium())("the console in a real browser", () => {
     ["dark", "en-GB", DESKTOP],
     ["light", "zh-CN", PHONE],
     ["dark", "zh-CN", PHONE],
-  ] as const)("axe finds nothing: %s, %s", (colorScheme, locale, size) =>
+  ] as const)("axe finds no accessibility problem in %s mode, %s", (colorScheme, locale, size) =>
     onPage({ colorScheme, locale, ...size }, async (page) => {
       await launch(page);
       await page.locator("#play").click();
       await untilVerdict(page, "PASSED");
       for (const summary of await page.locator("summary:visible").all()) await summary.click();
-      // By the debugger's door, which the page's own policy rightly does not open.
+      // Through the debugger, since the page's policy rightly forbids injected scripts.
       await page.evaluate(AXE);
       const { violations } = (await page.evaluate("axe.run()")) as {
         violations: { id: string; nodes: { html: string }[] }[];
@@ -248,7 +248,7 @@ describe.skipIf(missingChromium())("the console in a real browser", () => {
   );
 });
 
-/** What `clockTime` wrote, in seconds. */
+/** The output of `clockTime` in seconds. */
 function seconds(shown: string): number {
   return shown.split(":").reduce((total, part) => total * 60 + Number(part), 0);
 }

@@ -6,11 +6,11 @@ import { consoleHash } from "../../scripts/console-hash.ts";
 const ROOT = join(import.meta.dirname, "../..");
 const IMAGES = join(ROOT, "docs/images");
 
-test("the screenshots are those of this console: else run npm run screenshots", () => {
+test("the screenshots match this console, or npm run screenshots must be run", () => {
   expect(readFileSync(join(IMAGES, "console.sha256"), "utf8").trim()).toBe(consoleHash());
 });
 
-test("each is a PNG below 200 KB, and some document shows it", () => {
+test("every screenshot is a PNG below 200 KB and shown in a document", () => {
   const images = readdirSync(IMAGES).filter((name) => name.endsWith(".png"));
   expect(images.length).toBeGreaterThan(2);
   const documents = ["README.md", "README.zh-CN.md", "docs/sandbox.md"];

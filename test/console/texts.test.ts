@@ -18,7 +18,7 @@ const sources = readdirSync(CONSOLE).map((name) => ({
 const names = (values: object) =>
   Object.keys(values).filter((name) => /^[A-Z_]+$/.test(name) && name !== "UNSPECIFIED");
 
-test("both languages have the same texts, with the same blanks to fill in", () => {
+test("both languages have the same texts with the same placeholders", () => {
   const blanks = (texts: Record<string, string>) =>
     Object.fromEntries(
       Object.entries(texts).map(([key, text]) => [key, [...text.matchAll(/\{\w+\}/g)].map(String).sort()]),
@@ -27,7 +27,7 @@ test("both languages have the same texts, with the same blanks to fill in", () =
   expect(Object.values(TEXTS.zh).filter((text) => text.trim() === "")).toEqual([]);
 });
 
-test("every verdict, reason, fault and call has words", () => {
+test("every verdict, reason, fault and call has a text", () => {
   const wanted = [
     ...names(Verdict).map((name) => `verdict_${name}`),
     ...names(VerdictReason).flatMap((name) => [`reason_${name}`, `next_${name}`]),
@@ -37,7 +37,7 @@ test("every verdict, reason, fault and call has words", () => {
   expect(wanted.filter((key) => !(key in TEXTS.en))).toEqual([]);
 });
 
-test("every key that the page asks for has a text, and no text is left over", () => {
+test("every key that the page uses has a text, and every text is used", () => {
   const html = sources.find(({ name }) => name === "index.html")?.text ?? "";
   const asked = [...html.matchAll(/data-t(?:-label)?="([^"]+)"/g)].map(([, key = ""]) => key);
   expect(asked.length).toBeGreaterThan(40);
@@ -51,8 +51,8 @@ test("every key that the page asks for has a text, and no text is left over", ()
   expect(Object.keys(TEXTS.en).filter((key) => !asked.includes(key) && !inScript(key))).toEqual([]);
 });
 
-test("the advice of the page is that of the catalogue", () => {
-  // What each next step must not be talked out of, by the words of the English text.
+test("the page's advice matches the catalogue's", () => {
+  // The advice that each next step must contain, as words of the English text.
   const words: Partial<Record<NextStep, RegExp>> = {
     [NextStep.NONE]: /Carry on|Stop here/,
     [NextStep.RETRY]: /start over/i,

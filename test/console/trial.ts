@@ -3,17 +3,17 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { COMPILE_CACHE } from "../support/compile-cache.ts";
 
-/** A running `npm run sandbox`, or the upstream alone, on ports of its own. */
+/** A running `npm run sandbox`, or only the upstream, on free ports. */
 export interface RunningTrial {
   /** Base URL of the sandbox. */
   url: string;
   /** `host:port` of the service's public listener; empty with --upstream-only. */
   http: string;
-  /** Sends a signal, SIGTERM unless told; gives the exit code. */
+  /** Sends a signal, by default SIGTERM; resolves to the exit code. */
   end: (signal?: NodeJS.Signals) => Promise<number | null>;
 }
 
-/** Starts `npm run sandbox -- ...args` the way npm does, and waits until it can be used. */
+/** Starts `npm run sandbox -- ...args` the way npm does, and waits until it is ready. */
 export async function startTrial(...args: string[]): Promise<RunningTrial> {
   const child = spawn(process.execPath, ["src/main.ts", "sandbox", "--port", "0", ...args], {
     cwd: join(import.meta.dirname, "../.."),

@@ -33,7 +33,7 @@ let env: Record<string, string>;
 
 const hostOf = (url: string) => new URL(url).host;
 
-/** A stopwatch of another speed: what is found of the store is not to depend on how busy this machine's disk is. */
+/** A stopwatch of another speed, so that findings on the store do not depend on this machine's disk load. */
 const stopwatch = (speed: number): Clock => ({
   ...systemClock,
   monotonic: () => systemClock.monotonic() * speed,
@@ -51,8 +51,8 @@ async function examined(
 }
 
 async function startService(sandbox = {}, more: Record<string, string> = {}): Promise<void> {
-  const own = { STORE_URL: `file:${directory}/store`, ...more };
-  harness = await startHarness({ sandbox, env: own });
+  const settings = { STORE_URL: `file:${directory}/store`, ...more };
+  harness = await startHarness({ sandbox, env: settings });
   await committed(harness);
   env = {
     FACEID_APP_ID: harness.sandbox.appId,
@@ -61,7 +61,7 @@ async function startService(sandbox = {}, more: Record<string, string> = {}): Pr
     HTTP_ADDR: hostOf(harness.http),
     GRPC_ADDR: hostOf(harness.grpc),
     ADMIN_ADDR: hostOf(harness.admin),
-    ...own,
+    ...settings,
   };
 }
 
@@ -74,8 +74,8 @@ afterEach(async () => {
 });
 afterAll(stopRedis);
 
-describe("beside a running service", () => {
-  test("all is well, and no token call is made", async () => {
+describe("the doctor beside a running service", () => {
+  test("a healthy service passes every check without a token call", async () => {
     await startService();
     const { sandbox } = harness;
     const { checks, exitCode, text } = await examined(["--edition"], {}, patient);
@@ -98,32 +98,32 @@ describe("beside a running service", () => {
     ]);
     expect(sandbox.stats.calls.access_token).toBe(1);
     expect(sandbox.breaches).toEqual([]);
-    // Nothing stays behind, and no value of a token or ticket is told.
+    // Nothing is left behind, and no token or ticket is printed.
     expect(readdirSync(join(directory, "store"))).toHaveLength(1);
     const values = [sandbox.secret, ...sandbox.issuedValues()];
     expect(values.filter((value) => text.includes(value))).toEqual([]);
   });
 
-  test("even when it may ask for a token: the one in the store works", async () => {
+  test("--allow-token-call makes no token call while the stored token works", async () => {
     await startService();
     const { exitCode } = await examined(["--allow-token-call"], {}, patient);
     expect([exitCode, harness.sandbox.stats.calls.access_token]).toEqual([0, 1]);
   });
 
-  test("a test app id on a live host is something to look at", async () => {
+  test("a test app id on a live host is a warning", async () => {
     await startService();
     const { checks } = await examined([], { FACEID_LIVE_HOSTS: "127.0.0.1" }, patient);
     expect(checks.filter(({ status }) => status === "warn").map(({ check }) => check)).toEqual(["app id"]);
   });
 
-  test("the table says the same to a person", async () => {
+  test("the table reports the same checks to a person", async () => {
     await startService();
     const { text } = await runDoctor([], env, patient);
     expect(text).toMatch(/^ok {4}configuration {5}read: edition enhanced, role all$/m);
     expect(text).toMatch(/0 to repair, 0 to look at, 12 well\.$/);
   });
 
-  test.skipIf(missingRedis("redis-server"))("with Redis: version, role and memory policy", async () => {
+  test.skipIf(missingRedis("redis-server"))("Redis' version and settings are reported", async () => {
     const redis = await startRedis("--maxmemory", "50mb", "--maxmemory-policy", "allkeys-lru");
     await startService({}, { STORE_URL: redis.url });
     const { found, exitCode } = await examined();
@@ -143,15 +143,15 @@ describe("beside a running service", () => {
   });
 });
 
-describe("each fault is named, with its cure", () => {
-  test("several wrong variables, all of them", async () => {
+describe("faults found by the doctor", () => {
+  test("all invalid variables are reported at once", async () => {
     await startService();
     const { checks, exitCode } = await examined([], { FACEID_EDITION: "gold", SHUTDOWN_GRACE: "soon" });
     expect(exitCode).toBe(2);
     expect(checks.map(({ detail }) => detail.split(":")[0])).toEqual(["FACEID_EDITION", "SHUTDOWN_GRACE"]);
   });
 
-  test("what is set and read by nothing, quotes, and the link of a Kubernetes Service", async () => {
+  test("unused variables, quotation marks and the link of a Kubernetes Service are warnings", async () => {
     await startService();
     const stray = {
       FACEID_EDITON: "plus",
@@ -163,7 +163,7 @@ describe("each fault is named, with its cure", () => {
     expect(warned.map(({ status }) => status)).toEqual(["warn", "warn", "warn"]);
     const named = new Set(warned.map(({ detail }) => detail.split(":")[0]));
     expect(named).toEqual(new Set(Object.keys(stray)));
-    // Also where the configuration cannot be read, since that may be why.
+    // Also if the configuration is invalid, since they may be the cause.
     const { checks } = await examined([], { FACEID_SECRET: "", FACEID_SECERT: "s" });
     expect(checks.map(({ check, status }) => [check, status])).toEqual([
       ["configuration", "fail"],
@@ -171,7 +171,7 @@ describe("each fault is named, with its cure", () => {
     ]);
   });
 
-  test("another secret than that of the running service", async () => {
+  test("a secret other than the running service's is reported", async () => {
     await startService();
     const { found, exitCode } = await examined([], { FACEID_SECRET: "x".repeat(64) });
     expect(found("stored pair")).toMatchObject([
@@ -180,7 +180,7 @@ describe("each fault is named, with its cure", () => {
     expect([exitCode, harness.sandbox.stats.calls.access_token]).toEqual([2, 1]);
   });
 
-  test("another secret, where keys of their own seal the pair", async () => {
+  test("a secret other than the running service's is reported even if STORE_KEYS seal the pair", async () => {
     const STORE_KEYS = `k:${"A".repeat(43)}=`;
     await startService({}, { STORE_KEYS });
     const { found } = await examined([], { FACEID_SECRET: "x".repeat(64) });
@@ -189,7 +189,7 @@ describe("each fault is named, with its cure", () => {
     ]);
   });
 
-  test("a secret that the vendor refuses", async () => {
+  test("a secret that the vendor refuses is reported", async () => {
     await startService();
     const empty = { STORE_URL: `file:${directory}/other`, FACEID_SECRET: "x".repeat(64) };
     const { found, exitCode } = await examined(["--allow-token-call"], empty);
@@ -199,7 +199,7 @@ describe("each fault is named, with its cure", () => {
     expect(exitCode).toBe(2);
   });
 
-  test("the other spelling of the app id", async () => {
+  test("a FACEID_TOKEN_PARAM that the vendor refuses is reported with the accepted spelling", async () => {
     await startService({ tokenParam: "appId" }, { FACEID_TOKEN_PARAM: "appId" });
     const { found } = await examined([], { FACEID_TOKEN_PARAM: "app_id" });
     expect(found("token and app id")).toMatchObject([
@@ -208,7 +208,7 @@ describe("each fault is named, with its cure", () => {
     expect(found("signature")[0]?.status).toBe("ok");
   });
 
-  test("an edition that is not contracted", async () => {
+  test("an edition that is not contracted is reported", async () => {
     await startService({ editions: ["basic"] });
     expect((await examined()).found("edition")[0]?.status).toBe("skip");
     const { found } = await examined(["--edition"]);
@@ -220,7 +220,7 @@ describe("each fault is named, with its cure", () => {
     );
   });
 
-  test("a token that somebody has ended", async () => {
+  test("a token killed by a foreign rotation or a changed secret is reported", async () => {
     await startService();
     harness.sandbox.revoke();
     const { found } = await examined();
@@ -234,7 +234,7 @@ describe("each fault is named, with its cure", () => {
   test.each([
     [60_000, "warn"],
     [600_000, "fail"],
-  ])("a clock that is %d ms ahead", async (ms, status) => {
+  ])("a clock that is %d ms ahead is reported", async (ms, status) => {
     await startService();
     const clock = createTurnableClock(systemClock);
     clock.advance(ms);
@@ -242,13 +242,13 @@ describe("each fault is named, with its cure", () => {
     expect(found("clock")).toMatchObject([{ status, cure: expect.stringContaining("NTP") }]);
   });
 
-  test("a store that is slow", async () => {
+  test("a slow store is a warning", async () => {
     await startService();
     const { found } = await examined([], {}, stopwatch(1e6));
     expect(found("store")).toMatchObject([{ status: "warn", detail: expect.stringMatching(/\d ms each$/) }]);
   });
 
-  test("a vendor who is not there", async () => {
+  test("an unreachable vendor is reported", async () => {
     await startService();
     const { found } = await examined([], { FACEID_BASE_URL: `http://127.0.0.1:${await unusedPort()}` });
     expect(found("vendor host")).toMatchObject([
@@ -256,7 +256,7 @@ describe("each fault is named, with its cure", () => {
     ]);
   });
 
-  test("a Redis that is not there", async () => {
+  test("an unreachable Redis is reported", async () => {
     await startService();
     const { found, exitCode } = await examined([], { STORE_URL: `redis://127.0.0.1:${await unusedPort()}` });
     expect(found("store")).toMatchObject([
@@ -270,7 +270,7 @@ describe("each fault is named, with its cure", () => {
     expect(exitCode).toBe(2);
   });
 
-  test("a directory that cannot be made, one that others may write to, and one that is not there yet", async () => {
+  test("a store directory that cannot be created, is writable by others, or does not exist yet is reported", async () => {
     await startService();
     writeFileSync(join(directory, "file"), "");
     const under = await examined([], { STORE_URL: `file:${directory}/file/store` });
@@ -292,7 +292,7 @@ describe("each fault is named, with its cure", () => {
     expect(existsSync(join(directory, "absent"))).toBe(false);
   });
 
-  test("a directory that one of our groups may write to is well: a volume with fsGroup, or OpenShift's", async () => {
+  test("a store directory writable by one of our groups is accepted, as with fsGroup or in OpenShift", async () => {
     await startService();
     const volume = join(directory, "volume");
     mkdirSync(volume);
@@ -301,9 +301,9 @@ describe("each fault is named, with its cure", () => {
     expect(found("store directory")).toMatchObject([{ status: "ok" }]);
   });
 
-  // Whose it is can be chosen by root alone.
+  // Only root can choose the owner.
   test.skipIf(process.getuid?.() !== 0)(
-    "another group's, and a register that another user left",
+    "a store directory writable by another group and a register owned by another user are reported",
     async () => {
       const volume = join(directory, "volume");
       const register = join(volume, "register");
@@ -335,14 +335,14 @@ describe("each fault is named, with its cure", () => {
     },
   );
 
-  test("a store in memory", async () => {
+  test("a store in memory is a warning", async () => {
     await startService();
     const { found } = await examined(["--allow-token-call"], { STORE_URL: "memory:" });
     expect(found("store")[0]?.status).toBe("warn");
     expect(harness.sandbox.stats.calls.access_token).toBe(1);
   });
 
-  test("an address that another program has, and one that this machine has not", async () => {
+  test("an address used by another program and an address of another machine are reported", async () => {
     await startService();
     const taken = { HTTP_ADDR: hostOf(harness.sandbox.url), ADMIN_ADDR: `127.0.0.1:${await unusedPort()}` };
     const more = { GRPC_ADDR: "192.0.2.1:50051", GRPC_AUTH_TOKENS: "a:0123456789abcdef" };
@@ -358,7 +358,7 @@ describe("each fault is named, with its cure", () => {
     expect(found("ADMIN_ADDR")[0]?.status).toBe("ok");
   });
 
-  test("keys that the identity provider does not publish", async () => {
+  test("an identity provider that publishes no keys is reported", async () => {
     await startService();
     const jwt = { JWT_JWKS_URL: `${harness.sandbox.url}/keys`, JWT_ISSUER: "i", JWT_AUDIENCE: "a" };
     const { found } = await examined([], jwt);
@@ -366,7 +366,7 @@ describe("each fault is named, with its cure", () => {
   });
 });
 
-describe("certificates", () => {
+describe("certificates checked by the doctor", () => {
   let authority: Authority;
   beforeAll(() => {
     authority = createAuthority();
@@ -380,7 +380,7 @@ describe("certificates", () => {
     return paths;
   };
 
-  test("one that ends soon, one that has ended, and one with another's key", async () => {
+  test("a certificate that expires soon, has expired, or has the wrong key is reported", async () => {
     await startService();
     const [one, other] = [authority.issue("a", "DNS:a.test"), authority.issue("b")];
     const soon = await examined([], files(one.cert + authority.ca, one.key));
@@ -402,7 +402,7 @@ describe("certificates", () => {
     expect(disordered.found("TLS files").map(({ status }) => status)).toEqual(["ok", "fail", "ok"]);
   });
 
-  test("a vendor host whose certificate nobody signed", async () => {
+  test("a vendor host with an untrusted certificate is reported", async () => {
     await startService();
     const { cert, key } = authority.issue("vendor");
     const server = createServer({ cert, key }, (_request, response) => void response.end("{}"));
@@ -416,7 +416,7 @@ describe("certificates", () => {
   });
 });
 
-test("with an empty store and leave to do it, one pair is fetched under the lease and stays for the service", async () => {
+test("--allow-token-call fetches one pair into an empty store, under the lease, and leaves it for the service", async () => {
   await startService();
   const STORE_URL = `file:${directory}/first`;
   const before = harness.sandbox.stats.calls.access_token;
@@ -429,7 +429,7 @@ test("with an empty store and leave to do it, one pair is fetched under the leas
   expect(harness.sandbox.stats.calls.access_token).toBe(before + 1);
 });
 
-test("as a process: a table, and an exit code", async () => {
+test("the doctor's process prints a table and sets its exit code", async () => {
   await startService();
   const run = (more: Record<string, string>) =>
     promisify(execFile)(process.execPath, ["src/doctor/main.ts"], {
@@ -439,7 +439,7 @@ test("as a process: a table, and an exit code", async () => {
       ({ stdout }) => ({ stdout, code: 0 }),
       ({ stdout, code }: { stdout: string; code: number }) => ({ stdout, code }),
     );
-  // On a machine whose disk is slow at this moment, the store is something to look at.
+  // If this machine's disk is slow at the moment, the store check warns.
   const { stdout, code } = await run({});
   expect(stdout).toMatch(/0 to repair, (0 to look at, 12|1 to look at, 11) well\./);
   expect(code).toBe(stdout.includes("0 to look at") ? 0 : 1);

@@ -46,7 +46,7 @@ test.each([
     "526365E042766AE27A6E52D2E4829D4C6E156B5D",
     ["code", "appId", "ticket", "orderNo"],
   ],
-] as const)("%s: values, order, lengths and result", async (call, ticket, args, sign, order) => {
+] as const)("explain %s shows values, order, lengths and result", async (call, ticket, args, sign, order) => {
   const { text, exitCode } = await explain(call, ticket, ...args, "--sign", sign.toLowerCase());
   expect(exitCode).toBe(0);
   expect([...text.matchAll(/^ {2}\d\. (\w+) +\d+ characters/gm)].map(([, name]) => name)).toEqual(order);
@@ -56,14 +56,14 @@ test.each([
   expect(text).not.toContain(TICKETS[ticket]);
 });
 
-test("says what is missing and what differs", async () => {
+test("the explanation names missing values and a differing signature", async () => {
   const { text } = await explain("query", "c", "--app-id", "appId001", "--nonce", "short", "--sign", "00");
   expect(text).toContain("without a value: orderNo");
   expect(text).toContain("the nonce must be 32 letters and digits");
   expect(text).toContain("NOT the given signature");
 });
 
-test("with the SIGN ticket in the store, as the service signs it", async () => {
+test("the signature with the stored SIGN ticket is the service's own", async () => {
   const STORE_URL = `file:${directory}/store`;
   await using harness = await startHarness({ env: { STORE_URL } });
   await committed(harness);
@@ -79,7 +79,7 @@ test("with the SIGN ticket in the store, as the service signs it", async () => {
 });
 
 test.skipIf(missingRedis("redis-server"))(
-  "with the SIGN ticket in Redis, whose client is loaded first",
+  "the SIGN ticket is read from Redis once its client has been loaded",
   async () => {
     const redis = await startRedis();
     await using harness = await startHarness({ env: { STORE_URL: redis.url } });
@@ -105,7 +105,7 @@ test.each([
   ["--force"],
   ["explain", "launch"],
   ["explain", "query", "--ticket-file", "/nowhere"],
-])("%s %s is answered with how to use it", async (...args) => {
+])("the arguments %s %s are answered with the usage", async (...args) => {
   const { text, exitCode } = await runDoctor(args, {});
   expect(exitCode).toBe(2);
   expect(text).toMatch(/explain|--ticket-file/);

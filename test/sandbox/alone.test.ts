@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { startTrial } from "../console/trial.ts";
 
 test.each(["SIGTERM", "SIGINT"] as const)(
-  "the upstream alone ends with 0 on %s, though a call hangs",
+  "the sandbox with --upstream-only exits with 0 on %s even while a call hangs",
   async (signal) => {
     const { url, end } = await startTrial("--upstream-only", "--seed", "7");
     expect((await fetch(`${url}/sandbox/stats`)).status).toBe(200);
@@ -20,14 +20,14 @@ test.each(["SIGTERM", "SIGINT"] as const)(
   },
 );
 
-test("an unknown option ends with 2, names it, and starts nothing", async () => {
+test("an unknown option makes the sandbox exit with 2, name it, and start nothing", async () => {
   const failed = await run("--upstream-onyl");
   expect(failed.code).toBe(2);
   expect(failed.stderr).toContain("--upstream-onyl");
   expect(failed.stdout).toBe("");
 });
 
-test("--help ends with 0 and lists the options", async () => {
+test("--help makes the sandbox exit with 0 and list the options", async () => {
   const { code, stderr } = await run("--help");
   expect(code).toBe(0);
   expect(stderr).toMatch(/--upstream-only.*--seed.*--latency/s);

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { withSandbox } from "./merchant.ts";
 
-test("as the vendor's host writes answers (captures of 2024 and later)", () =>
+test("captured answers have the format of the vendor's host (captures of 2024 and later)", () =>
   withSandbox({}, async (_sandbox, merchant) => {
     const serial = expect.stringMatching(/^\d{32}$/) as string;
     const token = await merchant.fetchToken();
@@ -24,7 +24,7 @@ test("as the vendor's host writes answers (captures of 2024 and later)", () =>
     expect(new Set(tokens.map(({ access_token: value }) => value?.length))).toEqual(new Set([64]));
   }));
 
-test("as older pages print them", () =>
+test("printed answers have the format of the vendor's older pages", () =>
   withSandbox({ answers: "printed" }, async (_sandbox, merchant) => {
     const token = await merchant.fetchToken();
     expect(token.expire_in).toBe(7200);
@@ -39,7 +39,7 @@ test("as older pages print them", () =>
     expect(result).not.toHaveProperty("optimalDomain");
   }));
 
-test("a dead token is refused with the code that was chosen, and a token that never was with its own", () =>
+test("a dead token is refused with the configured code, and a token never issued with its own code", () =>
   withSandbox({}, async (sandbox, merchant) => {
     for (const code of ["15", "400101", undefined]) {
       const { token } = await merchant.refresh();

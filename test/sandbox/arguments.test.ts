@@ -3,16 +3,16 @@ import { UsageError } from "../../src/lib/cli.ts";
 import { readArguments } from "../../src/sandbox/arguments.ts";
 import { createSandbox } from "../../src/sandbox/sandbox.ts";
 
-test("nothing given is the sandbox with a service, on the usual port", () => {
+test("without arguments the sandbox runs with a service on the default port", () => {
   const { upstreamOnly, backend, sandbox } = readArguments([], {});
   expect({ upstreamOnly, backend }).toEqual({ upstreamOnly: false, backend: undefined });
   expect(sandbox).toMatchObject({ port: 8090, latencyMs: 0, overlapMs: 60_000, strict: true });
   expect(readArguments([], { SANDBOX_PORT: "8091" }).sandbox.port).toBe(8091);
-  // What Kubernetes says of a Service called sandbox.
+  // Set by Kubernetes for a Service called sandbox.
   expect(readArguments([], { SANDBOX_PORT: "tcp://10.0.0.1:8090" }).sandbox.port).toBe(8090);
 });
 
-test("every option arrives", () => {
+test("every command-line option is applied", () => {
   const secret = "s".repeat(64);
   const args = `--upstream-only --backend http://127.0.0.1:3000/ --port 0 --host 0.0.0.0 --app-id IDA00001
     --secret ${secret} --seed 7 --latency 30ms --overlap 6s --edition basic,plus --answers printed --lenient`.split(
@@ -34,13 +34,13 @@ test("every option arrives", () => {
   });
 });
 
-test("a seed gives the same secret again", () => {
+test("the same seed generates the same secret", () => {
   const secretOf = (seed: string) => createSandbox(readArguments(["--seed", seed], {}).sandbox).secret;
   expect(secretOf("7")).toBe(secretOf("7"));
   expect(secretOf("7")).not.toBe(secretOf("8"));
 });
 
-describe("what cannot be used is named", () => {
+describe("invalid arguments of the sandbox", () => {
   test.each([
     [["--colour"], "--colour"],
     [["stray"], "stray"],
@@ -56,12 +56,12 @@ describe("what cannot be used is named", () => {
     [["--answers", "guessed"], "--answers"],
     [["--upstream-only", "--backend", "nowhere"], "--backend"],
     [["--backend", "http://127.0.0.1:3000"], "--backend"],
-  ])("%j", (args, name) => {
+  ])("the arguments %j are rejected with the option's name", (args, name) => {
     expect(() => readArguments(args, {})).toThrow(UsageError);
     expect(() => readArguments(args, {})).toThrow(name);
   });
 
-  test("all at once, and never the secret", () => {
+  test("all invalid arguments are reported at once, without the secret's value", () => {
     const args = ["--port", "x", "--secret", "hunter2"];
     expect(() => readArguments(args, {})).toThrow(/--port.*\n--secret: must have 64 characters$/);
   });

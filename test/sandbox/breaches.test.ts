@@ -6,7 +6,7 @@ import type { RuleName } from "../../src/sandbox/vendor/rules.ts";
 import { expectedSign } from "../../src/sandbox/vendor/verify.ts";
 import { type Changes, frozenClock, PERSON, until, withSandbox } from "./merchant.ts";
 
-describe("the token call", () => {
+describe("the vendor's token call", () => {
   test.each<[RuleName, string, Changes]>([
     ["app_id_unknown", "66660001", { app_id: "TIDA9999" }],
     ["app_id_unknown", "66660001", { app_id: undefined }],
@@ -15,14 +15,14 @@ describe("the token call", () => {
     ["grant_type_wrong", "400104", { grant_type: "CLIENT_CREDENTIAL" }],
     ["secret_wrong", "400104", { secret: "x".repeat(64) }],
     ["unknown_parameter", "0", { appid: "TIDA0001" }],
-  ])("%s answers %s", (rule, code, changes) =>
+  ])("the token call answers a breach of %s with %s", (rule, code, changes) =>
     withSandbox({}, async (_sandbox, merchant) => {
       expect(await merchant.fetchToken(changes)).toMatchObject({ code });
       expect(merchant.rules()).toEqual([rule]);
     }),
   );
 
-  test("takes appId for app_id, in both calls", () =>
+  test("the token and ticket calls accept appId in place of app_id", () =>
     withSandbox({}, async (_sandbox, merchant) => {
       const spelling = { app_id: undefined, appId: "TIDA0001" };
       const token = await merchant.fetchToken(spelling);
@@ -30,20 +30,20 @@ describe("the token call", () => {
       expect(merchant.rules()).toEqual([]);
     }));
 
-  test("duplicate_parameter", () =>
+  test("a repeated query parameter is recorded as duplicate_parameter", () =>
     withSandbox({}, async (sandbox, merchant) => {
       const query = `app_id=TIDA0001&version=1.0.0&version=1.0.0&grant_type=client_credential&secret=${sandbox.secret}`;
       expect(await merchant.request(`/api/oauth2/access_token?${query}`)).toMatchObject({ code: "400103" });
       expect(merchant.rules()).toEqual(["duplicate_parameter"]);
     }));
 
-  test("token_call_empty answers 400101", () =>
+  test("a token call without parameters is answered with 400101", () =>
     withSandbox({}, async (_sandbox, merchant) => {
       expect(await merchant.request("/api/oauth2/access_token")).toMatchObject({ code: "400101" });
       expect(merchant.rules()[0]).toBe("token_call_empty");
     }));
 
-  test("method_wrong answers 405, and what the path takes", () =>
+  test("a wrong method is answered with 405 and the allowed method", () =>
     withSandbox({}, async (sandbox, merchant) => {
       const answers = await Promise.all([
         fetch(`${sandbox.url}/api/oauth2/access_token?app_id=TIDA0001`, { method: "POST", body: "{}" }),
@@ -61,7 +61,7 @@ describe("the token call", () => {
     }));
 });
 
-describe("the ticket calls", () => {
+describe("the vendor's ticket calls", () => {
   test.each<[RuleName, string, Changes]>([
     ["ticket_type_wrong", "400103", { type: "sign" }],
     ["ticket_type_wrong", "400103", { type: "nonce", user_id: "user1" }],
@@ -71,7 +71,7 @@ describe("the ticket calls", () => {
     ["ticket_user_id_format", "400103", { type: "NONCE", user_id: "u".repeat(33) }],
     ["ticket_user_id_format", "400103", { type: "NONCE", user_id: "user_1" }],
     ["version_wrong", "400502", { type: "NONCE", user_id: "user1", version: undefined }],
-  ])("%s answers %s", (rule, code, changes) =>
+  ])("a ticket call answers a breach of %s with %s", (rule, code, changes) =>
     withSandbox({}, async (_sandbox, merchant) => {
       const { token } = await merchant.refresh();
       expect(await merchant.fetchTicket(token, changes)).toMatchObject({ code });
@@ -82,7 +82,7 @@ describe("the ticket calls", () => {
 
 const big = Buffer.concat([Buffer.from(PHOTO_BASE64, "base64"), Buffer.alloc(512_000)]).toString("base64");
 
-describe("the upload", () => {
+describe("the vendor's upload", () => {
   test.each<[RuleName, string, Changes]>([
     ["version_wrong", "400502", { version: "1.0.1" }],
     ["nonce_format", "400101", { nonce: "n".repeat(16) }],
@@ -117,7 +117,7 @@ describe("the upload", () => {
     ],
     ["photo_format_wrong", "66660039", { sourcePhotoStr: "R0lGODlhAQABAAAA", sourcePhotoType: "2" }],
     ["photo_too_large", "400601", { sourcePhotoStr: big, sourcePhotoType: "2" }],
-  ])("%s answers %s", (rule, code, changes) =>
+  ])("the upload answers a breach of %s with %s", (rule, code, changes) =>
     withSandbox({}, async (_sandbox, merchant) => {
       const { ticket } = await merchant.refresh();
       expect(await merchant.upload(ticket, changes)).toMatchObject({ code });
@@ -125,7 +125,7 @@ describe("the upload", () => {
     }),
   );
 
-  test("takes a photo, with and without name and number", () =>
+  test("the upload accepts a photo with and without name and ID number", () =>
     withSandbox({}, async (_sandbox, merchant) => {
       const { ticket } = await merchant.refresh();
       const photo = { sourcePhotoStr: PHOTO_BASE64, sourcePhotoType: "1" };
@@ -137,7 +137,7 @@ describe("the upload", () => {
     }));
 
   test.each(["captured", "printed"] as const)(
-    "answers with the echo and a faceId, and with a success that means nothing (%s)",
+    "the upload returns its input, a faceId and a meaningless success field (%s)",
     (answers) =>
       withSandbox({ answers }, async (_sandbox, merchant) => {
         const answer = await merchant.upload((await merchant.refresh()).ticket, { orderNo: "mine1" });
@@ -148,7 +148,7 @@ describe("the upload", () => {
       }),
   );
 
-  test("order number and nonce come once", () =>
+  test("a repeated order number or nonce is a breach", () =>
     withSandbox({}, async (_sandbox, merchant) => {
       const { ticket } = await merchant.refresh();
       const nonce = merchant.nonce();
@@ -164,7 +164,7 @@ describe("the upload", () => {
     ["content_type_wrong", "?orderNo=o1", "text/plain"],
     ["content_type_wrong", "?orderNo=o1", "application/json; charset=gbk"],
     ["unknown_parameter", "?orderNo=o1&order_no=o1", "application/json; charset=UTF-8"],
-  ])("%s (%s, %s)", (rule, search, contentType) =>
+  ])("the upload records a breach of %s (query %s, content type %s)", (rule, search, contentType) =>
     withSandbox({}, async (_sandbox, merchant) => {
       const { ticket } = await merchant.refresh();
       const body = merchant.uploadBody(ticket, { orderNo: "o1" });
@@ -174,7 +174,7 @@ describe("the upload", () => {
     }),
   );
 
-  test("body_not_json and body_too_large", () =>
+  test("an upload that is not JSON or too large is refused", () =>
     withSandbox({}, async (_sandbox, merchant) => {
       expect(await merchant.post("/api/server/getAdvFaceId", "[]")).toMatchObject({ code: "400101" });
       const large = JSON.stringify({ sourcePhotoStr: "A".repeat(2_000_000) });
@@ -182,7 +182,7 @@ describe("the upload", () => {
       expect(merchant.rules()).toEqual(["body_not_json", "body_too_large"]);
     }));
 
-  test("each edition has its path and its name of the app id", () =>
+  test("each edition has its own path and app id field", () =>
     withSandbox({}, async (_sandbox, merchant) => {
       const { ticket } = await merchant.refresh();
       for (const [path, field] of [
@@ -196,13 +196,13 @@ describe("the upload", () => {
       expect(merchant.rules()).toEqual([]);
     }));
 
-  test("edition_not_entitled answers 66660030", () =>
+  test("an edition that is not contracted is answered with 66660030", () =>
     withSandbox({ editions: ["basic"] }, async (_sandbox, merchant) => {
       expect(await merchant.upload((await merchant.refresh()).ticket)).toMatchObject({ code: "66660030" });
       expect(merchant.rules()).toEqual(["edition_not_entitled"]);
     }));
 
-  test("ticket_kind_wrong: a NONCE ticket signs no upload", () =>
+  test("an upload signed with a NONCE ticket breaks ticket_kind_wrong", () =>
     withSandbox({}, async (_sandbox, merchant) => {
       const { token } = await merchant.refresh();
       const issued = await merchant.fetchTicket(token, { type: "NONCE", user_id: "user1" });
@@ -211,7 +211,7 @@ describe("the upload", () => {
     }));
 });
 
-describe("the query", () => {
+describe("the vendor's query", () => {
   test.each<[RuleName, string, Changes]>([
     ["app_id_unknown", "66660001", { appId: "TIDA9999" }],
     ["version_wrong", "400502", { version: "2" }],
@@ -221,7 +221,7 @@ describe("the query", () => {
     ["get_file_format", "400101", { getFile: "12" }],
     ["query_version_format", "400101", { queryVersion: "1.0.0.0.0" }],
     ["unknown_parameter", "66660011", { get_file: "1" }],
-  ])("%s answers %s", (rule, code, changes) =>
+  ])("the query answers a breach of %s with %s", (rule, code, changes) =>
     withSandbox({}, async (_sandbox, merchant) => {
       const { ticket } = await merchant.refresh();
       expect(await merchant.query(ticket, "order1", changes)).toMatchObject({ code });
@@ -230,8 +230,8 @@ describe("the query", () => {
   );
 });
 
-describe("the start of the SDK", () => {
-  test("burns the NONCE ticket", () =>
+describe("the login of the SDK", () => {
+  test("a launch consumes its NONCE ticket", () =>
     withSandbox({}, async (_sandbox, merchant) => {
       const launch = await merchant.launch(await merchant.refresh());
       expect(await merchant.play({ ...launch, outcome: "abandoned" })).toMatchObject({ code: "0" });
@@ -246,7 +246,7 @@ describe("the start of the SDK", () => {
     ["face_id_unknown", "66660018", { face_id: "f".repeat(32) }],
     ["face_id_of_other_order", "66660018", { order_no: "another" }],
     ["order_no_format", "400101", { order_no: "an-other" }],
-  ])("%s answers %s", (rule, code, changes) =>
+  ])("the SDK's login answers a breach of %s with %s", (rule, code, changes) =>
     withSandbox({}, async (_sandbox, merchant) => {
       const launch = await merchant.launch(await merchant.refresh());
       const answer = await merchant.play({ ...launch, ...changes });
@@ -255,7 +255,7 @@ describe("the start of the SDK", () => {
     }),
   );
 
-  test("tells another user's ticket, the other kind of ticket, another user, a finished faceId", () =>
+  test("the SDK's login distinguishes another user's ticket, the wrong kind of ticket, another user and a used faceId", () =>
     withSandbox({}, async (sandbox, merchant) => {
       const pair = await merchant.refresh();
       const nonceTicket = async (user: string) =>
@@ -281,7 +281,7 @@ describe("the start of the SDK", () => {
       ]);
     }));
 
-  test("nonce_reused: a new signature with the nonce of an earlier launch", () =>
+  test("a new signature with an earlier launch's nonce breaks nonce_reused", () =>
     withSandbox({}, async (sandbox, merchant) => {
       const pair = await merchant.refresh();
       const first = await merchant.launch(pair);
@@ -297,7 +297,7 @@ describe("the start of the SDK", () => {
     }));
 });
 
-test("two token calls, or two SIGN ticket calls, in flight at once are breaches", () =>
+test("two concurrent token calls or SIGN ticket calls are breaches", () =>
   withSandbox({ latencyMs: 30 }, async (sandbox, merchant) => {
     const both = [merchant.fetchToken(), merchant.fetchToken()] as const;
     await until(() => sandbox.stats.tokenCallsInFlight === 2);
@@ -316,13 +316,13 @@ test("two token calls, or two SIGN ticket calls, in flight at once are breaches"
     });
   }));
 
-test("one after the other, token calls do not overlap", () =>
+test("sequential token calls do not count as overlapping", () =>
   withSandbox({}, async (sandbox, merchant) => {
     for (let i = 0; i < 50; i++) await merchant.fetchToken();
     expect(sandbox.stats).toMatchObject({ overlappingRefreshes: 0, maxTokenCallsInFlight: 1 });
   }));
 
-test("a lenient sandbox records what it lets through, and lets no wrong credential through", () =>
+test("a lenient sandbox records the breaches it admits, and admits no wrong credential", () =>
   withSandbox({ strict: false }, async (_sandbox, merchant) => {
     const { ticket } = await merchant.refresh();
     expect(await merchant.upload(ticket, { nonce: "short", version: "2" })).toMatchObject({ code: "0" });
@@ -331,14 +331,14 @@ test("a lenient sandbox records what it lets through, and lets no wrong credenti
     expect(merchant.rules()).toEqual(["version_wrong", "nonce_format", "sign_format", "secret_wrong"]);
   }));
 
-describe("what clients in the field do every day is a breach; a lenient sandbox lets it pass", () => {
+describe("common mistakes of real clients", () => {
   const photo = { sourcePhotoStr: "", sourcePhotoType: "1" };
   test.each<[RuleName, "basic" | "enhanced", Changes]>([
     ["app_id_field_wrong", "basic", { webankAppId: undefined, appId: "TIDA0001" }],
     ["app_id_field_wrong", "enhanced", { appId: undefined, webankAppId: "TIDA0001" }],
     ["photo_type_without_photo", "enhanced", photo],
     ["field_not_text", "enhanced", { ...photo, sourcePhotoType: 1 }],
-  ])("%s at the upload of the %s edition", async (rule, edition, changes) => {
+  ])("only a lenient sandbox admits %s at the %s upload", async (rule, edition, changes) => {
     for (const strict of [true, false]) {
       await withSandbox({ strict }, async (_sandbox, merchant) => {
         const { ticket } = await merchant.refresh();
@@ -351,7 +351,7 @@ describe("what clients in the field do every day is a breach; a lenient sandbox 
     }
   });
 
-  test("no ?orderNo=, a nonce twice, getFile as a number, a launch signed with the SIGN ticket", async () => {
+  test("only a lenient sandbox admits four common breaches", async () => {
     for (const strict of [true, false]) {
       await withSandbox({ strict }, async (sandbox, merchant) => {
         const pair = await merchant.refresh();
@@ -373,14 +373,14 @@ describe("what clients in the field do every day is a breach; a lenient sandbox 
         await passes("launch_signed_with_sign_ticket", signed);
         const query = merchant.query(pair.ticket, launch.order_no, { getFile: 2 });
         await passes("field_not_text", query);
-        // It is not only let pass but read.
+        // The field is not only admitted but read.
         if (!strict) expect((await query).result).toHaveProperty("photo");
       });
     }
   });
 });
 
-test("a breach says when, where and who, and holds no value", () =>
+test("a breach records time, endpoint and caller, but no value", () =>
   withSandbox({}, async (sandbox, merchant) => {
     const { token, ticket } = await merchant.refresh();
     const headers = { "x-sandbox-caller": "replica 2" };
@@ -395,7 +395,7 @@ test("a breach says when, where and who, and holds no value", () =>
       expect(text).not.toContain(value);
   }));
 
-test("one wrong client does not fill the memory", () => {
+test("a faulty client cannot exhaust memory with breaches", () => {
   const clock = createTurnableClock(frozenClock());
   const breaches = createBreachLog(clock, true);
   for (let i = 0; i < 10_100; i++) breaches.add("secret_wrong", "access_token", "someone");

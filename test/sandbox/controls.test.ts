@@ -3,7 +3,7 @@ import { seededRandom } from "../../src/sandbox/random.ts";
 import { createSandbox } from "../../src/sandbox/sandbox.ts";
 import { withSandbox } from "./merchant.ts";
 
-test("the catalogue, the rules and the counts are served", () =>
+test("the controls serve the catalogue, the rules and the counts", () =>
   withSandbox({}, async (_sandbox, { request, refresh }) => {
     await refresh();
     const { scenarios } = await request("/sandbox/scenarios");
@@ -21,14 +21,14 @@ test("the catalogue, the rules and the counts are served", () =>
     });
   }));
 
-test("breaches are listed and cleared", () =>
+test("the controls list and clear breaches", () =>
   withSandbox({}, async (_sandbox, { request, fetchToken }) => {
     await fetchToken({ version: "2" });
     expect(await request("/sandbox/breaches")).toMatchObject({ breaches: [{ rule: "version_wrong" }] });
     expect(await request("/sandbox/breaches", { method: "DELETE" })).toEqual({ breaches: [] });
   }));
 
-test("the clock is turned, forward only", () =>
+test("the controls turn the sandbox clock, forward only", () =>
   withSandbox({}, async (sandbox, { request, post }) => {
     const before = sandbox.now();
     const turned = await post("/sandbox/clock", { advance_ms: 60_000 });
@@ -38,7 +38,7 @@ test("the clock is turned, forward only", () =>
     expect(await post("/sandbox/clock", {})).toMatchObject({ code: "400" });
   }));
 
-test("the token is rotated and revoked, the secret changed", () =>
+test("the controls rotate and revoke the token and change the secret", () =>
   withSandbox({}, async (sandbox, { post, refresh, upload }) => {
     const { ticket } = await refresh();
     expect(await post("/sandbox/rotate", {})).toEqual({ token_generation: 2 });
@@ -50,7 +50,7 @@ test("the token is rotated and revoked, the secret changed", () =>
     expect(sandbox.secret).toBe("n".repeat(64));
   }));
 
-test("faults are scripted from outside", () =>
+test("the controls script faults", () =>
   withSandbox({}, async (sandbox, { request, post }) => {
     expect(
       await post("/sandbox/faults", { endpoint: "query", kind: "delay", delay_ms: 5, times: null }),
@@ -75,7 +75,7 @@ test("faults are scripted from outside", () =>
     }
   }));
 
-test("an order is given an outcome without a launch", () =>
+test("the controls complete an order without a launch", () =>
   withSandbox({}, async (sandbox, { post, refresh, upload, query }) => {
     const { ticket } = await refresh();
     await upload(ticket, { orderNo: "order1" });
@@ -88,13 +88,13 @@ test("an order is given an outcome without a launch", () =>
     expect(await post("/sandbox/orders/order1", { outcome: "nonsense" })).toMatchObject({ code: "400" });
   }));
 
-test("an unknown path is a 404 in JSON", () =>
+test("an unknown path is answered with 404 in JSON", () =>
   withSandbox({}, async (sandbox) => {
     const response = await fetch(`${sandbox.url}/api/nothing`);
     expect([response.status, await response.json()]).toEqual([404, { code: "404", msg: "no such path" }]);
   }));
 
-test("the same seed issues the same secret and the same tokens", async () => {
+test("sandboxes with the same seed issue the same secret and tokens", async () => {
   const issue = async () => {
     let values: readonly string[] = [];
     await withSandbox({ random: seededRandom(7) }, async (sandbox, { refresh }) => {
@@ -108,13 +108,13 @@ test("the same seed issues the same secret and the same tokens", async () => {
   expect(await issue()).toEqual(first);
 });
 
-test("lengths of app id and secret are checked, and there is no address before the start", () => {
+test("a sandbox checks the lengths of app id and secret, and has no address before its start", () => {
   expect(() => createSandbox({ appId: "short" })).toThrow(RangeError);
   expect(() => createSandbox({ secret: "short" })).toThrow(RangeError);
   expect(() => createSandbox().url).toThrow(/before its start/);
 });
 
-test("stop may come twice, or without a start", async () => {
+test("a sandbox may be stopped twice or without a start", async () => {
   const sandbox = createSandbox();
   await sandbox.stop();
   await sandbox.start();

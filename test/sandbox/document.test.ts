@@ -17,10 +17,10 @@ const run = promisify(execFile);
 const shell = [...DOCUMENT.matchAll(/```sh\n(.*?)```/gs)].map(([, text = ""]) => text);
 const options = (text: string) => new Set([...text.matchAll(/--[a-z][a-z-]+/g)].map(String));
 
-test("the commands for the vendor alone run as they stand", async () => {
+test("the documented commands for --upstream-only run unchanged", async () => {
   const directory = mkdtempSync(join(tmpdir(), "alone-"));
   try {
-    // The file that the commands write goes to a directory of the test's own.
+    // The commands write their file to a temporary directory.
     const script = (shell[0] ?? "")
       .replaceAll("./sandbox.env", "sandbox.env")
       .replaceAll("sandbox.env", `${directory}/env`);
@@ -31,7 +31,7 @@ test("the commands for the vendor alone run as they stand", async () => {
   }
 });
 
-test("the conformance command can be read", () => {
+test("the documented conformance command is valid", () => {
   const words = /npm run conformance -- (\S+) --exec "([^"]+)"/.exec(shell[1] ?? "");
   expect(readConformanceArguments([words?.[1] ?? "", "--exec", words?.[2] ?? ""])).toMatchObject({
     url: "http://127.0.0.1:8080",
@@ -39,14 +39,14 @@ test("the conformance command can be read", () => {
   });
 });
 
-test("every option is described, and no other", () => {
+test("docs/sandbox.md describes every option and no other", () => {
   expect(options(DOCUMENT)).toEqual(
     new Set([...options(SANDBOX_USAGE), "--exec", "--json", "--only", "--patience"]),
   );
   for (const option of options(CONFORMANCE_USAGE)) expect(DOCUMENT).toContain(option);
 });
 
-test("every fault, every call and every rule of the kit is described", () => {
+test("docs/sandbox.md describes every fault, every call and every conformance rule", () => {
   for (const kind of FAULT_KINDS) expect(DOCUMENT).toContain(`| \`${kind}\` |`);
   for (const endpoint of ENDPOINTS) expect(DOCUMENT).toContain(`\`${endpoint}\``);
   const rows = [...DOCUMENT.matchAll(/^\| `(\w+)` \| (.*) \|$/gm)].map(([, name = "", text = ""]) => [
@@ -63,7 +63,7 @@ test("every fault, every call and every rule of the kit is described", () => {
   expect(rules).toHaveLength(18);
 });
 
-test("every call that is described is answered", () =>
+test("every call in docs/sandbox.md is answered", () =>
   withSandbox({}, async ({ url }) => {
     const calls = [...DOCUMENT.matchAll(/`(GET|POST|DELETE) (\/sandbox\/[\w/]+|\/sdk\/verify)/g)];
     expect(calls.length).toBeGreaterThan(14);

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { createFaults } from "../../src/sandbox/controls/faults.ts";
 import { until, withSandbox } from "./merchant.ts";
 
-test("a fault hits so many calls of its endpoint, after so many have passed", () => {
+test("a fault applies to `times` calls of its endpoint after `after` calls have passed", () => {
   const faults = createFaults();
   const id = faults.add({ endpoint: "upload", kind: "reset", times: 2, after: 1 });
   expect(faults.list()).toEqual([{ id, endpoint: "upload", kind: "reset", times: 2, after: 1 }]);
@@ -12,7 +12,7 @@ test("a fault hits so many calls of its endpoint, after so many have passed", ()
   expect(hits).toEqual([undefined, undefined, id, id, undefined]);
 });
 
-test("faults end when cleared, one or all", () => {
+test("faults are cleared singly or all at once", () => {
   const faults = createFaults();
   const first = faults.add({ endpoint: "any", kind: "reset", times: null });
   faults.add({ endpoint: "query", kind: "html", times: Infinity });
@@ -23,8 +23,8 @@ test("faults end when cleared, one or all", () => {
   expect(faults.take("query")).toBeUndefined();
 });
 
-describe("over a socket", () => {
-  test("status and html", () =>
+describe("faults over a socket", () => {
+  test("the faults status and html answer with an HTTP status and a page", () =>
     withSandbox({}, async (sandbox) => {
       sandbox.faults.add({ endpoint: "access_token", kind: "status", status: 502 });
       sandbox.faults.add({ endpoint: "access_token", kind: "html" });
@@ -39,14 +39,14 @@ describe("over a socket", () => {
       expect(sandbox.stats).toMatchObject({ tokenGeneration: 0, calls: { access_token: 2 } });
     }));
 
-  test("code", () =>
+  test("the fault code answers with the vendor's code", () =>
     withSandbox({}, async (sandbox, merchant) => {
       sandbox.faults.add({ endpoint: "access_token", kind: "code", code: "400506" });
       expect(await merchant.fetchToken()).toMatchObject({ code: "400506" });
       expect(await merchant.fetchToken()).toMatchObject({ code: "0" });
     }));
 
-  test("reset does not work the call, a lost reply and a cut one do", () =>
+  test("reset does not execute the call, lost_reply and truncate do", () =>
     withSandbox({}, async (sandbox, merchant) => {
       sandbox.faults.add({ endpoint: "access_token", kind: "reset" });
       await expect(merchant.fetchToken()).rejects.toThrow();
@@ -59,7 +59,7 @@ describe("over a socket", () => {
       expect(sandbox.stats.tokenGeneration).toBe(2);
     }));
 
-  test("delay is over when the clock was turned past it", () =>
+  test("a delay ends when the clock is turned past it", () =>
     withSandbox({}, async (sandbox, merchant) => {
       sandbox.faults.add({ endpoint: "access_token", kind: "delay", delayMs: 3_600_000 });
       const token = merchant.fetchToken();
@@ -69,7 +69,7 @@ describe("over a socket", () => {
       expect(await token).toMatchObject({ code: "0" });
     }));
 
-  test("of callers who leave, delay forgets the call, late works it all the same, slow_reply had worked it", () =>
+  test("when the caller disconnects, delay drops the call, late still executes it, and slow_reply has already executed it", () =>
     withSandbox({}, async (sandbox) => {
       const query = `app_id=TIDA0001&version=1.0.0&grant_type=client_credential&secret=${sandbox.secret}`;
       const callAndLeave = async () => {
@@ -93,7 +93,7 @@ describe("over a socket", () => {
       expect(sandbox.breaches).toEqual([]);
     }));
 
-  test("a stop cuts off what hangs, and a new start goes on with the same state and port", () =>
+  test("a stop ends hanging calls, and a new start continues with the same state and port", () =>
     withSandbox({}, async (sandbox, merchant) => {
       const { ticket } = await merchant.refresh();
       const { url } = sandbox;

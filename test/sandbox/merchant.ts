@@ -13,12 +13,12 @@ export interface Json {
   [name: string]: unknown;
 }
 
-/** Changes to a call's fields; undefined takes a field out. */
+/** Changes to a call's fields; undefined removes a field. */
 export type Changes = Record<string, unknown>;
 
 export const PERSON = { name: "张三丰", idNo: "11010519491231002X" };
 
-/** A merchant's server and app in front of a sandbox: makes every call the way the vendor wants it, and wrong ones on request. */
+/** A merchant's server and app: makes every call the way the vendor requires, and wrong ones on request. */
 export function createMerchant(sandbox: Sandbox) {
   const { appId } = sandbox;
   let count = 0;
@@ -84,7 +84,7 @@ export function createMerchant(sandbox: Sandbox) {
     return post(`/api/v2/base/queryfacerecord?orderNo=${order}`, { sign, ...body });
   }
 
-  /** What the app would hold: upload and NONCE ticket of one user, signed. */
+  /** The app's launch parameters: upload and NONCE ticket of one user, signed. */
   async function launch(pair: { token: string; ticket: string }, changes: Changes = {}) {
     const uploaded = await upload(pair.ticket, changes);
     const userId = typeof changes["userId"] === "string" ? changes["userId"] : "user1";
@@ -123,7 +123,7 @@ export function createMerchant(sandbox: Sandbox) {
   };
 }
 
-/** A clock that stands still, so that only `advance` moves a sandbox. */
+/** A frozen clock, so that only `advance` moves a sandbox. */
 export function frozenClock(): Clock {
   return {
     now: () => Date.UTC(2026, 0, 1),
@@ -135,7 +135,7 @@ export function frozenClock(): Clock {
   };
 }
 
-/** Runs `work` against a started sandbox whose clock stands still, and stops it. */
+/** Runs `work` against a started sandbox with a frozen clock, then stops it. */
 export async function withSandbox(
   options: SandboxOptions,
   work: (sandbox: Sandbox, merchant: ReturnType<typeof createMerchant>) => Promise<void>,
@@ -149,7 +149,7 @@ export async function withSandbox(
   }
 }
 
-/** Lets the event loop turn until the condition holds. */
+/** Yields to the event loop until the condition holds. */
 export async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await new Promise((resolve) => setImmediate(resolve));
 }

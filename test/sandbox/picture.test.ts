@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { createTurnableClock } from "../../src/sandbox/turnable-clock.ts";
 import { frozenClock, PERSON, withSandbox } from "./merchant.ts";
 
-test("the picture shows lives and calls, and holds no value of anything", () =>
+test("the picture shows lifetimes and calls, and contains no values", () =>
   withSandbox({ latencyMs: 0 }, async (sandbox, { request, refresh, launch }) => {
     await refresh();
     sandbox.advance(10_000);
@@ -40,7 +40,7 @@ test("the picture shows lives and calls, and holds no value of anything", () =>
     }
   }));
 
-test("every call takes the latency that was asked for last", () =>
+test("every call takes the most recently set latency", () =>
   withSandbox({}, async (sandbox, { request, post, fetchToken }) => {
     expect(await post("/sandbox/latency", { latency_ms: 500 })).toEqual({ latency_ms: 500 });
     const answered = fetchToken();
@@ -54,7 +54,7 @@ test("every call takes the latency that was asked for last", () =>
     expect(await post("/sandbox/latency", { latency_ms: "soon" })).toMatchObject({ code: "400" });
   }));
 
-test("the console is served under a strict policy", () =>
+test("the console is served with a strict content security policy", () =>
   withSandbox({}, async ({ url }) => {
     const page = await fetch(`${url}/`);
     const policy = page.headers.get("content-security-policy") ?? "";
@@ -68,7 +68,7 @@ test("the console is served under a strict policy", () =>
     expect((await fetch(`${url}/console/..%2f..%2fpackage.json`)).status).toBe(404);
   }));
 
-test("the pass-through hands on a form and its answer, and says when nobody answers", () =>
+test("the pass-through forwards a form and its response, and reports an unreachable backend", () =>
   withSandbox({}, async (sandbox, { post, request }) => {
     const form = "application/x-www-form-urlencoded";
     expect(await post("/get_face_params", "name=x", form)).toMatchObject({ code: "404" });
@@ -104,7 +104,7 @@ test("the pass-through hands on a form and its answer, and says when nobody answ
     expect(await post("/get_result", "order_no=1", form)).toMatchObject({ code: "502" });
   }));
 
-test("who shares the clock is turned with it", async () => {
+test("sleepers on a shared clock wake when the sandbox turns it", async () => {
   const clock = createTurnableClock(frozenClock());
   const [now, age] = [clock.now(), clock.monotonic()];
   const woken = clock.sleep(1000);

@@ -7,7 +7,7 @@ import { PERSON, withSandbox } from "./merchant.ts";
 const atQuery = SCENARIOS.filter(({ at }) => at === "query");
 const atUpload = SCENARIOS.filter(({ at }) => at === "upload");
 
-test("the catalogue: names and ID numbers are unique, numbers are valid and nobody's", () => {
+test("the catalogue has unique names and ID numbers, which are valid and belong to no person", () => {
   expect(SCENARIOS.map(({ name }) => name)).toEqual([
     "passed",
     "not_same_person",
@@ -35,8 +35,8 @@ test("the catalogue: names and ID numbers are unique, numbers are valid and nobo
   }
 });
 
-describe.each(atQuery)("$name", ({ name, code, idNo, evidence }) => {
-  test("chosen by name", () =>
+describe.each(atQuery)("the scenario $name", ({ name, code, idNo, evidence }) => {
+  test(`the outcome ${name} can be selected by name`, () =>
     withSandbox({}, async (sandbox, merchant) => {
       const pair = await merchant.refresh();
       const launch = await merchant.launch(pair);
@@ -49,7 +49,7 @@ describe.each(atQuery)("$name", ({ name, code, idNo, evidence }) => {
       expect(sandbox.breaches).toEqual([]);
     }));
 
-  test("chosen by its ID number", () =>
+  test(`the outcome ${name} can be selected by its ID number`, () =>
     withSandbox({}, async (sandbox, merchant) => {
       const pair = await merchant.refresh();
       const launch = await merchant.launch(pair, { idNo });
@@ -60,7 +60,7 @@ describe.each(atQuery)("$name", ({ name, code, idNo, evidence }) => {
     }));
 });
 
-test.each(atUpload)("$name is the upload's answer", ({ name, code, idNo }) =>
+test.each(atUpload)("the upload itself answers with $name", ({ name, code, idNo }) =>
   withSandbox({}, async (sandbox, merchant) => {
     const pair = await merchant.refresh();
     expect(await merchant.upload(pair.ticket, { idNo })).toMatchObject({ code });
@@ -70,14 +70,14 @@ test.each(atUpload)("$name is the upload's answer", ({ name, code, idNo }) =>
   }),
 );
 
-test("the documented samples with too few digits go through, as far as anyone knows", () =>
+test("the documented sample numbers with too few digits are accepted, as nothing known contradicts it", () =>
   withSandbox({}, async (sandbox, merchant) => {
     const { ticket } = await merchant.refresh();
     expect(await merchant.upload(ticket, { idNo: "4311120022232323" })).toMatchObject({ code: "0" });
     expect(sandbox.breaches).toEqual([]);
   }));
 
-test("getFile asks for photo, video or both; queryVersion for the SDK's version", () =>
+test("a query selects photo, video or both by getFile, and the SDK's version by queryVersion", () =>
   withSandbox({}, async (_sandbox, merchant) => {
     const pair = await merchant.refresh();
     const launch = await merchant.launch(pair);
@@ -98,7 +98,7 @@ test("getFile asks for photo, video or both; queryVersion for the SDK's version"
     });
   }));
 
-test("slow_media: the files come a second after the verdict", () =>
+test("the files of slow_media are available a second after the verdict", () =>
   withSandbox({}, async (sandbox, merchant) => {
     const pair = await merchant.refresh();
     const launch = await merchant.launch(pair);
@@ -110,7 +110,7 @@ test("slow_media: the files come a second after the verdict", () =>
     expect(await photo()).toBe(PHOTO_BASE64);
   }));
 
-test("who abandons may start again with a new NONCE ticket", () =>
+test("a user who abandons an attempt may start again with a new NONCE ticket", () =>
   withSandbox({}, async (sandbox, merchant) => {
     const pair = await merchant.refresh();
     const first = await merchant.launch(pair);
@@ -126,7 +126,7 @@ test("who abandons may start again with a new NONCE ticket", () =>
     expect(sandbox.breaches).toEqual([]);
   }));
 
-describe("/sdk/verify takes what the app holds", () => {
+describe("the formats that /sdk/verify accepts", () => {
   const camel = (name: string) => name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
   const forms: [string, (launch: Record<string, unknown>) => [body: unknown, contentType?: string]][] = [
     [
@@ -166,7 +166,7 @@ describe("/sdk/verify takes what the app holds", () => {
       ],
     ],
   ];
-  test.each(forms)("%s", (_name, write) =>
+  test.each(forms)("/sdk/verify accepts %s", (_name, write) =>
     withSandbox({}, async (sandbox, merchant) => {
       const launch = await merchant.launch(await merchant.refresh());
       const [body, contentType] = write(launch);
@@ -178,7 +178,7 @@ describe("/sdk/verify takes what the app holds", () => {
     }),
   );
 
-  test("an unknown outcome burns nothing", () =>
+  test("an unknown outcome consumes neither ticket nor faceId", () =>
     withSandbox({}, async (_sandbox, merchant) => {
       const launch = await merchant.launch(await merchant.refresh());
       expect(await merchant.play({ ...launch, outcome: "nonsense" })).toMatchObject({ code: "400" });
@@ -186,7 +186,7 @@ describe("/sdk/verify takes what the app holds", () => {
     }));
 });
 
-test("the media are what they say", () => {
+test("the media have the formats of a PNG and an MP4", () => {
   expect(Buffer.from(PHOTO_BASE64, "base64").subarray(1, 4).toString()).toBe("PNG");
   expect(Buffer.from(VIDEO_BASE64, "base64").subarray(4, 8).toString()).toBe("ftyp");
 });

@@ -8,11 +8,11 @@ const SECOND = 1000;
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
 
-test("time is written in China's zone", () => {
+test("times are formatted in China's time zone", () => {
   expect(formatChinaTime(Date.UTC(2020, 11, 31, 16, 0, 1))).toBe("20210101000001");
 });
 
-test("the sandbox clock starts at wall time, runs on, and is turned forward only", () => {
+test("the sandbox clock starts at wall time, keeps running, and turns only forward", () => {
   let monotonic = 5000;
   const clock = createTurnableClock({ ...frozenClock(), monotonic: () => monotonic });
   expect(clock.now()).toBe(Date.UTC(2026, 0, 1));
@@ -23,7 +23,7 @@ test("the sandbox clock starts at wall time, runs on, and is turned forward only
   expect(() => clock.advance(Number.NaN)).toThrow(RangeError);
 });
 
-test("a sleep on the sandbox clock ends by itself, by turning, or by its signal", async () => {
+test("a sleep on the sandbox clock ends when due, when the clock is turned, or by its signal", async () => {
   const real = createTurnableClock(systemClock);
   await real.sleep(1, new AbortController().signal);
   const clock = createTurnableClock(frozenClock());
@@ -37,7 +37,7 @@ test("a sleep on the sandbox clock ends by itself, by turning, or by its signal"
   await expect(cut).rejects.toThrow("left");
 });
 
-test("a token lives 7200 s and says so as a number", () =>
+test("a token lives 7200 s, and reports that as a number", () =>
   withSandbox({}, async (sandbox, merchant) => {
     const token = await merchant.fetchToken();
     expect(token).toMatchObject({ code: "0", expire_in: 7200 });
@@ -50,7 +50,7 @@ test("a token lives 7200 s and says so as a number", () =>
     expect(merchant.rules()).toEqual(["token_dead"]);
   }));
 
-test("a new token leaves the old one, and the tickets of it, 60 s", () =>
+test("the previous token and its tickets live on for 60 s after a new token", () =>
   withSandbox({}, async (sandbox, merchant) => {
     const old = await merchant.refresh();
     const launch = await merchant.launch(old);
@@ -67,7 +67,7 @@ test("a new token leaves the old one, and the tickets of it, 60 s", () =>
     expect(merchant.rules()).toEqual(["sign_ticket_dead", "token_dead", "nonce_ticket_dead"]);
   }));
 
-test("the overlap can be made shorter, for drills", () =>
+test("the overlap can be shortened for drills", () =>
   withSandbox({ overlapMs: 6 * SECOND, tokenLifeMs: 60 * SECOND }, async (sandbox, merchant) => {
     const old = await merchant.refresh();
     expect(await merchant.fetchToken()).toMatchObject({ expire_in: 60 });
@@ -75,7 +75,7 @@ test("the overlap can be made shorter, for drills", () =>
     expect(await merchant.upload(old.ticket)).toMatchObject({ code: "400101" });
   }));
 
-test("a SIGN ticket lives 3600 s, and a newer one leaves it 60 s", () =>
+test("a SIGN ticket lives 3600 s, or 60 s after a newer one", () =>
   withSandbox({}, async (sandbox, merchant) => {
     const { token, ticket } = await merchant.refresh();
     const next = await merchant.fetchTicket(token);
@@ -102,7 +102,7 @@ test("a NONCE ticket lives 120 s", () =>
     expect(merchant.rules()).toEqual(["nonce_ticket_dead"]);
   }));
 
-test("one user gets a NONCE ticket once per 2 s", () =>
+test("a user gets at most one NONCE ticket per 2 s", () =>
   withSandbox({}, async (sandbox, merchant) => {
     const { token } = await merchant.refresh();
     const nonce = (user: string) => merchant.fetchTicket(token, { type: "NONCE", user_id: user });
@@ -140,7 +140,7 @@ test("a record is purged 3 days after its completion", () =>
     });
   }));
 
-test("a changed secret kills tokens and tickets at once", () =>
+test("a changed secret kills tokens and tickets immediately", () =>
   withSandbox({}, async (sandbox, merchant) => {
     const { token, ticket } = await merchant.refresh();
     const old = sandbox.secret;
@@ -151,7 +151,7 @@ test("a changed secret kills tokens and tickets at once", () =>
     expect(await merchant.fetchToken()).toMatchObject({ code: "0" });
   }));
 
-test("a foreign rotator leaves the current token the overlap; a revocation leaves nothing", () =>
+test("the current token survives a foreign rotation for the overlap, and a revocation not at all", () =>
   withSandbox({}, async (sandbox, merchant) => {
     const first = await merchant.refresh();
     sandbox.rotate();

@@ -29,19 +29,19 @@ const VECTORS: [id: string, values: string[], ticket: string, sign: string][] = 
   ],
 ];
 
-test.each(VECTORS)("vector %s of the vendor's pages", (_id, values, ticket, sign) => {
+test.each(VECTORS)("the vendor's vector %s is reproduced", (_id, values, ticket, sign) => {
   expect(expectedSign(values, ticket).toUpperCase()).toBe(sign);
   expect(isSignedBy(sign, values, ticket)).toBe(true);
   expect(isSignedBy(sign.toLowerCase(), values, ticket)).toBe(true);
   expect(isSignedBy(sign, values, `${ticket}x`)).toBe(false);
 });
 
-test("order of the values does not matter, their number does", () => {
+test("a signature depends on the number of its values, not on their order", () => {
   expect(expectedSign(["b", "a"], "t")).toBe(expectedSign(["a", "b"], "t"));
   expect(expectedSign(["a", "a"], "t")).not.toBe(expectedSign(["a"], "t"));
 });
 
-test("texts of different lengths compare without an error", () => {
+test("texts of different lengths are compared without an error", () => {
   expect(sameText("", "secret")).toBe(false);
   expect(sameText("secret", "secret")).toBe(true);
 });

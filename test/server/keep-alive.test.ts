@@ -29,7 +29,7 @@ async function open(): Promise<{ host: string; port: number }> {
   return { host, port: Number(port) };
 }
 
-test("a silent HTTP/2 connection is pinged, so that nothing in between forgets it, and stays", async () => {
+test("a silent HTTP/2 connection is pinged and stays open", async () => {
   const { host, port } = await open();
   const session = http2.connect(`http://${host}:${port}`);
   let pings = 0;
@@ -43,10 +43,10 @@ test("a silent HTTP/2 connection is pinged, so that nothing in between forgets i
   session.destroy();
 });
 
-test("a peer that answers no ping is gone, and its connection is closed", async () => {
+test("the connection of a peer that acknowledges no ping is closed", async () => {
   const address = await open();
   const socket = net.connect(address);
-  // A preface and empty settings, and then not a word more.
+  // A preface and empty settings, then silence.
   socket.write(
     Buffer.concat([
       Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),

@@ -13,10 +13,10 @@ afterEach(async () => {
   listener = undefined;
 });
 
-/** As a video, bytes. */
+/** The size of a video, bytes. */
 const LARGE = 8 * 1024 * 1024;
 
-/** A route that answers when told to, and one that refuses a body without reading it. */
+/** A route that answers on request, and one that refuses a body without reading it. */
 function routes() {
   let finish: () => void = () => undefined;
   let started: () => void = () => undefined;
@@ -33,7 +33,7 @@ function routes() {
       await finished;
       return "slow";
     });
-    // As Connect writes an answer: all of it, then the end as soon as that is under way.
+    // As Connect writes a response: all of it, then the end as soon as writing has begun.
     app.get("/large", (_request, reply) => {
       reply.hijack();
       reply.raw.once("drain", () => reply.raw.end()).write(Buffer.alloc(LARGE));
@@ -85,7 +85,7 @@ function get(url: string, agent?: http.Agent) {
 }
 
 describe("closing over HTTP/1.1", () => {
-  test("idle keep-alive connections do not hold it up", async () => {
+  test("idle keep-alive connections do not delay closing", async () => {
     const { url } = await open("http1");
     const agent = new http.Agent({ keepAlive: true });
     expect((await get(`${url}/fast`, agent)).text).toBe("fast");
@@ -93,7 +93,7 @@ describe("closing over HTTP/1.1", () => {
     agent.destroy();
   });
 
-  test("a call under way is finished, and its keep-alive connection does not linger", async () => {
+  test("a call in flight is finished, and its keep-alive connection does not linger", async () => {
     const { url, running, finish } = await open("http1");
     const agent = new http.Agent({ keepAlive: true });
     const answer = get(`${url}/slow`, agent);
@@ -101,12 +101,12 @@ describe("closing over HTTP/1.1", () => {
     const stopped = listener?.stop();
     finish();
     expect((await answer).text).toBe("slow");
-    // Left alone this takes the keep-alive time of 72 s.
+    // By default this takes the keep-alive timeout of 72 s.
     expect(await timed(stopped)).toBeLessThan(10_000);
     agent.destroy();
   });
 
-  test("a connection that has asked for nothing yet does not hold it up", async () => {
+  test("a connection without a request does not delay closing", async () => {
     const { url } = await open("http1");
     const socket = net.connect(Number(new URL(url).port), "127.0.0.1").on("error", () => undefined);
     const closed = new Promise((resolve) => socket.once("close", resolve));
@@ -116,7 +116,7 @@ describe("closing over HTTP/1.1", () => {
     await closed;
   });
 
-  test("a call that never ends is cut off after the drain time", async () => {
+  test("a call that never ends is aborted after the drain time", async () => {
     const { url, running } = await open("http1", 100);
     const answer = get(`${url}/slow`).catch((error: NodeJS.ErrnoException) => error.code);
     await running;
@@ -126,7 +126,7 @@ describe("closing over HTTP/1.1", () => {
 });
 
 describe("closing over HTTP/2", () => {
-  test("a stream whose body was refused unread does not hold it up", async () => {
+  test("a stream whose body was refused unread does not delay closing", async () => {
     const { url } = await open("h2c");
     const session = http2.connect(url);
     session.on("error", () => undefined);
@@ -140,7 +140,7 @@ describe("closing over HTTP/2", () => {
     session.destroy();
   });
 
-  test("a call under way is finished and a client that keeps its session is let go", async () => {
+  test("a call in flight is finished, and a client that keeps its session open is disconnected", async () => {
     const { url, running, finish } = await open("h2c");
     const session = http2.connect(url);
     session.on("error", () => undefined);
@@ -164,7 +164,7 @@ describe("closing over HTTP/2", () => {
 });
 
 describe("request ids", () => {
-  test("a caller's is taken over, a bad one replaced", async () => {
+  test("a caller's request id is adopted, and an invalid one replaced", async () => {
     const { url } = await open("http1");
     const withId = (id: string) => fetch(`${url}/fast`, { headers: { "x-request-id": id } });
     expect((await withId("abc-123")).headers.get("x-request-id")).toBe("abc-123");
@@ -173,7 +173,7 @@ describe("request ids", () => {
     }
   });
 
-  test("an unknown route answers JSON", async () => {
+  test("an unknown route is answered in JSON", async () => {
     const { url } = await open("http1");
     const { status, text, headers } = await get(`${url}/nope?id_no=11010519491231002X`);
     expect(status).toBe(404);
@@ -183,7 +183,7 @@ describe("request ids", () => {
   });
 });
 
-test("one HTTP/2 connection takes new calls while large answers of it are written", async () => {
+test("an HTTP/2 connection accepts new calls while it writes large responses", async () => {
   const { url } = await open("h2c");
   const session = http2.connect(url);
   const read = (path: string) =>

@@ -9,7 +9,7 @@ afterEach(() => {
   for (const close of closing.splice(0)) close();
 });
 
-/** A server that writes to whoever comes, watched by a clock that a test turns. */
+/** A server that writes to every client, watched on a clock that a test turns. */
 async function open(mostBytes: number) {
   let now = 0;
   let wake: () => void = () => undefined;
@@ -46,7 +46,7 @@ async function open(mostBytes: number) {
   return { connect, pass, dropped };
 }
 
-test("a client that takes nothing for a minute is ended, and one that reads is not", async () => {
+test("a client that reads nothing for a minute is disconnected, and one that reads is not", async () => {
   const { connect, pass, dropped } = await open(10 * LARGE);
   await connect();
   const reader = await connect();
@@ -66,7 +66,7 @@ test("a client that takes nothing for a minute is ended, and one that reads is n
   expect(dropped[0]).toMatchObject({ crowded: false, waitingBytes: LARGE });
 });
 
-test("where too many bytes wait, those who take none are ended until there are few enough", async () => {
+test("clients that do not read are disconnected until few enough bytes wait", async () => {
   const { connect, pass, dropped } = await open(2 * LARGE);
   for (let count = 0; count < 5; count++) await connect();
   await pass(200);

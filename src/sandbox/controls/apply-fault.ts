@@ -1,20 +1,20 @@
 import type { TurnableClock } from "../turnable-clock.ts";
 import type { Fault } from "./faults.ts";
 
-/** One connection with a call on it, as far as an answer needs it. */
+/** A connection with a call in flight, as needed for a response with faults. */
 export interface FaultableConnection {
   send(status: number, contentType: string, body: string): void;
-  /** Cuts the connection with a TCP reset. */
+  /** Closes the connection with a TCP reset. */
   reset(): void;
-  /** Promises the whole body, sends half of it, and closes the connection. */
+  /** Announces the whole body, sends half of it, and closes the connection. */
   truncate(contentType: string, body: string): void;
-  /** Aborts when the caller leaves or the sandbox stops. */
+  /** Aborts when the caller disconnects or the sandbox stops. */
   gone: AbortSignal;
   /** Aborts when the sandbox stops. */
   stopping: AbortSignal;
 }
 
-/** An answer before it is sent. */
+/** A response that has not been sent. */
 export interface PreparedAnswer {
   status: number;
   json: unknown;
@@ -24,7 +24,7 @@ const JSON_TYPE = "application/json; charset=utf-8";
 const PAGE =
   "<html><head><title>502 Bad Gateway</title></head><body><center>502 Bad Gateway</center></body></html>";
 
-/** Does the work and answers, or goes wrong as the fault says; rejects when cut short by caller or stop. */
+/** Executes the call, or applies the fault. Rejects if the caller leaves or the sandbox stops. */
 export async function answer(
   fault: Fault | undefined,
   work: () => PreparedAnswer,
@@ -43,9 +43,9 @@ export async function answer(
       await clock.sleep(delayMs, wire.stopping);
       return send(work());
     case "slow_reply": {
-      const done = work();
+      const prepared = work();
       await clock.sleep(delayMs, wire.gone);
-      return send(done);
+      return send(prepared);
     }
     case "status":
       return wire.send(fault.status ?? 503, "text/plain", "");

@@ -1,28 +1,28 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 
-/** A backend that uses this sandbox as its vendor, as far as the console needs it. */
+/** A backend that uses this sandbox as its vendor, as needed by the console. */
 export interface ConsoleBackend {
-  /** Base URL of the two form routes, without a slash at the end. */
+  /** Base URL of the two form routes, without a trailing slash. */
   url: string;
-  /** Base URL of its admin listener, where it has one. */
+  /** Base URL of its admin listener, if it has one. */
   adminUrl?: string;
-  /** How often it renews its token, milliseconds, where that is known. */
+  /** How often it renews its token, milliseconds, if known. */
   refreshIntervalMs?: number;
-  /** Makes its ticket store lose what it holds, where that can be done. */
+  /** Makes its ticket store lose its contents, if possible. */
   dropStore?: () => void;
 }
 
 const FORM_ROUTES = ["/get_face_params", "/get_result"];
-/** The admin listener's own word on the ticket cache, by Connect's JSON protocol. */
+/** The admin listener's status of the ticket cache, by Connect's JSON protocol. */
 const TICKET_STATUS = "/faceverification.v1.TicketAdminService/TicketStatus";
-/** A little longer than the service gives itself, milliseconds. */
-const PATIENCE_MS = 20_000;
-/** The console asks once a second. */
+/** A little longer than the service's own deadline, milliseconds. */
+const TIMEOUT_MS = 20_000;
+/** Timeout of a status request, milliseconds; the console sends one every second. */
 const PROBE_MS = 1_500;
 
 /**
- * The backend's doors under the sandbox's own address, so that the console's page needs no CORS of the product. Form in,
- * answer out, nothing kept.
+ * Proxies the backend's form routes at the sandbox's own address, so that the console's page does not need
+ * the product to allow CORS. Stores nothing.
  */
 export function addPassThrough(app: FastifyInstance, backend: () => ConsoleBackend | undefined): void {
   for (const path of FORM_ROUTES) {
@@ -69,7 +69,7 @@ async function passOn(
         ...(authorization && { authorization }),
       },
       body: typeof request.body === "string" ? request.body : "",
-      signal: AbortSignal.timeout(PATIENCE_MS),
+      signal: AbortSignal.timeout(TIMEOUT_MS),
     });
     const text = await answer.text();
     return reply
@@ -81,7 +81,7 @@ async function passOn(
   }
 }
 
-/** The JSON object at a URL, whatever the status; undefined where there is none. */
+/** The JSON object at a URL, whatever the status; undefined if there is none. */
 async function readJson(url: string, init: RequestInit = {}): Promise<object | undefined> {
   try {
     const headers = { "content-type": "application/json" };

@@ -5,7 +5,7 @@ import { addPassThrough, type ConsoleBackend } from "./backend.ts";
 
 const TYPES = { html: "text/html", css: "text/css", js: "text/javascript" } as const;
 
-/** The page and what it loads, by path; nothing else of the disk can be reached. */
+/** The page and its files by path; no other file is reachable. */
 const FILES = {
   "/": "index.html",
   "/console/style.css": "style.css",
@@ -18,7 +18,7 @@ const FILES = {
   "/console/dom.js": "dom.js",
 } as const;
 
-/** The page loads its own files and talks to its own origin; nobody may frame it. */
+/** The page loads only its own files, connects only to its own origin, and must not be framed. */
 const POLICY = [
   "default-src 'none'",
   "script-src 'self'",
@@ -30,7 +30,7 @@ const POLICY = [
   "frame-ancestors 'none'",
 ].join("; ");
 
-/** The console at `/`, and the backend's doors for it. Part of the sandbox, so never of a service with real credentials. */
+/** The console at `/` and its proxy to the backend. Never part of a service with real credentials. */
 export function addConsole(
   app: FastifyInstance,
   { backend }: { backend: () => ConsoleBackend | undefined },

@@ -1,16 +1,16 @@
 import type { Endpoint } from "../vendor/request.ts";
 
 /**
- * How a call goes wrong.
- * - `delay`: held up for `delayMs` before it is worked; if the caller leaves meanwhile, it never is.
- * - `late`: as `delay`, but worked even when the caller has gone.
- * - `slow_reply`: worked at once, answered after `delayMs`.
- * - `status`: not worked, HTTP `status` (default 503).
- * - `reset`: not worked, the connection is reset.
- * - `lost_reply`: worked, then the connection is reset.
- * - `truncate`: worked, half of the answer is sent and the connection closed.
- * - `html`: not worked, a page instead of JSON, with HTTP `status` (default 200).
- * - `code`: not worked, the vendor's `code` as the answer.
+ * How a call fails.
+ * - `delay`: delayed by `delayMs` before it is executed; never executed if the caller disconnects meanwhile.
+ * - `late`: like `delay`, but executed even if the caller has disconnected.
+ * - `slow_reply`: executed immediately, answered after `delayMs`.
+ * - `status`: not executed, HTTP `status` (default 503).
+ * - `reset`: not executed, the connection is reset.
+ * - `lost_reply`: executed, then the connection is reset.
+ * - `truncate`: executed, half of the response is sent and the connection closed.
+ * - `html`: not executed, a page instead of JSON, with HTTP `status` (default 200).
+ * - `code`: not executed, answered with the vendor's `code`.
  */
 export type FaultKind = (typeof FAULT_KINDS)[number];
 
@@ -26,11 +26,11 @@ export const FAULT_KINDS = [
   "code",
 ] as const;
 
-/** A fault to come. */
+/** A scripted fault. */
 export interface FaultSpec {
   endpoint: Endpoint | "any";
   kind: FaultKind;
-  /** How many calls it hits; default 1, Infinity (null in JSON) for every one. */
+  /** How many calls it affects; default 1, Infinity (null in JSON) for all. */
   times?: number | null;
   /** How many matching calls pass before it begins; default 0. */
   after?: number;
@@ -48,14 +48,16 @@ export interface Fault extends FaultSpec {
   after: number;
 }
 
-/** The script of faults. Of several that match a call, the one added first hits, until its times are over. */
+/**
+ * The scripted faults. If several match a call, the one added first applies, until its `times` are used up.
+ */
 export interface Faults {
-  /** Gives the new fault's id. */
+  /** Returns the new fault's id. */
   add(spec: FaultSpec): number;
   list(): readonly Fault[];
   /** Drops one fault, or all. */
   clear(id?: number): void;
-  /** The fault that hits this call, counted as done; undefined where none does. */
+  /** Takes the fault for this call and counts it as used; undefined if there is none. */
   take(endpoint: Endpoint): Fault | undefined;
 }
 

@@ -1,9 +1,9 @@
 import type { TurnableClock } from "../turnable-clock.ts";
 import type { Endpoint } from "../vendor/request.ts";
 
-/** One call as the sandbox saw it. It holds no name, ID number, order number, token or ticket. */
+/** One call to the sandbox. Contains no name, ID number, order number, token or ticket. */
 export interface JournalCall {
-  /** Rises by one with each call. */
+  /** Increases by one with each call. */
   id: number;
   endpoint: Endpoint;
   /** The header `x-sandbox-caller`, else address and port. */
@@ -12,9 +12,9 @@ export interface JournalCall {
   startedAt: number;
   /** Undefined while the call is in flight. */
   endedAt?: number;
-  /** The vendor's code; undefined where none was answered. */
+  /** The vendor's code; undefined if the response had none. */
   code?: string;
-  /** The kind of the fault that hit it. */
+  /** The kind of fault applied to it. */
   fault?: string;
 }
 
@@ -26,8 +26,8 @@ export interface Journal {
   list(): readonly JournalCall[];
 }
 
-/** How many calls are remembered: enough to see a quarter of an hour of a person's clicking, and little for a load test. */
-const MOST_KEPT = 500;
+/** How many calls are kept: a quarter of an hour of manual clicking, and little memory under a load test. */
+const MAX_CALLS = 500;
 
 export function createJournal(clock: TurnableClock): Journal {
   let calls: JournalCall[] = [];
@@ -37,12 +37,12 @@ export function createJournal(clock: TurnableClock): Journal {
       lastId += 1;
       const call: JournalCall = { id: lastId, endpoint, caller, startedAt: clock.now() };
       calls.push(call);
-      if (calls.length >= 2 * MOST_KEPT) calls = calls.slice(-MOST_KEPT);
+      if (calls.length >= 2 * MAX_CALLS) calls = calls.slice(-MAX_CALLS);
       return call;
     },
     leave(call) {
       call.endedAt ??= clock.now();
     },
-    list: () => calls.slice(-MOST_KEPT),
+    list: () => calls.slice(-MAX_CALLS),
   };
 }

@@ -6,7 +6,7 @@ import { SCENARIOS } from "../vendor/scenarios.ts";
 import { FAULT_KINDS, type FaultSpec } from "./faults.ts";
 import { RULE_TEXTS_ZH } from "./rule-texts.ts";
 
-/** The controls at /sandbox/, for those outside the process; plain JSON both ways. */
+/** The controls at /sandbox/, for other processes; plain JSON both ways. */
 export function addControls(app: FastifyInstance, { sandbox, faults }: ServerParts): void {
   const body = (request: FastifyRequest) =>
     readJsonObject(typeof request.body === "string" ? request.body : "") ?? {};

@@ -7,16 +7,16 @@ import type { Stats } from "./stats.ts";
 
 /** A token or SIGN ticket without its value. Times are sandbox time, milliseconds since the Unix epoch. */
 export interface LifeSpan {
-  /** Of the token; a ticket has that of the token it was issued for. */
+  /** The token's generation; for a ticket, that of the token it was issued for. */
   generation: number;
   issuedAt: number;
   /** When it dies; a ticket dies with its token. */
   expiresAt: number;
-  /** Whether a foreign rotation took it, so that no caller holds it. */
+  /** Whether it was issued to a foreign rotation, so that no caller has it. */
   foreign: boolean;
 }
 
-/** All that the console draws, in one answer of GET /sandbox/picture; no value of a token, ticket or person is in it. */
+/** Everything the console shows (GET /sandbox/picture). Contains no token, ticket or personal data. */
 export interface Picture {
   now: number;
   appId: string;
@@ -24,17 +24,17 @@ export interface Picture {
   /** Newest first. Dead ones are remembered for ten minutes. */
   tokens: LifeSpan[];
   signTickets: LifeSpan[];
-  /** Oldest first, the latest few hundred. */
+  /** The latest few hundred, oldest first. */
   calls: readonly JournalCall[];
   faults: readonly Fault[];
-  /** How long every call takes, milliseconds. */
+  /** Latency of every call, milliseconds. */
   latencyMs: number;
   breaches: readonly Breach[];
   stats: Stats;
 }
 
-/** The latest breaches that the picture shows. */
-const MOST_BREACHES = 20;
+/** How many of the latest breaches the picture contains. */
+const MAX_BREACHES = 20;
 
 export function takePicture(
   { clock, appId, lifetimes, credentials, breaches }: State,
@@ -53,7 +53,7 @@ export function takePicture(
     overlapMs: lifetimes.overlapMs,
     tokens: credentials.tokens().map(tokenSpan),
     signTickets: credentials.signTickets().map(ticketSpan),
-    breaches: breaches.list.slice(-MOST_BREACHES),
+    breaches: breaches.list.slice(-MAX_BREACHES),
     ...rest,
   };
 }

@@ -1,10 +1,10 @@
 import { ENDPOINTS, type Endpoint } from "../vendor/request.ts";
 
-/** What the sandbox counted since it was made. */
+/** Counts since the sandbox was created. */
 export interface Stats {
   /** Calls that arrived, faults included. */
   calls: Readonly<Record<Endpoint, number>>;
-  /** Answers by the vendor's code, per endpoint; calls that a fault swallowed are missing. */
+  /** Answers by endpoint and the vendor's code; without calls that a fault suppressed. */
   codes: Readonly<Record<Endpoint, Readonly<Record<string, number>>>>;
   /** Token calls that arrived while another was in flight. */
   overlappingRefreshes: number;
@@ -12,13 +12,13 @@ export interface Stats {
   maxTokenCallsInFlight: number;
   /** Generation of the newest token; 0 before the first. */
   tokenGeneration: number;
-  /** Shortest time between two tokens issued to callers, milliseconds; null before the second. */
+  /** Min time between two tokens issued to callers, milliseconds; null before the second. */
   shortestTokenIntervalMs: number | null;
 }
 
 /** The counters behind `Stats`. */
 export interface Counters {
-  /** Counts an arrival; gives how many calls of this endpoint are in flight with it, and what to call when it ends. */
+  /** Counts an arrival; returns the endpoint's calls in flight, and a function to call when this one ends. */
   enter(endpoint: Endpoint): { inFlight: number; leave: () => void };
   answered(endpoint: Endpoint, code: string): void;
   tokenIssued(at: number): void;
@@ -26,8 +26,8 @@ export interface Counters {
 }
 
 export function createCounters(): Counters {
-  const perEndpoint = <T>(make: () => T) =>
-    Object.fromEntries(ENDPOINTS.map((endpoint) => [endpoint, make()])) as Record<Endpoint, T>;
+  const perEndpoint = <T>(create: () => T) =>
+    Object.fromEntries(ENDPOINTS.map((endpoint) => [endpoint, create()])) as Record<Endpoint, T>;
   const calls = perEndpoint(() => 0);
   const codes = perEndpoint((): Record<string, number> => ({}));
   const inFlight = perEndpoint(() => 0);

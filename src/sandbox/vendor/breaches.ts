@@ -2,7 +2,7 @@ import type { TurnableClock } from "../turnable-clock.ts";
 import type { Endpoint, SandboxRequest } from "./request.ts";
 import { RULES, type Rule, type RuleName } from "./rules.ts";
 
-/** One breach of a rule of the vendor's. It holds no name, ID number, secret, token or ticket. */
+/** One breach of a vendor rule. Contains no name, ID number, secret, token or ticket. */
 export interface Breach {
   rule: RuleName;
   /** Sandbox time, milliseconds since the Unix epoch. */
@@ -13,26 +13,26 @@ export interface Breach {
   caller: string;
 }
 
-/** What a handler found of one rule: whether it is broken, and optionally more about it (never a value). */
+/** A handler's finding on one rule: whether it is broken, with an optional detail (never a value). */
 export type BreachFinding = readonly [rule: RuleName, broken: boolean, detail?: string];
 
 export interface BreachLog {
   readonly list: readonly Breach[];
   add(rule: RuleName, endpoint: Endpoint, caller: string, detail?: string): void;
-  /** Records every broken rule; gives the code of the first that is refused, undefined where none is. */
+  /** Records every broken rule; returns the code of the first that is refused, undefined if none is. */
   judge(request: SandboxRequest, findings: readonly BreachFinding[]): string | undefined;
   clear(): void;
 }
 
-/** Without a limit, one wrong client in a load test would fill the memory. */
-const MOST_KEPT = 10_000;
+/** Without a limit, one faulty client in a load test would exhaust memory. */
+const MAX_BREACHES = 10_000;
 
-/** The breaches so far, oldest first. `strict`: refuse also what the vendor only forbids in writing. */
+/** The breaches so far, oldest first. `strict`: also refuse what the vendor only forbids in writing. */
 export function createBreachLog(clock: TurnableClock, strict: boolean): BreachLog {
   const list: Breach[] = [];
 
   function add(rule: RuleName, endpoint: Endpoint, caller: string, detail?: string): void {
-    if (list.length >= MOST_KEPT) return;
+    if (list.length >= MAX_BREACHES) return;
     const { text } = RULES[rule];
     list.push({ rule, at: clock.now(), endpoint, detail: detail ? `${text}: ${detail}` : text, caller });
   }

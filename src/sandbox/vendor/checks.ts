@@ -2,10 +2,12 @@ import type { BreachFinding } from "./breaches.ts";
 import { firstValues, readJsonObject, type SandboxRequest } from "./request.ts";
 import type { State } from "./state.ts";
 
-/** Text fields by name; one that is absent or not a text is undefined. */
+/** Text fields by name; undefined if absent or not text. */
 export type Fields = Readonly<Partial<Record<string, string>>>;
 
-/** Names and number of query parameters. Unknown ones are shown if they look like a name and not like a value. */
+/**
+ * Duplicate and unknown query parameters. Unknown ones are shown only if they look like a name, not a value.
+ */
 export function queryFindings({ query }: SandboxRequest, known: readonly string[]): BreachFinding[] {
   return [
     ["duplicate_parameter", Object.values(query).some((value) => Array.isArray(value))],
@@ -30,23 +32,26 @@ export function appFindings(fields: Fields, state: State): BreachFinding[] {
   ];
 }
 
-const MOST_BODY_BYTES = 2_000_000;
+const MAX_BODY_BYTES = 2_000_000;
 
-/** The body's text fields, numbers written out among them as a lenient vendor would read them, and what is wrong with the body as a whole (protocol.md 4.2, 6.1). */
+/**
+ * The body's text fields, with numbers as text as a lenient vendor would read them, and findings on the body
+ * as a whole (protocol.md 4.2, 6.1).
+ */
 export function readFields(request: SandboxRequest, known: readonly string[]): [Fields, BreachFinding[]] {
   const { body, contentType } = request;
   const object = readJsonObject(body);
   const json = object ?? {};
   const isText = ([, value]: [string, unknown]) => typeof value === "string";
-  const isRead = ([, value]: [string, unknown]) => typeof value === "string" || typeof value === "number";
-  const read = Object.entries(json).filter(isRead);
-  const fields: Fields = Object.fromEntries(read.map(([name, value]) => [name, String(value)]));
+  const isReadable = ([, value]: [string, unknown]) => typeof value === "string" || typeof value === "number";
+  const readable = Object.entries(json).filter(isReadable);
+  const fields: Fields = Object.fromEntries(readable.map(([name, value]) => [name, String(value)]));
   return [
     fields,
     [
       ...queryFindings(request, ["orderNo"]),
       ["content_type_wrong", !/^application\/json\s*(;\s*charset="?utf-8"?\s*)?$/i.test(contentType)],
-      ["body_too_large", Buffer.byteLength(body) > MOST_BODY_BYTES],
+      ["body_too_large", Buffer.byteLength(body) > MAX_BODY_BYTES],
       ["body_not_json", object === undefined],
       ["field_not_text", !Object.entries(json).every(isText)],
       ...unknownFindings(Object.keys(json), known),
@@ -54,7 +59,7 @@ export function readFields(request: SandboxRequest, known: readonly string[]): [
   ];
 }
 
-/** What every signed call of the server carries besides its signature. */
+/** Findings on the fields of every signed server call except its signature. */
 export function signedFindings(fields: Fields, request: SandboxRequest, state: State): BreachFinding[] {
   const { orderNo = "", nonce = "", version } = fields;
   const inQuery = firstValues(request.query)["orderNo"];
@@ -68,7 +73,7 @@ export function signedFindings(fields: Fields, request: SandboxRequest, state: S
   ];
 }
 
-/** Whether the text is of letters and digits only, and of a length within the bounds. */
+/** Whether the text has only letters and digits, and a length within the bounds. */
 export function isWord(text: string, min: number, max: number): boolean {
   return text.length >= min && text.length <= max && /^[0-9A-Za-z]*$/.test(text);
 }

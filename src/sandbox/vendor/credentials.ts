@@ -1,26 +1,26 @@
 import type { TurnableClock } from "../turnable-clock.ts";
 
-/** How long things live, milliseconds (protocol.md 1 to 4 and 6.1). */
+/** Lifetimes, milliseconds (protocol.md 1 to 4 and 6.1). */
 export interface Lifetimes {
   /** How long the previous token, or the previous SIGN ticket, outlives a new one. */
   overlapMs: number;
   tokenLifeMs: number;
   ticketLifeMs: number;
   nonceLifeMs: number;
-  /** Least time between two NONCE tickets for one user. */
+  /** Min time between two NONCE tickets for one user. */
   nonceIntervalMs: number;
   faceIdLifeMs: number;
   recordLifeMs: number;
 }
 
-/** An access token. Dead ones are kept for a while to tell a dead token from one that never was. */
+/** An access token. Dead ones are kept for a while, to distinguish them from tokens never issued. */
 export interface AccessToken {
   value: string;
-  /** 1 for the first token of this sandbox, rising by one. */
+  /** 1 for the first token of this sandbox, increasing by one. */
   generation: number;
   issuedAt: number;
   expiresAt: number;
-  /** Whether it was taken by `rotate`, so that nobody who calls here holds it. */
+  /** Whether it was issued by `rotate`, so that no caller has it. */
   foreign: boolean;
 }
 
@@ -30,41 +30,41 @@ export interface Ticket {
   token: AccessToken;
   issuedAt: number;
   expiresAt: number;
-  /** Whether a launch has burnt it; NONCE tickets only. */
+  /** Whether a launch has consumed it; NONCE tickets only. */
   used: boolean;
 }
 
-/** Tokens and tickets that were issued, and their rules of time. */
+/** Issued tokens and tickets, and the rules for their lifetimes. */
 export interface Credentials {
-  /** A new token; leaves the older ones the overlap. */
+  /** Issues a token; older ones live on for the overlap. */
   issueToken(options?: { foreign?: boolean }): AccessToken;
   findToken(value: string): AccessToken | undefined;
   /** Newest first, dead ones included. */
   tokens(): readonly AccessToken[];
   /** The newest token, alive or not. */
   currentToken(): AccessToken | undefined;
-  /** A new SIGN ticket; leaves the older ones the overlap (protocol.md 2). */
+  /** Issues a SIGN ticket; older ones live on for the overlap (protocol.md 2). */
   issueSignTicket(token: AccessToken): Ticket;
   issueNonceTicket(token: AccessToken, userId: string): Ticket;
   /** Newest first, dead ones included. */
   signTickets(): readonly Ticket[];
   nonceTickets(userId: string): readonly Ticket[];
-  /** Users who hold NONCE tickets. */
+  /** Users with NONCE tickets. */
   nonceUsers(): Iterable<string>;
   isAlive(credential: AccessToken | Ticket): boolean;
-  /** The value of every token and ticket that is still remembered. */
+  /** The values of all tokens and tickets still remembered. */
   values(): string[];
-  /** Every token, and so every ticket, dies now (protocol.md 1: a changed secret). */
+  /** Kills every token, and so every ticket (protocol.md 1: a changed secret). */
   revokeAll(): void;
 }
 
-/** Dead credentials are remembered this long, to say of a signature why it is wrong. */
+/** How long dead credentials are remembered, milliseconds, to report why a signature is wrong. */
 const KEEP_DEAD_MS = 600_000;
 
-/** `make`: new values. */
+/** `create` generates new values. */
 export function createCredentials(
   clock: TurnableClock,
-  make: { token: () => string; ticket: () => string },
+  create: { token: () => string; ticket: () => string },
   lifetimes: Lifetimes,
 ): Credentials {
   let tokens: AccessToken[] = [];
@@ -81,7 +81,7 @@ export function createCredentials(
 
   function issueTicket(token: AccessToken, lifeMs: number): Ticket {
     const issuedAt = clock.now();
-    return { value: make.ticket(), token, issuedAt, expiresAt: issuedAt + lifeMs, used: false };
+    return { value: create.ticket(), token, issuedAt, expiresAt: issuedAt + lifeMs, used: false };
   }
 
   return {
@@ -90,7 +90,7 @@ export function createCredentials(
       const issuedAt = clock.now();
       generation += 1;
       const token = {
-        value: make.token(),
+        value: create.token(),
         generation,
         issuedAt,
         expiresAt: issuedAt + lifetimes.tokenLifeMs,
@@ -115,7 +115,7 @@ export function createCredentials(
       }
       const ticket = issueTicket(token, lifetimes.nonceLifeMs);
       const earlier = nonceTickets.get(userId) ?? [];
-      // Taken out and put back, so that the users at the front of the map are those who have been idle longest.
+      // Re-inserted, so that the users idle longest are at the front of the map.
       nonceTickets.delete(userId);
       nonceTickets.set(userId, [ticket, ...earlier.filter(isRemembered)]);
       return ticket;

@@ -1,10 +1,10 @@
 import { crc32, deflateSync } from "node:zlib";
 import type { BreachFinding } from "./breaches.ts";
 
-/** A real PNG, 32 by 32 grey pixels: what the vendor would keep as the best frame. */
+/** A real PNG, 32 by 32 grey pixels, in place of the vendor's best frame. */
 export const PHOTO_BASE64 = png(32).toString("base64");
 
-/** The frame of an MP4: the boxes `ftyp`, `free` and `mdat`, with nothing to play. */
+/** An MP4 container without playable content: the boxes `ftyp`, `free` and `mdat`. */
 export const VIDEO_BASE64 = Buffer.concat([
   box("ftyp", Buffer.from("isom\0\0\x02\0isomiso2mp41", "latin1")),
   box("free", Buffer.from("sandbox", "latin1")),
@@ -44,16 +44,16 @@ function chunk(type: string, content: Buffer): Buffer {
   return Buffer.concat([size, body, check]);
 }
 
-const MOST_BYTES = 500 * 1024;
+const MAX_PHOTO_BYTES = 500 * 1024;
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 
-/** The merchant's own photo (protocol.md 4.2); an empty one counts as absent. */
+/** Findings on the merchant's own photo (protocol.md 4.2); an empty one counts as absent. */
 export function photoFindings(photo: string, type: string | undefined): BreachFinding[] {
   if (photo === "") return [["photo_type_without_photo", type !== undefined]];
   const isBase64 = BASE64.test(photo);
   return [
     ["photo_type_wrong", type !== "1" && type !== "2"],
-    ["photo_too_large", Math.floor((photo.length * 3) / 4) - padding(photo) > MOST_BYTES],
+    ["photo_too_large", Math.floor((photo.length * 3) / 4) - padding(photo) > MAX_PHOTO_BYTES],
     ["photo_encoding_wrong", !isBase64],
     ["photo_format_wrong", isBase64 && !isImage(Buffer.from(photo.slice(0, 16), "base64"))],
   ];

@@ -7,26 +7,26 @@ export const EDITIONS = ["basic", "enhanced", "plus"] as const;
 
 export type VendorEdition = (typeof EDITIONS)[number];
 
-/** One upload. Name and ID number are not kept: what they chose is. */
+/** One upload. Name and ID number are not stored, only the scenario they select. */
 export interface Order {
   orderNo: string;
   userId: string;
   edition: VendorEdition;
   faceId: string;
   faceIdExpiresAt: number;
-  /** What the ID number chose. */
+  /** Selected by the ID number. */
   scenario: Scenario;
-  /** What came of it; undefined until the SDK was played. */
+  /** Undefined until the SDK has been played. */
   outcome?: { scenario: Scenario; completedAt: number; serial: string };
 }
 
-/** The orders, from upload until the vendor's purge (protocol.md 6.1). */
+/** Orders from upload until the vendor's purge (protocol.md 6.1). */
 export interface VendorOrders {
   create(upload: { orderNo: string; userId: string; edition: VendorEdition; scenario: Scenario }): Order;
   byNumber(orderNo: string): Order | undefined;
   byFaceId(faceId: string): Order | undefined;
   complete(order: Order, scenario: Scenario): void;
-  /** The outcome that a query may see: none before the SDK was played, none where no record was kept, none when purged. */
+  /** The outcome a query sees: none before the SDK was played, if no record is kept, or after the purge. */
   recordOf(
     orderNo: string,
   ): { order: Order; scenario: Scenario; completedAt: number; serial: string } | undefined;
@@ -37,7 +37,7 @@ export function createVendorOrders(clock: TurnableClock, shape: Shape, lifetimes
   const byFaceId = new Map<string, Order>();
   const { faceIdLifeMs, recordLifeMs } = lifetimes;
 
-  /** Drops what no call can see any more, from the front: a Map keeps the order of insertion. */
+  /** Drops orders no longer visible to any call, from the front: a Map keeps insertion order. */
   function purge(): void {
     const now = clock.now();
     for (const order of byNumber.values()) {

@@ -22,7 +22,7 @@ export function answerQuery(request: SandboxRequest, state: State): VendorReply 
     getFile = "",
     queryVersion = "",
   } = fields;
-  // The vendor's query names no user; the order's is asked for only to tell a NONCE ticket used by mistake.
+  // A query names no user; the order's is needed only to recognise a NONCE ticket used by mistake.
   const userId = state.orders.byNumber(orderNo)?.userId ?? "";
   const bodyRefusal = state.breaches.judge(request, bodyFindings);
   if (bodyRefusal) return refuse(state, bodyRefusal);

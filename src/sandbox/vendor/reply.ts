@@ -1,7 +1,7 @@
 import { SCENARIOS } from "./scenarios.ts";
 import type { State } from "./state.ts";
 
-/** An answer's JSON. HTTP status is 200 whatever the code (protocol.md 8.1). */
+/** The JSON of an answer. The HTTP status is 200 whatever the code (protocol.md 8.1). */
 export type VendorReply = Readonly<Record<string, unknown>> & { readonly code: string };
 
 const MESSAGES: Readonly<Record<string, string>> = {
@@ -24,12 +24,12 @@ const MESSAGES: Readonly<Record<string, string>> = {
   "66660039": "比对源照片无法解析",
 };
 
-/** The text that goes with a code; for people only. */
+/** The text for a code; for people only. */
 export function messageOf(code: string): string {
   return MESSAGES[code] ?? "未知错误";
 }
 
-/** An answer that carries nothing but its code. */
+/** An answer with only a code. */
 export function refuse(state: State, code: string): VendorReply {
   return {
     code,
@@ -41,7 +41,7 @@ export function refuse(state: State, code: string): VendorReply {
 
 const CHINA_OFFSET_MS = 8 * 3_600_000;
 
-/** Milliseconds since the Unix epoch as the vendor writes time: `yyyyMMddHHmmss`, China time (protocol.md 1). */
+/** Milliseconds since the Unix epoch in the vendor's format: `yyyyMMddHHmmss`, China time (protocol.md 1). */
 export function formatChinaTime(ms: number): string {
   return new Date(ms + CHINA_OFFSET_MS).toISOString().replace(/\D/g, "").slice(0, 14);
 }

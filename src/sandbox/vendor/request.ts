@@ -1,4 +1,4 @@
-/** What is called. `any` call of the vendor's, and the played SDK. */
+/** The called endpoint: one of the vendor's, or the played SDK. */
 export type Endpoint = "access_token" | "sign_ticket" | "nonce_ticket" | "upload" | "query" | "sdk_verify";
 
 export const ENDPOINTS: readonly Endpoint[] = [
@@ -10,16 +10,16 @@ export const ENDPOINTS: readonly Endpoint[] = [
   "sdk_verify",
 ];
 
-/** A call as the handlers see it, whatever hosts them. */
+/** A call as the handlers see it, independent of the HTTP server. */
 export interface SandboxRequest {
   endpoint: Endpoint;
-  /** A parameter that was sent twice is an array. */
+  /** A repeated parameter is an array. */
   query: Readonly<Record<string, string | string[] | undefined>>;
   /** Empty for GET. */
   body: string;
-  /** Content-Type as sent; empty where there was none. */
+  /** Content-Type as sent; empty if absent. */
   contentType: string;
-  /** Who called: the header `x-sandbox-caller`, else address and port. */
+  /** The caller: the header `x-sandbox-caller`, else address and port. */
   caller: string;
 }
 

@@ -1,18 +1,19 @@
-/** One rule of the vendor's, and what breaking it is answered with. */
+/** One vendor rule, and the response to breaking it. */
 export interface Rule {
-  /** The vendor's code for it; null where the vendor is not known to refuse, so that it is only recorded. */
+  /** The vendor's code; null if the vendor is not known to refuse, so that a breach is only recorded. */
   code: string | null;
-  /** Refused even where `strict` is off: identity, credentials, signatures, rates. */
+  /** Refused even if `strict` is off: identity, credentials, signatures, rates. */
   always?: true;
   /** What was wrong. Never a value. */
   text: string;
-  /** Where the rule is written, in protocol.md; "own" where the vendor leaves it open and the sandbox chose. */
+  /** The rule's section in protocol.md; "own" where the vendor leaves it open and the sandbox decides. */
   source: string;
 }
 
 /**
- * The rules by their stable names. Where the vendor publishes no code for a malformed call, the sandbox answers 400104
- * on the token call, 400103 on ticket calls ("check the request parameters") and 400101 ("illegal request") elsewhere.
+ * The rules by their stable names. Where the vendor publishes no code for a malformed call, the sandbox
+ * answers 400104 to the token call, 400103 to ticket calls ("check the request parameters") and 400101
+ * ("illegal request") elsewhere.
  */
 export const RULES = {
   // Token and ticket calls.

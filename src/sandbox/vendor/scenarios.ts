@@ -1,25 +1,25 @@
-/** What the vendor keeps of a capture: scores are absent where it could not judge. */
+/** What the vendor stores of a capture; scores are absent if it could not judge. */
 export interface Evidence {
   liveRate?: string;
   similarity?: string;
   photo: boolean;
   video: boolean;
-  /** How long after the capture the files can be fetched, milliseconds (protocol.md 6.1). */
+  /** Delay from the capture until the files can be fetched, milliseconds (protocol.md 6.1). */
   mediaDelayMs: number;
 }
 
-/** An outcome that can be chosen by name, or by its ID number. */
+/** An outcome, selected by name or by its ID number. */
 export interface Scenario {
   name: string;
-  /** The vendor's code, as `queryfacerecord` (or, for `at: "upload"`, the upload) answers it. */
+  /** The vendor's code, as returned by `queryfacerecord` (or, for `at: "upload"`, by the upload). */
   code: string;
-  /** The call that answers the code. */
+  /** The call that returns the code. */
   at: "query" | "upload";
   zh: string;
   en: string;
-  /** The magic ID number that chooses it; its area code was never given out, so it is nobody's. */
+  /** The magic ID number that selects it; its area code was never assigned, so it belongs to no person. */
   idNo: string;
-  /** What the record holds; null where no record comes to exist. */
+  /** The record's content; null if no record is created. */
   evidence: Evidence | null;
 }
 
@@ -142,7 +142,7 @@ const BY_NAME = new Map(SCENARIOS.map((scenario) => [scenario.name, scenario]));
 const BY_ID_NO = new Map(SCENARIOS.map((scenario) => [scenario.idNo, scenario]));
 const [DEFAULT] = SCENARIOS as readonly [Scenario, ...Scenario[]];
 
-/** By its name, or for any other of the vendor's codes by the code itself; no such code has evidence with scores but "0". */
+/** Finds a scenario by name or by the vendor's code; any other code gets a record without scores. */
 export function scenarioNamed(name: string): Scenario | undefined {
   const named =
     BY_NAME.get(name) ?? SCENARIOS.find(({ code, at: call }) => code === name && call === "query");
@@ -158,7 +158,7 @@ export function scenarioNamed(name: string): Scenario | undefined {
   };
 }
 
-/** What an ID number chooses; `passed` for those that are not magic. */
+/** The scenario an ID number selects; `passed` unless it is magic. */
 export function scenarioOf(idNo: string): Scenario {
   return BY_ID_NO.get(idNo) ?? DEFAULT;
 }

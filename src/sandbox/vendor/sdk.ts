@@ -7,15 +7,16 @@ import { launchFindings } from "./signatures.ts";
 import type { State } from "./state.ts";
 import { expectedSign } from "./verify.ts";
 
-/** What the played SDK hands back; `status` is HTTP's, 400 only where the wish itself makes no sense. */
+/** The played SDK's response; the HTTP `status` is 400 only if the requested outcome is invalid. */
 export interface SdkReply {
   status: number;
   json: Readonly<Record<string, unknown>>;
 }
 
 /**
- * POST /sdk/verify: plays the App SDK from login to the end of the capture (protocol.md 0.2, steps 7 and 8). Takes what
- * the app holds, in JSON or as a form, in snake or camel case, or the whole answer of /get_face_params; and `outcome`.
+ * POST /sdk/verify: plays the App SDK from login to the end of the capture (protocol.md 0.2, steps 7 and 8).
+ * Takes the app's launch parameters as JSON or a form, in snake or camel case, or the whole response of
+ * /get_face_params; and `outcome`.
  */
 export function playSdk(request: SandboxRequest, state: State): SdkReply {
   const launch = readLaunch(request);
@@ -29,8 +30,8 @@ export function playSdk(request: SandboxRequest, state: State): SdkReply {
     sign = "",
     outcome,
   } = launch;
-  const wish = outcome === undefined ? undefined : scenarioNamed(outcome);
-  if (outcome !== undefined && wish?.at !== "query") return noSuchOutcome();
+  const requested = outcome === undefined ? undefined : scenarioNamed(outcome);
+  if (outcome !== undefined && requested?.at !== "query") return noSuchOutcome();
 
   const [ticket, ticketFindings] = launchFindings(sign, [appId, userId, version, nonce], userId, state);
   const order = state.orders.byFaceId(faceId);
@@ -41,7 +42,7 @@ export function playSdk(request: SandboxRequest, state: State): SdkReply {
     ["user_id_format", !isWord(userId, 1, 32)],
     ["nonce_format", !isWord(nonce, 32, 32)],
     ...ticketFindings,
-    // A second start with the same parameters is one breach, the burnt ticket, and not two.
+    // A second start with the same parameters counts as one breach, the used ticket, not two.
     ["nonce_reused", !ticket?.used && state.seen.launchNonces.has(nonce)],
     ["face_id_unknown", order === undefined],
     ["face_id_of_other_order", order !== undefined && order.orderNo !== orderNo],
@@ -52,12 +53,12 @@ export function playSdk(request: SandboxRequest, state: State): SdkReply {
   if (ticket) ticket.used = true;
   state.seen.launchNonces.add(nonce);
   if (refusal || !order) return launchRefused(orderNo, refusal ?? "66660018");
-  return completeOrder(order, wish ?? order.scenario, state);
+  return completeOrder(order, requested ?? order.scenario, state);
 }
 
-/** Records an outcome and says what the SDK would hand to the app (protocol.md 7.4). */
+/** Records an outcome and returns what the SDK would pass to the app (protocol.md 7.4). */
 export function completeOrder(order: Order, scenario: Scenario, state: State): SdkReply {
-  // Who leaves has no result and may start again; every other end closes the order.
+  // A user who leaves has no result and may start again; every other outcome completes the order.
   if (scenario.name !== "abandoned") state.orders.complete(order, scenario);
   const { name, code, zh, en, evidence } = scenario;
   const isSuccess = code === "0";
@@ -105,7 +106,7 @@ function launchRefused(orderNo: string, code: string): SdkReply {
   return { status: 200, json: { code, msg: messageOf(code), result: { orderNo, isSuccess: false, error } } };
 }
 
-/** What the Android SDK calls its input (protocol.md 7.1), for those who paste that. */
+/** The Android SDK's names for its input (protocol.md 7.1), so that it can be pasted. */
 const SDK_NAMES: Readonly<Partial<Record<string, string>>> = {
   agreementNo: "orderNo",
   openApiAppId: "appId",
@@ -117,15 +118,15 @@ const SDK_NAMES: Readonly<Partial<Record<string, string>>> = {
 
 function readLaunch({ body, query }: SandboxRequest): Fields {
   const { outcome } = query;
-  const given = readJsonObject(body) ?? Object.fromEntries(new URLSearchParams(body));
-  return { ...launchFields(given), ...(typeof outcome === "string" && { outcome }) };
+  const input = readJsonObject(body) ?? Object.fromEntries(new URLSearchParams(body));
+  return { ...launchFields(input), ...(typeof outcome === "string" && { outcome }) };
 }
 
-/** Launch parameters by their names of protocol.md 5.1, from any of the ways to write them that `playSdk` takes. */
-export function launchFields(given: Readonly<Record<string, unknown>>): Fields {
-  const nested = isJsonObject(given["result"]) ? given["result"] : {};
+/** Launch parameters, named as in protocol.md 5.1, from any of the formats that `playSdk` accepts. */
+export function launchFields(input: Readonly<Record<string, unknown>>): Fields {
+  const nested = isJsonObject(input["result"]) ? input["result"] : {};
   const fields: Partial<Record<string, string>> = {};
-  for (const [name, value] of Object.entries({ ...given, ...nested })) {
+  for (const [name, value] of Object.entries({ ...input, ...nested })) {
     const camel = name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
     if (typeof value === "string") fields[SDK_NAMES[camel] ?? camel] = value;
   }

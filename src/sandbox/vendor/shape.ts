@@ -3,26 +3,26 @@ import type { RandomText } from "../random.ts";
 export const ANSWERS = ["captured", "printed"] as const;
 
 /**
- * Whose way to write an answer: `captured` is that of kyc1.qcloud.com in captures of 2024 and later, `printed` that of the
- * vendor's older pages. Clients meet both, and a good one reads both (protocol.md 4.3, 11).
+ * The format of answers: `captured` from kyc1.qcloud.com in 2024 and later, or `printed` on the vendor's
+ * older pages. Clients encounter both, and a good one reads both (protocol.md 4.3, 11).
  */
 export type Answers = (typeof ANSWERS)[number];
 
-/** What the two ways differ in. */
+/** The differences between the two formats. */
 export interface Shape {
   accessToken(): string;
   faceId(): string;
   /** A `bizSeqNo`. */
   serial(): string;
-  /** `expire_in` of a ticket; that of a token is a number either way. */
+  /** `expire_in` of a ticket; a token's is a number in both formats. */
   ticketExpireIn(seconds: number): number | string;
-  /** What an answer with a token or a ticket carries besides. */
+  /** Extra fields of an answer with a token or a ticket. */
   receipt(): Readonly<Record<string, unknown>>;
-  /** What the result of an upload carries besides; `success` means nothing, as its value shows. */
+  /** Extra fields of an upload's result; `success` is meaningless, as its value shows. */
   uploaded: Readonly<Record<string, unknown>>;
-  /** What the result of a query carries besides. */
+  /** Extra fields of a query's result. */
   queried(code: string): Readonly<Record<string, unknown>>;
-  /** Of the enhanced and Plus editions. */
+  /** For the enhanced and Plus editions. */
   riskInfo: Readonly<Record<string, string | null>>;
 }
 

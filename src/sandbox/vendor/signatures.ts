@@ -3,7 +3,7 @@ import type { Ticket } from "./credentials.ts";
 import type { State } from "./state.ts";
 import { isSignedBy } from "./verify.ts";
 
-/** Judges a signature that must be made with a live SIGN ticket (protocol.md 5.1), and says why it is wrong. */
+/** Findings on a signature that requires a live SIGN ticket (protocol.md 5.1): why it is wrong. */
 export function signFindings(
   sign: string,
   values: readonly string[],
@@ -19,7 +19,7 @@ export function signFindings(
   return [[isNonce ? "ticket_kind_wrong" : "signature_wrong", true]];
 }
 
-/** As `signFindings`, for a launch: a live NONCE ticket of this user that no launch has burnt. Gives the ticket it fits. */
+/** As `signFindings`, for a launch, which needs this user's live, unused NONCE ticket; also returns it. */
 export function launchFindings(
   sign: string,
   values: readonly string[],
@@ -39,7 +39,7 @@ export function launchFindings(
   return [undefined, [[isOthers ? "nonce_ticket_of_other_user" : "signature_wrong", true]]];
 }
 
-/** The shape of every signature: SHA-1 in hexadecimal digits. */
+/** Whether the text has the format of a signature: SHA-1 in hexadecimal digits. */
 function isSign(sign: string): boolean {
   return /^[0-9A-Fa-f]{40}$/.test(sign);
 }

@@ -6,23 +6,23 @@ import { createVendorOrders, type VendorEdition, type VendorOrders } from "./ord
 import { RULES } from "./rules.ts";
 import { type Answers, createShape, type Shape } from "./shape.ts";
 
-/** What the vendor knows of one WBappid; all that the handlers read and change. */
+/** The vendor's state for one WBappid; everything the handlers read and change. */
 export interface State {
   readonly appId: string;
   secret: string;
   readonly editions: ReadonlySet<VendorEdition>;
-  /** The one spelling that token and ticket queries may have; undefined for either. */
+  /** The only parameter name for the app id in token and ticket queries; undefined for either. */
   readonly tokenParam: "app_id" | "appId" | undefined;
   readonly clock: TurnableClock;
   readonly lifetimes: Lifetimes;
-  /** How answers are written. */
+  /** The format of answers. */
   readonly shape: Shape;
-  /** What a token or ticket call with a dead token is refused with. */
+  /** The code that refuses a call with a dead token. */
   deadTokenCode: string;
   readonly credentials: Credentials;
   readonly orders: VendorOrders;
   readonly breaches: BreachLog;
-  /** Seen nonces of uploads and queries, nonces of launches, and order numbers of uploads. */
+  /** Nonces of uploads and queries, nonces of launches, and order numbers of uploads seen so far. */
   readonly seen: { nonces: Recent; launchNonces: Recent; orderNumbers: Recent };
 }
 
@@ -66,7 +66,7 @@ export function createState(options: StateOptions): State {
   };
 }
 
-/** Values that must not come twice, forgotten after a while so that a long load test does not fill the memory. */
+/** Values that must not repeat; they expire, so that a long load test does not exhaust memory. */
 export interface Recent {
   has(value: string): boolean;
   add(value: string): void;
@@ -74,7 +74,7 @@ export interface Recent {
 
 /** Remembers each value for at least `keepMs`. */
 export function createRecent(clock: TurnableClock, keepMs: number): Recent {
-  // A Map keeps the order of insertion, so the oldest values are at its front.
+  // A Map keeps insertion order, so the oldest values are at its front.
   const addedAt = new Map<string, number>();
   return {
     has: (value) => addedAt.has(value),

@@ -77,7 +77,7 @@ function ticketFindings(query: Fields, state: State): BreachFinding[] {
   ];
 }
 
-/** A dead token is refused with the code of the day; everything else by its rule. */
+/** The configured code for a dead token; for everything else the rule's. */
 function refusalFor(refusal = "400103", token: AccessToken | undefined, state: State): string {
   const died = refusal === RULES.token_dead.code && token !== undefined && !state.credentials.isAlive(token);
   return died ? state.deadTokenCode : refusal;
@@ -94,7 +94,7 @@ function ticketReply({ value, issuedAt, expiresAt }: Ticket, lifeMs: number, sha
   };
 }
 
-/** Whole seconds and never 0, which would read as dead on arrival when a drill runs a fast clock. */
+/** Whole seconds, but at least 1: with a drill's fast clock, 0 would read as already expired. */
 function seconds(ms: number): number {
   return Math.max(1, Math.floor(ms / 1000));
 }

@@ -9,7 +9,7 @@ import { scenarioOf } from "./scenarios.ts";
 import { signFindings } from "./signatures.ts";
 import type { State } from "./state.ts";
 
-/** Path and field of the app id, per edition (protocol.md 4.1). */
+/** Path and app id field of each edition (protocol.md 4.1). */
 export const UPLOADS: Readonly<Record<VendorEdition, { path: string; appIdField: string }>> = {
   basic: { path: "/api/server/getfaceid", appIdField: "webankAppId" },
   enhanced: { path: "/api/server/getAdvFaceId", appIdField: "appId" },
@@ -28,7 +28,7 @@ const FIELDS = [
   "nonce",
 ];
 
-/** POST of an identity, answered with a faceId (protocol.md 4.2, 4.3). */
+/** POST of an identity; returns a faceId (protocol.md 4.2, 4.3). */
 export function answerUpload(edition: VendorEdition, request: SandboxRequest, state: State): VendorReply {
   const { appIdField } = UPLOADS[edition];
   const [fields, bodyFindings] = readFields(request, ["appId", "webankAppId", ...FIELDS]);
@@ -77,7 +77,7 @@ function appIdFindings(fields: Fields, appIdField: string, state: State): Breach
   ];
 }
 
-/** Name and number are needed unless a photo is sent to compare with (protocol.md 4.2). */
+/** Name and number are required unless a photo to compare with is sent (protocol.md 4.2). */
 function isIdentity({ name = "", idNo = "", sourcePhotoStr = "" }: Fields): boolean {
   if (sourcePhotoStr !== "" && name === "" && idNo === "") return true;
   return isValidIdentity(name, idNo);

@@ -1,8 +1,9 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 
 /**
- * The vendor's signature (protocol.md 5), written here a second time on purpose: the code that makes signatures must not
- * be the code that checks them. SHA-1 over the values and the ticket, ordered by UTF-16 code unit; equal values stay.
+ * The vendor's signature (protocol.md 5), deliberately implemented a second time: the code that creates
+ * signatures must not be the code that checks them. SHA-1 over the values and the ticket, ordered by UTF-16
+ * code unit; duplicates are kept.
  */
 export function expectedSign(values: readonly string[], ticket: string): string {
   const parts = [...values, ticket].sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
@@ -11,13 +12,13 @@ export function expectedSign(values: readonly string[], ticket: string): string 
   return hash.digest("hex");
 }
 
-/** Whether `sign` is the signature of the values under the ticket, in either case of letters. */
+/** Whether `sign` is the signature of the values with the ticket, in upper or lower case. */
 export function isSignedBy(sign: string, values: readonly string[], ticket: string): boolean {
   return sameText(sign.toLowerCase(), expectedSign(values, ticket));
 }
 
-/** Compares secrets in a time that tells nothing about where they differ. */
-export function sameText(given: string, wanted: string): boolean {
+/** Compares secrets in constant time. */
+export function sameText(received: string, expected: string): boolean {
   const digest = (text: string) => createHash("sha256").update(text, "utf8").digest();
-  return timingSafeEqual(digest(given), digest(wanted));
+  return timingSafeEqual(digest(received), digest(expected));
 }
