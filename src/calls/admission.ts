@@ -1,31 +1,37 @@
 import { ErrorReason, ServiceError } from "../errors.ts";
 
-/** Room for so many calls at once (load shedding): those inside stay fast, and the rest is refused before anything is done for it. */
+/**
+ * Load shedding: a fixed number of calls may run at once; the rest are rejected before any work is done for
+ * them.
+ */
 export interface Admission {
-  /** Takes a place; false when there is none. */
+  /** Reserves a slot; false if none is free. */
   enter(): boolean;
-  /** Gives it back. */
+  /** Releases the slot. */
   leave(): void;
 }
 
-/** How long a call takes under full load follows from `places`, divided by what the process gets done in a second. */
-export function createAdmission(places: number): Admission {
-  let taken = 0;
+/** Under full load a call takes `capacity` divided by the process's throughput (calls per second). */
+export function createAdmission(capacity: number): Admission {
+  let inFlight = 0;
   return {
     enter() {
-      if (taken >= places) return false;
-      taken += 1;
+      if (inFlight >= capacity) return false;
+      inFlight += 1;
       return true;
     },
     leave() {
-      taken -= 1;
+      inFlight -= 1;
     },
   };
 }
 
-/** When to come back to a service that has too much to do, milliseconds. */
+/** When a rejected caller should retry, milliseconds. */
 const BUSY_MS = 1_000;
-/** One for all: a process that refuses much must spend little on it, and an error costs most by its stack. */
+/**
+ * One instance for all rejected calls, so that a rejection captures no stack trace.
+ * perf: docs/performance.md#ready-made-errors
+ */
 export const OVERLOADED = new ServiceError(ErrorReason.OVERLOADED, "too many calls at once", {
   retryAfterMs: BUSY_MS,
 });

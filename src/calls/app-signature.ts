@@ -3,7 +3,7 @@ import type { Clock } from "../lib/clock.ts";
 import { mapReloadable, type Reloadable } from "../lib/memoize.ts";
 import type { Secret } from "../lib/redacted.ts";
 
-/** A signed request as the form door hands it on. */
+/** A signed request as received by the form door. */
 export interface AppSignature {
   /** The header `x-signature`. */
   header: string;
@@ -11,15 +11,19 @@ export interface AppSignature {
   body: Uint8Array;
 }
 
-/** The app that signed, or undefined if none that is known did, or not now. */
+/**
+ * Returns the app that signed; undefined if the signature is not by a known key, or is too old or too far
+ * ahead.
+ */
 export type AppSignatures = (signature: AppSignature) => string | undefined;
 
-/** How old a signature may be, and how far the phone's clock may be wrong, seconds. */
+/** Maximum age of a signature, and maximum error of the phone's clock, seconds. */
 const TOLERANCE_S = 300;
 
 /**
- * Checks `x-signature: t=UNIX_SECONDS,v1=HEX`, where HEX is the HMAC-SHA256 over `t`, a dot, the path, a dot and the body
- * as sent. A key that ships in an app can be taken out of it: this keeps casual strangers away, and is no login.
+ * Checks `x-signature: t=UNIX_SECONDS,v1=HEX`, where HEX is the HMAC-SHA256 over `t`, a dot, the path, a dot
+ * and the body as sent. A key shipped in an app can be extracted: this deters casual abuse and is not
+ * authentication.
  */
 export function createAppSignatures(
   keys: Reloadable<readonly { caller: string; token: Secret }[]>,
@@ -32,10 +36,10 @@ export function createAppSignatures(
   return ({ header, path, body }) => {
     const [, time = "", hex = ""] = /^t=(\d{1,12}),v1=([0-9a-f]{64})$/.exec(header) ?? [];
     if (hex === "" || Math.abs(clock.now() / 1000 - Number(time)) > TOLERANCE_S) return undefined;
-    const given = Buffer.from(hex, "hex");
+    const presented = Buffer.from(hex, "hex");
     const [match] = known().filter(({ key }) => {
-      const wanted = createHmac("sha256", key).update(`${time}.${path}.`).update(body).digest();
-      return timingSafeEqual(wanted, given);
+      const expected = createHmac("sha256", key).update(`${time}.${path}.`).update(body).digest();
+      return timingSafeEqual(expected, presented);
     });
     return match?.app;
   };

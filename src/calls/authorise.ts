@@ -7,7 +7,7 @@ import { type AppSignatures, createAppSignatures } from "./app-signature.ts";
 import type { Caller, IncomingCall } from "./call.ts";
 import type { EndUsersOptions, VerifyEndUser } from "./jwt.ts";
 
-/** Who may call, as configured; read again for each call, since tokens and keys may be replaced. */
+/** Access configuration; read on every call, since tokens and keys may be reloaded. */
 export interface AccessRules {
   httpTokens: readonly BearerToken[];
   grpcTokens: readonly BearerToken[];
@@ -21,7 +21,7 @@ export interface AccessOptions extends Pick<EndUsersOptions, "clock" | "places">
   events: AuthoriseOptions["events"] & EndUsersOptions["events"];
 }
 
-/** The check of who calls. Which kinds of proof there are is decided once; tokens and keys are those of the moment. */
+/** Builds the authenticator. Credential kinds are fixed at start; tokens and keys may be reloaded. */
 export function createAuthorisation(
   access: Reloadable<AccessRules>,
   { clock, places, events }: AccessOptions,
@@ -37,59 +37,63 @@ export function createAuthorisation(
   });
 }
 
-/** Loaded at the start, before the first call, but only where it is configured. */
+/**
+ * Starts loading the JWT library, only if JWTs are configured.
+ * perf: docs/performance.md#lazy-imports
+ */
 function loadEndUsers(options: EndUsersOptions): VerifyEndUser {
   const loaded = import("./jwt.ts").then(({ createEndUsers }) => createEndUsers(options));
   return async (token) => (await loaded)(token);
 }
 
-/** A bearer token (RFC 6750) and the caller it stands for. Several of one caller are valid at once, for rotation. */
+/** A bearer token (RFC 6750) and its caller. A caller may have several valid tokens at once, for rotation. */
 export interface BearerToken {
   caller: string;
   token: Secret;
 }
 
 export interface AuthoriseOptions {
-  /** Tokens of each listener. They may be replaced while the service runs. */
+  /** Tokens per listener; may be reloaded while the service runs. */
   tokens: Readonly<Record<IncomingCall["listener"], Reloadable<readonly BearerToken[]>>>;
-  /** Checks the tokens of end users, on the public listener. */
+  /** Verifies end users' tokens, on the public listener. */
   endUsers: VerifyEndUser | undefined;
-  /** Checks the signatures of apps, on the form door. */
+  /** Verifies apps' signatures, on the form door. */
   appSignatures: AppSignatures | undefined;
-  /** Whether end users get photo and video of their own orders. */
+  /** Whether end users may read photo and video of their own orders. */
   endUserMedia: boolean;
-  /** True admits on the public listener callers that should be refused, and only reports them. */
+  /** Report-only mode: admits, on the public listener, callers that would be refused. */
   observeOnly: boolean;
   events: Pick<ServiceEvents, "wouldBeRefused">;
 }
 
 /**
- * Finds out who calls. Throws ServiceError UNAUTHENTICATED for callers that cannot say. A promise only where somebody else
- * may have to be asked.
+ * Authenticates the caller. Throws ServiceError UNAUTHENTICATED. Returns a promise only if verification may
+ * need the network.
  */
 export type Authorise = (call: IncomingCall) => Caller | Promise<Caller>;
 
 /**
- * A configured bearer token makes an internal caller on either listener, and so does a client certificate, which the
- * internal listener has checked. On the public one a JWT makes an end user, and a signature an app; with both, the call is the
- * user's. Whatever is presented must be right: a wrong credential is not made good by another. A listener for which nothing
- * of these is configured admits every caller: on the internal one as internal, on the public one as strangers.
+ * A configured bearer token identifies an internal caller on either listener, and so does a client
+ * certificate, which the internal listener has verified. On the public listener a JWT identifies an end user
+ * and a signature an app; with both, the call is the user's. Every credential presented must be valid: a
+ * valid one does not excuse an invalid one. A listener with none of these configured admits every caller: the
+ * internal listener as internal, the public one as strangers.
  */
 export function createAuthorise(options: AuthoriseOptions): Authorise {
   const { tokens, endUsers, appSignatures, endUserMedia, observeOnly, events } = options;
-  const known = {
+  const digests = {
     public: mapReloadable(tokens.public, (list) => list.map(digested)),
     internal: mapReloadable(tokens.internal, (list) => list.map(digested)),
   };
 
-  function isDemanded({ listener, peer }: IncomingCall): boolean {
-    const others = listener === "internal" ? peer.certificateName : (endUsers ?? appSignatures);
-    return known[listener]().length > 0 || others !== undefined;
+  function requiresCredential({ listener, peer }: IncomingCall): boolean {
+    const alternative = listener === "internal" ? peer.certificateName : (endUsers ?? appSignatures);
+    return digests[listener]().length > 0 || alternative !== undefined;
   }
 
   function byBearer({ listener, credential }: IncomingCall): Caller | Promise<Caller> | undefined {
     if (credential === undefined) return undefined;
-    const name = nameByToken(credential, known[listener]());
+    const name = nameByToken(credential, digests[listener]());
     if (name !== undefined) return internal(name);
     if (listener === "public" && endUsers && credential !== "") return asUser(endUsers(credential));
     throw new ServiceError(ErrorReason.UNAUTHENTICATED, "the bearer token is not a known one");
@@ -109,7 +113,8 @@ export function createAuthorise(options: AuthoriseOptions): Authorise {
   }
 
   function identify(call: IncomingCall): Caller | Promise<Caller> {
-    // The one that may have to wait comes last, so that no promise is left behind when another proof is wrong.
+    // The asynchronous check comes last, so that no promise is left unhandled when another credential is
+    // invalid.
     const signer = bySignature(call);
     const caller =
       byBearer(call) ??
@@ -118,7 +123,7 @@ export function createAuthorise(options: AuthoriseOptions): Authorise {
     throw new ServiceError(ErrorReason.UNAUTHENTICATED, "nothing says who the caller is");
   }
 
-  /** Admits a caller that `enforce` would refuse. */
+  /** Reports and admits a caller that would be refused. */
   function observed({ door, requestId }: IncomingCall): Caller {
     events.wouldBeRefused({ door, rule: "authentication", requestId });
     return stranger("app");
@@ -135,7 +140,7 @@ export function createAuthorise(options: AuthoriseOptions): Authorise {
 
   return (call) => {
     const { listener } = call;
-    if (!isDemanded(call)) return listener === "internal" ? internal("internal") : stranger("app");
+    if (!requiresCredential(call)) return listener === "internal" ? internal("internal") : stranger("app");
     return observeOnly && listener === "public" ? identifyOrObserve(call) : identify(call);
   };
 }
@@ -144,10 +149,10 @@ const internal = (name: string): Caller => ({ name, internal: true, subject: "",
 const stranger = (name: string): Caller => ({ name, internal: false, subject: "", media: false });
 
 function nameByToken(credential: string, candidates: readonly Digested[]): string | undefined {
-  // JWTs may be the only credentials there are.
+  // JWTs may be the only credentials configured.
   if (candidates.length === 0) return undefined;
   const digest = sha256(credential);
-  // Every digest is compared, and each in constant time, so that timing tells nothing.
+  // Every digest is compared, each in constant time, so that timing leaks nothing.
   const [match] = candidates.filter((candidate) => timingSafeEqual(candidate.digest, digest));
   return match?.caller;
 }

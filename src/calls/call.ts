@@ -3,76 +3,83 @@ import type { CallScope } from "../lib/deadline.ts";
 import type { Peer } from "../lib/peer.ts";
 import type { AppSignature } from "./app-signature.ts";
 
-/** Who calls, as the pipeline has found out. */
+/** An authenticated caller. */
 export interface Caller {
-  /** For logs and limits: a configured caller's name, or what kind of stranger it is. */
+  /** For logs and limits: a configured caller's name, or the kind of stranger. */
   name: string;
   /**
-   * Internal callers may bring their own order numbers and read any order. Others read only what this service made,
-   * and an end user only what was made for them.
+   * Internal callers may supply their own order numbers and read any order. Others may read only orders that
+   * this service minted, and an end user only their own.
    */
   internal: boolean;
-  /** The end user's subject, who owns the orders made in their name; "" where there is none. */
+  /** The end user's subject, which owns the orders minted for it; "" for callers that are not end users. */
   subject: string;
-  /** Whether photo and video of the orders that this caller may read are for it too. */
+  /** Whether the caller may also read photo and video of the orders it may read. */
   media: boolean;
 }
 
-/** What a door knows of a call before anything is checked. */
+/** The facts of a call as its door received it, before any check. */
 export interface IncomingCall {
   /** The door's name for logs: `form`, `connect`, `grpc`, `grpc-web`. */
   door: string;
-  /** Which listener it came in by: what the internet may reach, or only the cluster. */
+  /**
+   * The listener that accepted it: `public` is reachable from the internet, `internal` only from the cluster.
+   */
   listener: "public" | "internal";
   requestId: string;
-  /** The bearer token that was presented; "" for an `Authorization` header that holds none. */
+  /** The bearer token presented; "" for an `Authorization` header without one. */
   credential: string | undefined;
   /** The app's signature over the request, on the form door. */
   appSignature?: AppSignature | undefined;
   peer: Peer;
-  /** The rules of the door itself, checked with those of the message. */
+  /** The door's own rules, checked together with the message's. */
   violations?: (() => readonly FieldViolation[]) | undefined;
-  /** W3C Trace Context of the caller, if it sent any. */
+  /** The caller's W3C Trace Context, if any. */
   traceparent: string | undefined;
-  /** Sets a header of the answer. */
+  /** Sets a response header. */
   answerHeader: (name: string, value: string) => void;
-  /** The languages the caller reads, as in `accept-language`. */
+  /** The caller's `accept-language`. */
   language: string | undefined;
-  /** Its signal aborts when the caller leaves, or when its deadline or the service's own passes; the reason is a ServiceError. */
+  /**
+   * Aborted, with a ServiceError, when the caller disconnects or its deadline or the service's own time limit
+   * passes.
+   */
   scope: CallScope;
 }
 
-/** A call as handlers see it: who, and until when. */
+/** A call as handlers see it. */
 export interface Call {
   caller: Caller;
   requestId: string;
-  /** The scope's, or narrower: whatever waits must obey it. */
+  /** The scope's signal, or a narrower one; every wait must honour it. */
   signal: AbortSignal;
   /** Facts for the access line, the metrics and the audit trail. */
   note: (facts: CallFacts) => void;
 }
 
-/** What a handler may tell of a call; anything that is not listed cannot be written down. Nothing personal. */
+/**
+ * Everything a handler may report about a call; a field not listed here cannot be recorded. Nothing personal.
+ */
 export interface CallFacts {
   order_no?: string;
-  /** Keyed hash of the ID number; for the audit trail only. */
+  /** Keyed hash of the ID number, for the audit trail only. */
   person?: string;
   upstream_code?: string;
-  /** Whether the vendor charges for the answer. */
+  /** Whether the vendor charges for the response. */
   billed?: boolean;
   biz_seq_no?: string;
   verdict?: string;
   verdict_reason?: string;
-  /** Fields of the vendor's answer that held what they cannot hold, by its names. */
+  /** Fields of the vendor's response with invalid values, by the vendor's names. */
   unreadable?: readonly string[];
-  /** Why there are no files, in our own words. */
+  /** Why there are no files, in our wording. */
   media_error?: string;
-  /** Generations before and after a refresh that an operator forced. */
+  /** Generations before and after a refresh forced by an operator. */
   previous?: number;
   generation?: number;
-  /** How long the launch parameters are certain to work. */
+  /** How long the launch parameters are guaranteed to work, milliseconds. */
   launch_within_ms?: number;
 }
 
-/** A transport-free RPC: what every door calls once the pipeline has let a request through. */
+/** A transport-independent RPC, called once the pipeline has admitted and checked the request. */
 export type Handler<Request, Response> = (request: Request, call: Call) => Promise<Response>;

@@ -1,7 +1,7 @@
 import { type CodeEntry, launchError } from "../domain/codes.ts";
 import { ErrorReason, ServiceError, UpstreamError, type UpstreamFailure } from "../errors.ts";
 
-/** What an answerless call to the vendor means for the caller: trouble, never a verdict. */
+/** What a vendor call without a usable response means for the caller: an error, never a verdict. */
 const FAILURES: Readonly<Record<Exclude<UpstreamFailure, "code">, ErrorReason>> = {
   not_sent: ErrorReason.UPSTREAM_UNAVAILABLE,
   throttled: ErrorReason.RATE_LIMITED,
@@ -15,7 +15,7 @@ const FAILURES: Readonly<Record<Exclude<UpstreamFailure, "code">, ErrorReason>> 
 
 const RETRY_AFTER_MS = 2_000;
 
-/** Any failure as a ServiceError: the vendor's by the catalogue and by what is known of the call, the rest as a fault of ours. */
+/** Converts any error to a ServiceError: a vendor failure by its code or kind, anything else as INTERNAL. */
 export function toServiceError(error: unknown): ServiceError {
   if (error instanceof ServiceError) return error;
   if (!(error instanceof UpstreamError)) {
@@ -34,7 +34,7 @@ export function toServiceError(error: unknown): ServiceError {
   });
 }
 
-/** What a failed call to the vendor means for a caller, and whether to try again. */
+/** What a failed vendor call means for the caller, and whether it may retry. */
 function meaningOf(
   failure: UpstreamFailure,
   entry: CodeEntry | undefined,

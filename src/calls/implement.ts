@@ -3,22 +3,25 @@ import type { FieldViolation } from "../errors.ts";
 import type { Caller, Handler } from "./call.ts";
 import type { Pipeline, Wrapped } from "./pipeline.ts";
 
-/** What one RPC does, and what holds for its requests beyond the rules of the proto. */
+/** One RPC's handler and its rules beyond the proto's. */
 export interface MethodSpec<Input extends DescMessage, Output extends DescMessage> {
   handler: Handler<MessageShape<Input>, MessageShape<Output>>;
-  /** Brings the request into the form that is checked and used. */
+  /** Normalises the request before validation. */
   normalise?(request: MessageShape<Input>): MessageShape<Input>;
-  /** The rules that the proto cannot say. */
+  /** Rules that the proto cannot express. */
   violations?(request: MessageShape<Input>, caller: Caller): FieldViolation[];
 }
 
-/** The RPCs of a service under the names of its descriptor, each behind the pipeline: what every door calls. */
+/** A service's RPCs by descriptor name, each wrapped in the pipeline; called by every door. */
 export interface Implementation<S extends DescService = DescService> {
   service: S;
   methods: { [M in keyof S["method"]]: Wrapped<S["method"][M]["input"], S["method"][M]["output"]> };
 }
 
-/** Puts every RPC of a service behind the pipeline. The compiler asks for one spec for each method of the descriptor. */
+/**
+ * Wraps every RPC of a service in the pipeline. The compiler requires a spec for each method of the
+ * descriptor.
+ */
 export function implement<S extends DescService>(
   service: S,
   pipeline: Pipeline,

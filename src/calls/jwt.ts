@@ -5,46 +5,57 @@ import type { Clock } from "../lib/clock.ts";
 import { createAdmission } from "./admission.ts";
 
 export interface EndUsersOptions {
-  /** Where the identity provider publishes its keys (RFC 7517). */
+  /** The identity provider's JWKS endpoint (RFC 7517). */
   jwksUrl: string;
-  /** What `iss` and `aud` of every token must be (RFC 7519). */
+  /** Required `iss` and `aud` of every token (RFC 7519). */
   issuer: string;
   audience: string;
-  /** Most tokens that may be checked at once; keys that are slow to come must not pile up calls. */
+  /** Max tokens verified at once, so that calls do not pile up behind a slow JWKS endpoint. */
   places: number;
   clock: Clock;
   events: Pick<ServiceEvents, "keysFetched">;
-  /** Replaced by tests only. */
+  /** Overridden by tests only. */
   fetch?: FetchImplementation;
 }
 
-/** The subject of an end user's token. Throws ServiceError UNAUTHENTICATED, or AUTHENTICATION_UNAVAILABLE without keys. */
+/**
+ * Resolves to the subject of an end user's token. Throws ServiceError UNAUTHENTICATED, or
+ * AUTHENTICATION_UNAVAILABLE if there are no keys to verify it with.
+ */
 export type VerifyEndUser = (token: string) => Promise<string>;
 
-/** Signatures that a public key checks. Neither `none` nor any HMAC, whose key would be the public one (RFC 8725 3.1). */
+/**
+ * Asymmetric algorithms only: neither `none` nor any HMAC, whose key would be the public one (RFC 8725 3.1).
+ */
 const ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"];
-/** How far the clocks of issuer and service may differ, seconds. */
+/** Maximum clock skew between issuer and service, seconds. */
 const TOLERANCE_S = 30;
 const RETRY_AFTER_MS = 2_000;
-/** How old keys are when they are fetched again, and until when they are used if that fails, milliseconds. */
+/**
+ * Age at which cached keys are refetched, and maximum age at which they are still used if that fails,
+ * milliseconds.
+ */
 const REFETCH_MS = 10 * 60_000;
 const STALE_MS = 60 * 60_000;
 const FETCH_TIMEOUT_MS = 5_000;
 
-/** Checks JWTs of end users against the keys of their identity provider, which are kept and fetched again when unknown. */
+/**
+ * Verifies end users' JWTs with the identity provider's keys, which are cached and refetched for an unknown
+ * key id.
+ */
 export function createEndUsers(options: EndUsersOptions): VerifyEndUser {
   const { jwksUrl, issuer, audience, places, clock } = options;
-  const checks = createAdmission(places);
+  const verifications = createAdmission(places);
   let fetchedAt = clock.monotonic();
   const keys = createRemoteJWKSet(new URL(jwksUrl), {
     cacheMaxAge: STALE_MS,
     timeoutDuration: FETCH_TIMEOUT_MS,
-    [customFetch]: rememberFailure(options, () => {
+    [customFetch]: fetchWithCooldown(options, () => {
       fetchedAt = clock.monotonic();
     }),
   });
   const refetch = () => void keys.reload().catch(() => undefined);
-  // Now, so that the first callers do not wait for them.
+  // Prefetch, so that the first callers do not wait.
   refetch();
 
   async function subjectOf(token: string): Promise<string> {
@@ -58,30 +69,30 @@ export function createEndUsers(options: EndUsersOptions): VerifyEndUser {
       currentDate: new Date(clock.now()),
     });
     const { sub } = payload as { sub: unknown };
-    // "" owns what has no owner, so it must not be a subject. RFC 7519 4.1.2: a string.
+    // "" is the owner of ownerless orders, so it must not be a subject. RFC 7519 4.1.2: a string.
     if (typeof sub === "string" && sub !== "") return sub;
     throw new errors.JWTClaimValidationFailed("no text", payload, "sub");
   }
 
   return async (token) => {
-    if (!checks.enter()) throw unavailable("too many tokens are being checked");
+    if (!verifications.enter()) throw unavailable("too many tokens are being checked");
     try {
       return await subjectOf(token);
     } catch (error) {
       throw refusal(error);
     } finally {
-      checks.leave();
+      verifications.leave();
     }
   };
 }
 
 /**
- * `fetch` for the keys that does not ask again for a moment after it failed, whatever was wrong with the answer: calls with
- * garbage tokens would otherwise ask a provider in trouble once each.
+ * `fetch` for the keys with a cooldown after any failure: otherwise every call with a garbage token would
+ * send a request to a failing provider.
  */
-function rememberFailure(
+function fetchWithCooldown(
   { clock, events, fetch: fetchKeys = fetch }: EndUsersOptions,
-  fetched: () => void,
+  onFetched: () => void,
 ): FetchImplementation {
   let failedAt = Number.NEGATIVE_INFINITY;
   return async (url, init) => {
@@ -93,7 +104,7 @@ function rememberFailure(
       const body = await response.text();
       const { keys } = JSON.parse(body) as { keys?: unknown };
       if (!Array.isArray(keys)) throw new Error("not a JWK set");
-      fetched();
+      onFetched();
       events.keysFetched({ ok: true });
       return new Response(body);
     } catch (error) {
@@ -104,9 +115,9 @@ function rememberFailure(
   };
 }
 
-/** A fault of the token is the caller's; keys that cannot be had are no caller's fault. */
+/** A bad token is the caller's fault; an unreachable JWKS is not. */
 function refusal(error: unknown): ServiceError {
-  const ofToken =
+  const isTokenFault =
     error instanceof errors.JWTExpired ||
     error instanceof errors.JWTClaimValidationFailed ||
     error instanceof errors.JWTInvalid ||
@@ -116,9 +127,9 @@ function refusal(error: unknown): ServiceError {
     error instanceof errors.JOSENotSupported ||
     error instanceof errors.JWKSNoMatchingKey ||
     error instanceof errors.JWKSMultipleMatchingKeys;
-  // Only the code: the message may quote a claim.
+  // The code only: the message may quote a claim.
   const { code } = error as { code?: string };
-  if (ofToken) return new ServiceError(ErrorReason.UNAUTHENTICATED, `the token is not valid: ${code}`);
+  if (isTokenFault) return new ServiceError(ErrorReason.UNAUTHENTICATED, `the token is not valid: ${code}`);
   return unavailable(`no keys to check tokens with: ${code}`);
 }
 

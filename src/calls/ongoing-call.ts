@@ -7,14 +7,14 @@ import { type Admission, OVERLOADED } from "./admission.ts";
 import type { Caller, CallFacts, IncomingCall } from "./call.ts";
 import { toServiceError } from "./failures.ts";
 
-/** One finished call, for the access line, the metrics and the audit trail. */
+/** A finished call, for access log, metrics and audit trail. */
 export interface CallFinished {
   method: string;
   door: string;
   requestId: string;
   /** The peer's address. */
   peer: string;
-  /** The caller's name; "" where none was admitted. */
+  /** The caller's name; "" if authentication failed or was not reached. */
   caller: string;
   durationMs: number;
   /** Undefined for success. */
@@ -23,29 +23,32 @@ export interface CallFinished {
 }
 
 export interface OngoingCallOptions {
-  /** Room for calls under way. */
   admission: Admission;
-  /** Time for a call, also when the caller gives none or a longer one, milliseconds. */
+  /** Max duration of a call, whatever the caller's own deadline, milliseconds. */
   maxDurationMs: number;
   clock: Clock;
   events: Pick<ServiceEvents, "callFinished">;
 }
 
-/** One admitted call, from its beginning to its line in the log. */
+/** An admitted call, from its start to its access line. */
 export interface OngoingCall {
-  /** Facts for the access line, the metrics and the audit trail. */
+  /** Records facts for access log, metrics and audit trail. */
   note: (facts: CallFacts) => void;
-  /** The caller, once known. Without a place in the room while another server is asked: waiting for that must not fill it. */
+  /**
+   * Resolves the caller. Gives up its slot while authentication needs the network, so that such waits do not
+   * use up the capacity.
+   */
   identify(caller: Caller | Promise<Caller>): Promise<Caller>;
-  /** Whatever ended the call, as a ServiceError. */
+  /** Records the error that ended the call and returns it as a ServiceError. */
   fail(thrown: unknown): ServiceError;
-  /** Frees the place and reports the call. Exactly once. */
+  /** Releases the slot and reports the call. Call exactly once. */
   finish(): void;
 }
 
-const overtime = () => new ServiceError(ErrorReason.DEADLINE_EXCEEDED, "the service's own time limit passed");
+const timeLimitPassed = () =>
+  new ServiceError(ErrorReason.DEADLINE_EXCEEDED, "the service's own time limit passed");
 
-/** Begins a call that has been admitted; its scope ends after the service's own time limit at the latest. */
+/** Starts an admitted call; its scope ends by the service's own time limit at the latest. */
 export function beginCall(
   method: string,
   { door, requestId, peer, scope }: IncomingCall,
@@ -57,21 +60,21 @@ export function beginCall(
   let caller = "";
   let error: ServiceError | undefined;
   let admitted = true;
-  scope.endAfter(maxDurationMs, overtime);
+  scope.endAfter(maxDurationMs, timeLimitPassed);
 
-  async function waitFor(asked: Promise<Caller>): Promise<Caller> {
+  async function waitFor(pending: Promise<Caller>): Promise<Caller> {
     admission.leave();
     admitted = false;
-    const identified = await orAborted(asked, scope.signal);
+    const identified = await orAborted(pending, scope.signal);
     admitted = admission.enter();
     if (!admitted) throw OVERLOADED;
     return identified;
   }
 
   return {
-    note: (noted) => void Object.assign(facts, noted),
-    async identify(asked) {
-      const identified = asked instanceof Promise ? await waitFor(asked) : asked;
+    note: (more) => void Object.assign(facts, more),
+    async identify(authenticated) {
+      const identified = authenticated instanceof Promise ? await waitFor(authenticated) : authenticated;
       caller = identified.name;
       return identified;
     },

@@ -7,7 +7,7 @@ import type { Caller, IncomingCall } from "./call.ts";
 import type { MethodSpec } from "./implement.ts";
 import { beginCall, type OngoingCallOptions } from "./ongoing-call.ts";
 
-/** An RPC and what the pipeline has to know of it. */
+/** An RPC as the pipeline needs it. */
 export interface Method<Input extends DescMessage, Output extends DescMessage>
   extends MethodSpec<Input, Output> {
   /** For logs and metrics. */
@@ -16,7 +16,7 @@ export interface Method<Input extends DescMessage, Output extends DescMessage>
   output: Output;
 }
 
-/** An RPC as the doors call it. Rejects with ServiceError and nothing else. */
+/** An RPC as the doors call it. Rejects only with ServiceError. */
 export type Wrapped<Input extends DescMessage, Output extends DescMessage> = (
   request: MessageShape<Input>,
   call: IncomingCall,
@@ -25,11 +25,11 @@ export type Wrapped<Input extends DescMessage, Output extends DescMessage> = (
 export interface PipelineOptions extends OngoingCallOptions {
   /** Authenticates the caller; throws ServiceError. */
   authorise: (call: IncomingCall) => Promise<Caller> | Caller;
-  /** Throws ServiceError for a caller that calls too often. */
+  /** Throws ServiceError if the caller exceeds its rate limit. */
   limit: (call: IncomingCall, caller: Caller) => Promise<void>;
-  /** The rules written in the proto. */
+  /** Checks the proto's rules. */
   validate: <D extends DescMessage>(desc: D, request: MessageShape<D>) => FieldViolation[];
-  /** A span for each call, which the answer names, and one for its handler. */
+  /** Opens a span per call, returned to the caller in `traceparent`, and one per handler. */
   tracer: Pick<Tracer, "span">;
 }
 
@@ -37,7 +37,7 @@ export type Pipeline = <Input extends DescMessage, Output extends DescMessage>(
   method: Method<Input, Output>,
 ) => Wrapped<Input, Output>;
 
-/** What holds for every call through whichever door. Each line is one rule, in the order in which they hold. */
+/** What holds for every call through any door. Each line is one rule, in the order of enforcement. */
 export function createPipeline(options: PipelineOptions): Pipeline {
   const { authorise, limit, validate, admission, tracer, events } = options;
 
@@ -50,6 +50,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       const { signal } = scope;
       const ongoing = beginCall(name, incomingCall, span, options);
       try {
+        // perf: docs/performance.md#batching
         await resumeTogether();
         signal.throwIfAborted();
         const caller = await ongoing.identify(authorise(incomingCall));
@@ -65,7 +66,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       }
     }
 
-    /** All broken rules at once: the door's, the proto's and the method's own. */
+    /** Reports all violations at once: of the door's rules, the proto's and the method's own. */
     function check(request: Request, incomingCall: IncomingCall, caller: Caller): void {
       const violations = [
         ...(incomingCall.violations?.() ?? []),
@@ -75,7 +76,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       if (violations.length > 0) throw invalidRequest(violations);
     }
 
-    /** Refuses a call for which there is no room, before anything is done for it. */
+    /** Rejects a call beyond capacity before any work is done for it. */
     async function refuse({ door, requestId, peer }: IncomingCall): Promise<never> {
       const call = {
         method: name,

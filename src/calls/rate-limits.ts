@@ -16,35 +16,44 @@ export interface LimitsOptions {
   perCaller: readonly Rate[];
   perIp: readonly Rate[];
   perPerson: readonly Rate[];
-  /** Begins every shared key, such as `faceid:{app@host}:limit`. */
+  /** Prefix of every shared key, such as `faceid:{app@host}:limit`. */
   prefix: string;
-  /** Undefined counts in this process alone. */
+  /** Undefined: counts in this process only. */
   shared: SharedCounts | undefined;
-  /** Hides addresses and people in the keys. */
+  /** Key of the pseudonyms that stand for addresses and people in the keys. */
   secret: Secret;
   events: LimiterOptions["events"];
 }
 
-/** The service's own limits, which the vendor asks for (protocol.md 10.1). Each throws ServiceError RATE_LIMITED. */
+/**
+ * The service's own limits, which the vendor requires (protocol.md 10.1). Each throws ServiceError
+ * RATE_LIMITED.
+ */
 export interface Limits {
-  /** For every request on the public listener, before anything of it is read; undefined where nothing is limited. */
+  /** Applied to every request on the public listener, before its body is read; undefined if unlimited. */
   address: ((peer: Peer) => Promise<void>) | undefined;
-  /** For every call: by caller. An end user is a caller of its own, and so is each address of those without a login. */
+  /**
+   * Applied to every call, by caller. Each end user counts separately, and so does each address of callers
+   * without a login.
+   */
   call: (call: IncomingCall, caller: Caller) => Promise<void>;
-  /** For every launch that the vendor will see; `person` is a pseudonym. */
+  /** Applied to every launch sent to the vendor; `person` is a pseudonym. */
   launch: (person: string) => Promise<void>;
 }
 
 export function createLimits(options: LimitsOptions): Limits {
   const { perCaller, perIp, perPerson, prefix, shared, secret, events } = options;
-  const limiter = (what: string, rates: readonly Rate[]) =>
-    createLimiter({ prefix: `${prefix}:${what}`, rates, shared, events });
+  const limiter = (scope: string, rates: readonly Rate[]) =>
+    createLimiter({ prefix: `${prefix}:${scope}`, rates, shared, events });
   const callers = limiter("caller", perCaller);
   const addresses = limiter("address", perIp);
   const people = limiter("person", perPerson);
   const pseudonym = createPseudonym(secret, "limits");
 
-  /** A name that many share, such as an app's, is counted by address too: one of them must not use it up for all. */
+  /**
+   * A name shared by many, such as an app's, is also counted by address, so that one client cannot exhaust it
+   * for all.
+   */
   function keyOf({ name, internal, subject }: Caller, peer: string): string {
     if (internal) return name;
     return `${name}:${pseudonym(subject === "" ? networkOf(peer) : subject)}`;
@@ -55,7 +64,7 @@ export function createLimits(options: LimitsOptions): Limits {
       perIp.length === 0
         ? undefined
         : async ({ address, local }) => {
-            // A peer on this machine is a proxy, and stands for everybody.
+            // A peer on this machine is a proxy that carries all clients.
             if (!local) refuse(await addresses(pseudonym(networkOf(address))), "address");
           },
     async call({ peer }, caller) {
@@ -67,30 +76,36 @@ export function createLimits(options: LimitsOptions): Limits {
   };
 }
 
-function refuse(waitMs: number, what: string): void {
+function refuse(waitMs: number, scope: string): void {
   if (waitMs === 0) return;
-  throw new ServiceError(ErrorReason.RATE_LIMITED, `too many calls of one ${what}`, {
+  throw new ServiceError(ErrorReason.RATE_LIMITED, `too many calls of one ${scope}`, {
     retryAfterMs: waitMs,
-    metadata: { limit: what },
+    metadata: { limit: scope },
   });
 }
 
-/** Where counts are shared; the one command that is needed. */
+/** The shared store of counts, reduced to the one method needed. */
 export interface SharedCounts {
   send(key: string, command: string[]): Promise<unknown>;
 }
 
 export interface LimiterOptions {
-  /** Begins every shared key, such as `faceid:{app@host}:limit:person`. */
+  /** Prefix of every shared key, such as `faceid:{app@host}:limit:person`. */
   prefix: string;
-  /** All of them hold at once; none: nothing is limited. */
+  /** All apply at once; an empty list means unlimited. */
   rates: readonly Rate[];
-  /** Undefined counts in this process alone, and so does trouble with the shared counts: a limit is no reason to fail. */
+  /**
+   * Undefined: counts in this process only; also the fallback if the shared store fails, since a limit must
+   * not fail calls.
+   */
   shared: SharedCounts | undefined;
   events: Pick<ServiceEvents, "limitStoreAsked">;
 }
 
-/** Counts one use of `key` (which must not be personal) against the rates. Resolves to how long to wait, milliseconds; 0 to go on. */
+/**
+ * Counts one use of `key` (which must not be personal). Resolves to the time to wait, milliseconds; 0 if
+ * within the rates.
+ */
 export type Limiter = (key: string) => Promise<number> | 0;
 
 export function createLimiter(options: LimiterOptions): Limiter {
@@ -107,11 +122,12 @@ function limiterOf({ count, perMs }: Rate, { prefix, shared, events }: LimiterOp
     points: count,
     duration: perMs / 1000,
     keyPrefix: `${prefix}:${perMs / 1000}`,
-    // A key that is refused is refused in memory until its window ends, so that a flood does not become one of Redis.
+    // A rejected key stays rejected in memory until its window ends, so that a flood of calls does not flood
+    // Redis.
     inMemoryBlockOnConsumed: count + 1,
   };
-  const own = new RateLimiterMemory(options);
-  if (!shared) return own;
+  const fallback = new RateLimiterMemory(options);
+  if (!shared) return fallback;
   const storeClient = {
     async eval(script: string, call: { keys: [string]; arguments: string[] }) {
       try {
@@ -130,15 +146,15 @@ function limiterOf({ count, perMs }: Rate, { prefix, shared, events }: LimiterOp
       }
     },
   };
-  return new RateLimiterRedis({ ...options, storeClient, useRedisPackage: true, insuranceLimiter: own });
+  return new RateLimiterRedis({ ...options, storeClient, useRedisPackage: true, insuranceLimiter: fallback });
 }
 
 async function consume(limiter: RateLimiterAbstract, key: string): Promise<number> {
   try {
     await limiter.consume(key);
     return 0;
-  } catch (refused) {
-    if (refused instanceof RateLimiterRes) return Math.max(1, refused.msBeforeNext);
-    throw refused;
+  } catch (rejection) {
+    if (rejection instanceof RateLimiterRes) return Math.max(1, rejection.msBeforeNext);
+    throw rejection;
   }
 }

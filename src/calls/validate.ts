@@ -2,17 +2,17 @@ import { create, type DescMessage, type MessageShape } from "@bufbuild/protobuf"
 import { createValidator } from "@bufbuild/protovalidate";
 import type { FieldViolation } from "../errors.ts";
 
-/** Checks a request against the rules written in the proto; names field and rule, never the value. */
+/** Checks a request against the proto's rules; violations name field and rule, never the value. */
 export type Validate = <D extends DescMessage>(desc: D, request: MessageShape<D>) => FieldViolation[];
 
-/** Compiles the rules of `schemas` now rather than in the first call. */
+/** Compiles the rules of `schemas` up front rather than in the first call. */
 export function createValidate(schemas: readonly DescMessage[]): Validate {
-  // The patterns are our own, so they need no engine that is safe against hostile ones.
+  // The patterns are our own, so no ReDoS-safe engine is needed.
   const patterns = new Map<string, RegExp>();
   const regexMatch = (pattern: string, text: string) => {
-    const known = patterns.get(pattern) ?? new RegExp(pattern, "u");
-    patterns.set(pattern, known);
-    return known.test(text);
+    const compiled = patterns.get(pattern) ?? new RegExp(pattern, "u");
+    patterns.set(pattern, compiled);
+    return compiled.test(text);
   };
   const validator = createValidator({ regexMatch });
   const validate: Validate = (desc, request) => {

@@ -27,50 +27,52 @@ export interface GetFaceParamsOptions extends NonceSpacingOptions {
   createNonce: () => string;
   tickets: TicketReader;
   upstream: Pick<UpstreamClient, "upload" | "fetchNonceTicket">;
-  /** Counts a launch of the person with this pseudonym; throws ServiceError when there were too many. */
+  /** Counts a launch for the person with this pseudonym; throws ServiceError RATE_LIMITED. */
   admit: (person: string) => Promise<void>;
 }
 
-/** Prepares one launch; `person` is the pseudonym of whose ID number it is. */
+/** Prepares one launch; `person` is the pseudonym of the request's ID number. */
 export type PrepareLaunch = (
   request: GetFaceParamsRequest,
   person: string,
   call: Call,
 ) => Promise<GetFaceParamsResponse>;
 
-/** How long a faceId lives, milliseconds (protocol.md 4.3). */
+/** Lifetime of a faceId, milliseconds (protocol.md 4.3). */
 const FACE_ID_LIFE_MS = 5 * 60 * 1000;
 
-/** GetFaceParams: one identity upload and one NONCE ticket, asked for at the same time, and the launch signature. */
+/**
+ * GetFaceParams: one identity upload and one NONCE ticket, requested in parallel, and the launch signature.
+ */
 export function createGetFaceParams(options: GetFaceParamsOptions): PrepareLaunch {
   const { appId, licence, livemode, orders, signer, createNonce, tickets, upstream, admit, clock } = options;
   const spaced = createNonceSpacing(options);
 
   function uploadIdentity(
-    { orderNo: given, ...person }: Person,
+    { orderNo: suppliedOrderNo, ...person }: Person,
     userId: string,
     { caller, note }: Call,
     signal: AbortSignal,
   ) {
     return withValidPair(tickets, signal, async (pair) => {
-      // An order number serves one upload, so a second attempt gets a second one (protocol.md 4.4).
-      const orderNo = given || orders.mint(caller.subject, clock.now(), person.photo !== undefined);
+      // An order number is valid for one upload, so a second attempt mints another (protocol.md 4.4).
+      const orderNo = suppliedOrderNo || orders.mint(caller.subject, clock.now(), person.photo !== undefined);
       note({ order_no: orderNo });
       const nonce = createNonce();
       const sign = signer.upload({ userId, nonce }, pair.signTicket);
       const upload = { ...person, orderNo, userId, nonce, sign };
-      const askedAt = clock.monotonic();
+      const sentAt = clock.monotonic();
       const faceId = await upstream.upload(upload, signal);
-      return { orderNo, faceId, expiresAt: askedAt + FACE_ID_LIFE_MS };
+      return { orderNo, faceId, expiresAt: sentAt + FACE_ID_LIFE_MS };
     });
   }
 
   function fetchNonceTicket(userId: string, signal: AbortSignal) {
     return withValidPair(tickets, signal, async (pair) => {
-      const askedAt = clock.monotonic();
+      const sentAt = clock.monotonic();
       const { value, lifeMs } = await upstream.fetchNonceTicket(pair.accessToken, userId, signal);
-      // The ticket dies with its token, and that one an overlap after the next rotation.
-      return { value, expiresAt: Math.min(askedAt + lifeMs, tickets.safeUntil(pair)) };
+      // The ticket dies with its token, which survives the next rotation by one overlap.
+      return { value, expiresAt: Math.min(sentAt + lifeMs, tickets.safeUntil(pair)) };
     });
   }
 
@@ -102,7 +104,7 @@ export function createGetFaceParams(options: GetFaceParamsOptions): PrepareLaunc
   };
 }
 
-/** Runs both at once; when one fails, the other is cancelled and the first failure is thrown. */
+/** Runs both in parallel; if one fails, cancels the other and throws the first failure. */
 async function bothOrNeither<A, B>(
   outer: AbortSignal,
   first: (signal: AbortSignal) => Promise<A>,
@@ -123,7 +125,7 @@ async function bothOrNeither<A, B>(
 
 type Person = Pick<Upload, "orderNo" | "name" | "idNo" | "photo">;
 
-/** Who is to be verified, masked from here on. */
+/** The person to verify, masked from here on. */
 function personOf({ orderNo, name, idNo, photo, photoType }: GetFaceParamsRequest): Person {
   const type = photoType === PhotoType.WATERMARKED ? "1" : "2";
   return {

@@ -30,14 +30,14 @@ export interface GetResultOptions {
   clock: Clock;
 }
 
-/** Time for the files, milliseconds; with that of the query before, less than a call may take. */
+/** Time limit for the files, milliseconds; together with the preceding query, shorter than a call's own. */
 const MEDIA_MS = 6_500;
 
-/** GetResult: one query, its code judged; media in calls of their own. */
+/** GetResult: one query, whose code decides the verdict; media in separate calls. */
 export function createGetResult(options: GetResultOptions): Handler<GetResultRequest, GetResultResponse> {
   const { livemode, orders, signer, createNonce, tickets, upstream, clock } = options;
 
-  async function ask(
+  async function queryOrder(
     orderNo: string,
     media: boolean,
     { signal, note }: Pick<Call, "signal" | "note">,
@@ -53,13 +53,17 @@ export function createGetResult(options: GetResultOptions): Handler<GetResultReq
     return result;
   }
 
-  /** Without them the verdict stands, so trouble with the files is noted and not passed on. */
+  /** The verdict stands without the files, so a failure to get them is noted, not thrown. */
   async function filesOf(orderNo: string, passed: boolean, call: Call): Promise<Files | undefined> {
-    // Time is left to answer the verdict, however many wait for files at the moment.
+    // Leaves time to return the verdict, however many calls are waiting for files.
     const limit = timeLimit(MEDIA_MS, call.signal);
     const { signal } = limit;
     try {
-      return await collectMedia(() => ask(orderNo, true, { ...call, signal }), { passed, clock, signal });
+      return await collectMedia(() => queryOrder(orderNo, true, { ...call, signal }), {
+        passed,
+        clock,
+        signal,
+      });
     } catch (error) {
       call.signal.throwIfAborted();
       call.note({ media_error: error instanceof UpstreamError ? error.message : "unexpected error" });
@@ -78,7 +82,7 @@ export function createGetResult(options: GetResultOptions): Handler<GetResultReq
       throw new ServiceError(ErrorReason.PERMISSION_DENIED, "photo and video are not for this caller");
     }
     call.note({ order_no: orderNo });
-    const result = await ask(orderNo, false, call);
+    const result = await queryOrder(orderNo, false, call);
     const judgement = judge(
       result.entry,
       certificate && clock.now() - certificate.mintedAt,
@@ -94,8 +98,8 @@ export function createGetResult(options: GetResultOptions): Handler<GetResultReq
       verdict: nameIn(Verdict, judgement.verdict),
       verdict_reason: nameIn(VerdictReason, judgement.reason),
     });
-    const wanted = includeMedia && judgement.verdict !== Verdict.NOT_COMPLETED;
-    const media = wanted ? await filesOf(orderNo, judgement.verdict === Verdict.PASSED, call) : undefined;
+    const withMedia = includeMedia && judgement.verdict !== Verdict.NOT_COMPLETED;
+    const media = withMedia ? await filesOf(orderNo, judgement.verdict === Verdict.PASSED, call) : undefined;
     return create(GetResultResponseSchema, {
       orderNo,
       ...judgement,
@@ -105,7 +109,7 @@ export function createGetResult(options: GetResultOptions): Handler<GetResultReq
       ...(liveRate !== undefined && { liveRate }),
       ...(similarity !== undefined && { similarity }),
       ...(occurredAt !== undefined && { occurredAt: timestampFromMs(occurredAt) }),
-      // As they come: neither has a say in the verdict.
+      // Passed through: none of them affects the verdict.
       ...(riskInfo && { riskInfo: defined(riskInfo) }),
       ...(oriCode !== undefined && { oriCode }),
       ...(sdkVersion !== undefined && { sdkVersion }),
@@ -121,7 +125,7 @@ function nameIn(names: Readonly<Record<string, number>>, value: number): string 
   return Object.keys(names).find((name) => names[name] === value) ?? "UNSPECIFIED";
 }
 
-/** Internal callers read any order; others what was made here for them, and that includes "for nobody in particular". */
+/** Internal callers may read any order; others only those minted here for their subject, "" included. */
 function mayRead(caller: Caller, certificate: OrderCertificate | undefined): boolean {
   return caller.internal || (certificate?.belongsTo(caller.subject) ?? false);
 }
@@ -131,14 +135,14 @@ export interface Files {
   video: Pii<Uint8Array>;
 }
 
-/** Files lag the verdict; the vendor advises three polls, two seconds apart (protocol.md 6.1). */
+/** Files lag behind the verdict; the vendor advises three polls, two seconds apart (protocol.md 6.1). */
 const POLLS = 3;
 const POLL_MS = 2_000;
 const NONE = new Pii(new Uint8Array(0));
 
 /**
- * The files of an attempt; undefined when there are none. After a pass they are waited for; after any other verdict the
- * vendor may never have any (protocol.md 6.1).
+ * Fetches an attempt's files; undefined if there are none. Polls for them after a pass; after any other
+ * verdict the vendor may never have any (protocol.md 6.1).
  */
 export async function collectMedia(
   fetchFiles: () => Promise<{ [File in keyof Files]: Files[File] | undefined }>,

@@ -17,14 +17,14 @@ import type { PrepareLaunch } from "./get-face-params.ts";
 export type FaceVerification = Implementation<typeof FaceVerificationService>;
 
 export interface FaceVerificationOptions {
-  /** How names are spelt for the vendor. */
+  /** How names are spelled for the vendor. */
   names?: Names;
   orders: Pick<Orders, "userIdOf">;
   prepareLaunch: PrepareLaunch;
   getResult: Handler<GetResultRequest, GetResultResponse>;
 }
 
-/** The table of RPCs: what each does, and its rules beyond those of the proto. A new RPC is a line here. */
+/** The table of RPCs: each one's handler and its rules beyond the proto's. A new RPC is a line here. */
 export function createFaceVerification(
   pipeline: Pipeline,
   { names, orders, prepareLaunch, getResult }: FaceVerificationOptions,
@@ -38,7 +38,7 @@ export function createFaceVerification(
       ],
       handler(request, call) {
         const person = orders.userIdOf(new Pii(personNumber(request.idNo)));
-        // Also for a call that only shares a launch: the audit trail lists every attempt.
+        // Also for a call that joins another's launch: the audit trail lists every attempt.
         call.note({ person });
         return prepareLaunch(request, person, call);
       },
@@ -47,7 +47,10 @@ export function createFaceVerification(
   });
 }
 
-/** A stranger's order number could not be told from a guess later, so only internal callers bring their own. */
+/**
+ * Only internal callers may supply an order number: a stranger's could not be distinguished from a guess
+ * later.
+ */
 function ownOrderViolations({ orderNo }: GetFaceParamsRequest, caller: Caller): FieldViolation[] {
   if (orderNo === "" || caller.internal) return [];
   return [{ field: "order_no", rule: "order_no.internal" }];

@@ -16,11 +16,13 @@ export interface TicketAdminOptions {
   operator: TicketOperator;
   /** ROLE of this process. */
   role: string;
-  /** Looks at everything the service depends on, without a token call; undefined where nobody can. */
+  /**
+   * Checks everything the service depends on, without a token call; undefined if this process has no doctor.
+   */
   diagnose: (() => Promise<readonly Diagnosis[]>) | undefined;
 }
 
-/** What was found out about one thing. */
+/** The finding of one check. */
 export interface Diagnosis {
   check: string;
   status: "ok" | "warn" | "fail" | "skip";
@@ -38,7 +40,7 @@ const STATUSES = {
 /** TicketAdminService as the admin listener serves it. */
 export type TicketAdmin = Implementation<typeof TicketAdminService>;
 
-/** The RPCs for operators. */
+/** The operators' RPCs. */
 export function createTicketAdmin(
   pipeline: Pipeline,
   { operator, role, diagnose }: TicketAdminOptions,
@@ -74,7 +76,7 @@ export function createTicketAdmin(
   });
 }
 
-/** The snapshot as operators read it. */
+/** Formats the snapshot for operators. */
 function describe(status: TicketStatus) {
   const { lease, intentMs, stageMs, doubtMs, doubtHoldMs, backoffMs, last } = status;
   return {
@@ -94,26 +96,26 @@ function describe(status: TicketStatus) {
     }),
     storeUp: status.storeUp,
     storeGeneration: BigInt(status.storeGeneration),
-    lease: lease ? `${lease.holder}, for ${words(lease.endsInMs)} at most` : NONE,
-    intent: intentMs === undefined ? NONE : `a refresh began ${words(intentMs)} ago and has not reported`,
-    stage: stageMs === undefined ? NONE : `a new token has waited ${words(stageMs)} for its ticket`,
+    lease: lease ? `${lease.holder}, for ${seconds(lease.endsInMs)} at most` : NONE,
+    intent: intentMs === undefined ? NONE : `a refresh began ${seconds(intentMs)} ago and has not reported`,
+    stage: stageMs === undefined ? NONE : `a new token has waited ${seconds(stageMs)} for its ticket`,
     doubt:
       doubtMs === undefined
         ? NONE
-        : `the pair may be dead since ${words(doubtMs)}, to be replaced ${doubtHoldMs > 0 ? `in ${words(doubtHoldMs)}` : "now"}`,
-    backoff: backoffMs > 0 ? `no refresh for ${words(backoffMs)}` : NONE,
+        : `the pair may be dead since ${seconds(doubtMs)}, to be replaced ${doubtHoldMs > 0 ? `in ${seconds(doubtHoldMs)}` : "now"}`,
+    backoff: backoffMs > 0 ? `no refresh for ${seconds(backoffMs)}` : NONE,
     failures: status.failures,
     forcedRotations: status.forcedRotations,
     refreshing: status.refreshing,
     lastRefresh: last
-      ? `${last.outcome} for ${last.reason}, generation ${last.generation}, ${words(last.agoMs)} ago`
+      ? `${last.outcome} for ${last.reason}, generation ${last.generation}, ${seconds(last.agoMs)} ago`
       : NONE,
   };
 }
 
 const NONE = "none";
 
-const words = (ms: number) => `${Math.round(ms / 100) / 10} s`;
+const seconds = (ms: number) => `${Math.round(ms / 100) / 10} s`;
 
 function durations<K extends string>(times: Record<K, number | undefined>): Partial<Record<K, Duration>> {
   const entries = Object.entries<number | undefined>(times).filter(([, ms]) => ms !== undefined);

@@ -2,16 +2,16 @@ import { isRefusal } from "../domain/codes.ts";
 import { UpstreamError } from "../errors.ts";
 import type { TicketPair, TicketReader } from "../tickets/reader.ts";
 
-/** The vendor's code if `error` says that it refused token, ticket or signature. */
+/** The vendor's code if `error` is its refusal of a token, ticket or signature. */
 export function refusedCode(error: unknown): string | undefined {
   if (!(error instanceof UpstreamError) || error.entry === undefined) return undefined;
   return isRefusal(error.entry) ? error.entry.code : undefined;
 }
 
 /**
- * Runs `attempt` with the current pair. When the vendor refuses the pair, that is reported, and if a newer pair is to be
- * had in time the attempt is made once more with it (ticket-cache.md 1, case 12). Our signatures are right by test, so a
- * refused signature means a dead ticket.
+ * Runs `attempt` with the current pair. If the vendor refuses the pair, reports that and, if a newer pair
+ * becomes available in time, retries once with it (ticket-cache.md 1, case 12). Tests prove our signatures
+ * correct, so a refused signature means a dead ticket.
  */
 export async function withValidPair<T>(
   tickets: TicketReader,

@@ -1,7 +1,7 @@
 import type { Clock } from "../lib/clock.ts";
 import type { LaunchStore } from "./store.ts";
 
-/** A launch store in this process. */
+/** A launch store in this process's memory. */
 export function createMemoryLaunchStore(clock: Clock): LaunchStore {
   const claims = createExpiring(clock);
   const outcomes = createExpiring(clock);
@@ -26,7 +26,7 @@ export function createMemoryLaunchStore(clock: Clock): LaunchStore {
   };
 }
 
-/** Texts that are forgotten after their life. */
+/** Strings that expire. */
 function createExpiring(clock: Clock) {
   const entries = new Map<string, { text: string; until: number }>();
 
@@ -37,7 +37,7 @@ function createExpiring(clock: Clock) {
     },
     set(key: string, text: string, lifeMs: number): void {
       const now = clock.monotonic();
-      // A Map keeps the order of insertion and lives differ little, so what is over is near the front.
+      // A Map iterates in insertion order and lifetimes are similar, so expired entries are near the front.
       for (const [old, { until }] of entries) {
         if (until > now) break;
         entries.delete(old);

@@ -6,19 +6,19 @@ import { createRedisLaunchStore, type Send } from "./redis-store.ts";
 import type { LaunchStore } from "./store.ts";
 
 export interface LaunchStoreOptions {
-  /** Begins every shared key, such as `faceid:{app@host}:launch`. */
+  /** Prefix of every shared key, such as `faceid:{app@host}:launch`. */
   prefix: string;
-  /** The Redis to share launches by; undefined keeps them in this process. */
+  /** The Redis to share launches in; undefined keeps them in this process. */
   shared: { send: Send } | undefined;
   sealer: Sealer;
   clock: Clock;
   events: Pick<ServiceEvents, "launchStoreAsked">;
 }
 
-/** The store of launches: shared where there is a Redis and while it answers, else of this process. */
+/** Opens the launch store: shared while there is a Redis and it responds, otherwise local to this process. */
 export function openLaunchStore({ prefix, shared, sealer, clock, events }: LaunchStoreOptions): LaunchStore {
-  const own = createMemoryLaunchStore(clock);
-  if (!shared) return own;
+  const local = createMemoryLaunchStore(clock);
+  if (!shared) return local;
   const redis = createRedisLaunchStore({
     prefix,
     send: (key, command) => shared.send(key, command),
@@ -28,37 +28,37 @@ export function openLaunchStore({ prefix, shared, sealer, clock, events }: Launc
       return opened.ok ? opened.plain : undefined;
     },
   });
-  return withFallback(redis, own, events);
+  return withFallback(redis, local, events);
 }
 
-/** Launches belong to no generation of tickets; the token keeps one from being opened as another. */
+/** Launches belong to no ticket generation; the token prevents one outcome from being opened as another's. */
 const identityOf = (token: string) => ({ generation: 0, kind: `launch ${token}` }) as const;
 
 /**
- * The shared store while it answers, else this process's own: repeats are then known to one replica only, which is
- * better than no launches at all.
+ * Falls back to the local store while the shared one fails: repeats are then known to one replica only, which
+ * is better than no launches at all.
  */
 export function withFallback(
   shared: LaunchStore,
-  own: LaunchStore,
+  local: LaunchStore,
   events: Pick<ServiceEvents, "launchStoreAsked">,
 ): LaunchStore {
-  async function either<T>(attempt: (store: LaunchStore) => Promise<T>): Promise<T> {
+  async function withFailover<T>(attempt: (store: LaunchStore) => Promise<T>): Promise<T> {
     try {
       const result = await attempt(shared);
       events.launchStoreAsked({ ok: true });
       return result;
     } catch (error) {
       events.launchStoreAsked({ ok: false, error });
-      return attempt(own);
+      return attempt(local);
     }
   }
 
   return {
     shared: shared.shared,
-    claim: (...args) => either((store) => store.claim(...args)),
-    release: (...args) => either((store) => store.release(...args)),
-    keep: (...args) => either((store) => store.keep(...args)),
-    outcome: (...args) => either((store) => store.outcome(...args)),
+    claim: (...args) => withFailover((store) => store.claim(...args)),
+    release: (...args) => withFailover((store) => store.release(...args)),
+    keep: (...args) => withFailover((store) => store.keep(...args)),
+    outcome: (...args) => withFailover((store) => store.outcome(...args)),
   };
 }

@@ -1,9 +1,12 @@
 import type { LaunchStore } from "./store.ts";
 
-/** Sends one command to the server that holds `key`; rejects when it cannot answer in time. */
+/** Sends one command to the server responsible for `key`; rejects if it does not respond in time. */
 export type Send = (key: string, command: string[]) => Promise<unknown>;
 
-/** KEYS[1] claim; ARGV: token, life in milliseconds. Returns the other's token, or nil when the claim is ours. */
+/**
+ * KEYS[1] claim; ARGV: token, TTL in milliseconds. Returns the other owner's token, or nil if the claim is
+ * ours.
+ */
 const CLAIM = `
 local owner = redis.call('GET', KEYS[1])
 if owner and owner ~= ARGV[1] then return owner end
@@ -15,26 +18,26 @@ return false
 const RELEASE = `if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0`;
 
 export interface RedisLaunchOptions {
-  /** Begins every key, such as `faceid:{app@host}:launch`. */
+  /** Prefix of every key, such as `faceid:{app@host}:launch`. */
   prefix: string;
   send: Send;
-  /** Hides outcomes, which hold signatures. */
+  /** Encrypts outcomes, which contain signatures. */
   seal: (plain: string, token: string) => string;
-  /** Undefined for what was not sealed as the outcome of this token. */
+  /** Undefined for anything not sealed as this token's outcome. */
   open: (sealed: string, token: string) => string | undefined;
 }
 
-/** A launch store in Redis: a key per claim and one per outcome, each with its life. */
+/** A launch store in Redis: a key per claim and one per outcome, each with a TTL. */
 export function createRedisLaunchStore({ prefix, send, seal, open }: RedisLaunchOptions): LaunchStore {
   const claimKey = (key: string) => `${prefix}:${key}`;
   const outcomeKey = (token: string) => `${prefix}:outcome:${token}`;
-  const life = (ms: number) => String(Math.ceil(ms));
+  const ttl = (ms: number) => String(Math.ceil(ms));
 
   return {
     shared: true,
     async claim(key, token, lifeMs) {
       const name = claimKey(key);
-      const owner = await send(name, ["EVAL", CLAIM, "1", name, token, life(lifeMs)]);
+      const owner = await send(name, ["EVAL", CLAIM, "1", name, token, ttl(lifeMs)]);
       return typeof owner === "string" ? owner : undefined;
     },
     async release(key, token) {
@@ -43,7 +46,7 @@ export function createRedisLaunchStore({ prefix, send, seal, open }: RedisLaunch
     },
     async keep(token, outcome, lifeMs) {
       const name = outcomeKey(token);
-      await send(name, ["SET", name, seal(outcome, token), "PX", life(lifeMs)]);
+      await send(name, ["SET", name, seal(outcome, token), "PX", ttl(lifeMs)]);
     },
     async outcome(token) {
       const name = outcomeKey(token);

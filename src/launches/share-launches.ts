@@ -16,26 +16,27 @@ import type { LaunchStore } from "./store.ts";
 
 export interface ShareLaunchesOptions {
   store: LaunchStore;
-  /** Hides persons and request ids in the store's keys. */
+  /** Hides people and request ids in the store's keys. */
   pseudonym: (text: string) => string;
   clock: Clock;
 }
 
-/** What one call asks for. */
-interface Asked {
+/** One call's request for a launch. */
+interface LaunchRequest {
   request: GetFaceParamsRequest;
   person: string;
   call: Call;
 }
 
-/** Longer than any launch takes to prepare: then who prepared it is dead, and another may. */
+/** Claim TTL, milliseconds: longer than any launch takes, so an expired claim means its owner died. */
 const FLIGHT_MS = 20_000;
-/** How often a launch is looked for that another replica prepares, milliseconds. */
-const LOOK_MS = 100;
+/** Interval between polls for a launch that another replica is preparing, milliseconds. */
+const POLL_MS = 100;
 
 /**
- * One launch for those who mean the same one: calls for the same person that overlap in time (a double tap), and repeats of
- * a `request_id` until the launch's `start_before` (AIP-155). A launch that failed is not shared: the next one tries anew.
+ * Deduplicates launches: overlapping calls for the same person (a double tap) share one, and so do repeats of
+ * a `request_id` until the launch's `start_before` (AIP-155). A failed launch is not shared: the next call
+ * starts another.
  */
 export function shareLaunches(
   launch: PrepareLaunch,
@@ -43,17 +44,17 @@ export function shareLaunches(
 ): PrepareLaunch {
   const flights = new Map<string, SharedWork<GetFaceParamsResponse>>();
 
-  function lead(tap: string, token: string, { request, person, call }: Asked) {
+  function lead(tap: string, token: string, { request, person, call }: LaunchRequest) {
     const flight = shareWork(async (signal) => {
       let kept: Promise<void> | undefined;
       try {
         const response = await launch(request, person, { ...call, signal });
-        // Those who wait in this process have the promise.
+        // Followers in this process have the promise.
         if (store.shared) kept = store.keep(token, write(response), lifeMs(response));
         return response;
       } finally {
         flights.delete(token);
-        // Both on their way at once, in this order: the caller waits for one round trip.
+        // Sent together, in this order: the caller waits for one round trip.
         await Promise.all([kept, store.release(tap, token)]);
       }
     });
@@ -61,7 +62,9 @@ export function shareLaunches(
     return flight.join(call.signal);
   }
 
-  /** The launch that `owner` prepares; undefined once the key is ours, because the other gave up. */
+  /**
+   * Waits for the launch that `owner` is preparing; undefined once the key is ours, because the owner failed.
+   */
   async function follow(key: string, owner: string, claim: string, { signal }: Call) {
     for (let other: string | undefined = owner; other !== undefined; ) {
       const [token = ""] = other.split(".");
@@ -69,28 +72,28 @@ export function shareLaunches(
       if (flight) return flight.join(signal);
       const outcome = await store.outcome(token);
       if (outcome !== undefined) return read(outcome);
-      await clock.sleep(LOOK_MS, signal);
+      await clock.sleep(POLL_MS, signal);
       const next = await store.claim(key, claim, FLIGHT_MS);
-      // Between the look and the claim it may have come to its end.
-      const late = next === undefined ? await store.outcome(token) : undefined;
-      if (late !== undefined) {
+      // It may have finished between the poll and the claim.
+      const finished = next === undefined ? await store.outcome(token) : undefined;
+      if (finished !== undefined) {
         await store.release(key, claim);
-        return read(late);
+        return read(finished);
       }
       other = next;
     }
     return undefined;
   }
 
-  /** For the same person, with whoever prepares a launch right now. */
-  async function tapped(tap: string, token: string, asked: Asked) {
+  /** Joins a launch that is being prepared for the same person, or leads one. */
+  async function joinOrLead(tap: string, token: string, wanted: LaunchRequest) {
     const owner = await store.claim(tap, token, FLIGHT_MS);
-    const shared = owner === undefined ? undefined : await follow(tap, owner, token, asked.call);
-    return shared ?? lead(tap, token, asked);
+    const shared = owner === undefined ? undefined : await follow(tap, owner, token, wanted.call);
+    return shared ?? lead(tap, token, wanted);
   }
 
-  /** By its request id: as before, or for the first time. */
-  async function repeated(id: string, print: string, tap: string, asked: Asked) {
+  /** Returns the launch of this request id, or makes it if this is the first call with the id. */
+  async function byRequestId(id: string, print: string, tap: string, wanted: LaunchRequest) {
     const token = randomBase62(20);
     const claim = `${token}.${print}`;
     const owner = await store.claim(id, claim, FLIGHT_MS);
@@ -98,11 +101,11 @@ export function shareLaunches(
       if (!owner.endsWith(`.${print}`)) {
         throw new ServiceError(ErrorReason.REQUEST_ID_REUSED, "the request id came with other parameters");
       }
-      const known = await follow(id, owner, claim, asked.call);
+      const known = await follow(id, owner, claim, wanted.call);
       if (known) return known;
     }
     try {
-      const response = await tapped(tap, token, asked);
+      const response = await joinOrLead(tap, token, wanted);
       await store.keep(token, write(response), lifeMs(response));
       await store.claim(id, claim, lifeMs(response));
       return response;
@@ -116,26 +119,26 @@ export function shareLaunches(
     Math.max(1, (startBefore ? timestampMs(startBefore) : 0) - clock.now());
 
   return async (request, person, call) => {
-    const asked = { request, person, call };
+    const wanted = { request, person, call };
     const { name, subject } = call.caller;
     const owner = `${name}\0${subject}\0`;
     const fields = fieldsOf(request);
     const tap = pseudonym(`tap\0${owner}${fields}`);
     const response =
       request.requestId === ""
-        ? await tapped(tap, randomBase62(20), asked)
-        : await repeated(
+        ? await joinOrLead(tap, randomBase62(20), wanted)
+        : await byRequestId(
             pseudonym(`id\0${owner}${request.requestId}`),
             pseudonym(`launch\0${fields}`),
             tap,
-            asked,
+            wanted,
           );
     call.note({ order_no: response.orderNo });
     return create(GetFaceParamsResponseSchema, { ...response, serverTime: timestampFromMs(clock.now()) });
   };
 }
 
-/** Everything that makes a launch what it is. */
+/** Everything that distinguishes one launch from another. */
 function fieldsOf(request: GetFaceParamsRequest): string {
   const same = toBinary(
     GetFaceParamsRequestSchema,

@@ -1,16 +1,16 @@
 /**
- * Who is preparing which launch, and what came of it, for as long as a repeat may ask: shared by all replicas in Redis,
- * else kept by each process. Keys and tokens tell nothing about a person.
+ * Claims on launches in preparation and outcomes of finished ones, kept for as long as a repeat may come:
+ * shared by all replicas in Redis, otherwise per process. Keys and tokens reveal nothing about a person.
  */
 export interface LaunchStore {
-  /** Whether other processes see it. */
+  /** Whether other processes share it. */
   readonly shared: boolean;
-  /** Takes `key` for `token`, or prolongs that, unless another has it: then resolves to the other's token. */
+  /** Claims `key` for `token`, or extends the claim; if another token owns it, resolves to that token. */
   claim(key: string, token: string, lifeMs: number): Promise<string | undefined>;
-  /** Gives the key up, if `token` still has it. */
+  /** Releases the key if `token` still owns it. */
   release(key: string, token: string): Promise<void>;
-  /** Keeps what came of the launch `token`. */
+  /** Stores the outcome of launch `token`. */
   keep(token: string, outcome: string, lifeMs: number): Promise<void>;
-  /** Undefined while nothing came of it, and when its life is over. */
+  /** Undefined while there is no outcome, and after it has expired. */
   outcome(token: string): Promise<string | undefined>;
 }
