@@ -1,36 +1,36 @@
 import { ErrorReason as Generated } from "../gen/faceverification/v1/error_pb.ts";
 import type { CodeEntry } from "./domain/codes.ts";
 
-/** The closed list of the contract (`error.proto`); the generated type is open, as enums on the wire are. */
+/** The contract's closed list (`error.proto`); the generated type is open, as proto3 enums are. */
 export const ErrorReason = Generated;
 export type ErrorReason = (typeof Generated)[keyof typeof Generated];
 
 const NAMES = new Map(Object.entries(Generated).map(([name, reason]) => [reason, name]));
 
-/** The reason as it is written for callers, without the enum's prefix: `INVALID_REQUEST`. */
+/** The reason as callers see it, without the enum's prefix: `INVALID_REQUEST`. */
 export const reasonName = (reason: ErrorReason): string => NAMES.get(reason) ?? "UNSPECIFIED";
 
 /** One broken rule of one request field (google.rpc.BadRequest.FieldViolation). Never holds the field's value. */
 export interface FieldViolation {
   /** The field's proto name, such as `id_no`. */
   field: string;
-  /** A stable name of the rule, such as `string.min_len` or `id_no.check_digit`; `domain/messages.ts` says it in words. */
+  /** The rule's stable name, such as `string.min_len` or `id_no.check_digit`; `domain/messages.ts` has it in words. */
   rule: string;
 }
 
 export interface ServiceErrorOptions {
-  /** Goes to the log only, never to a caller. */
+  /** For the log only, never for a caller. */
   cause?: unknown;
-  /** When a retry may help, how long to wait, milliseconds. */
+  /** Delay after which a retry may help, milliseconds. */
   retryAfterMs?: number;
   violations?: readonly FieldViolation[];
-  /** For the caller (google.rpc.ErrorInfo.metadata): vendor code, vendor serial number. Nothing personal, nothing secret. */
+  /** For the caller (google.rpc.ErrorInfo.metadata): vendor code and serial number. Nothing personal, nothing secret. */
   metadata?: Readonly<Record<string, string>>;
 }
 
 /**
- * A failed call, in the words of the contract. Doors decide by `reason` alone what the caller sees; `message` and `cause`
- * are for the log.
+ * A failed call in terms of the contract. Doors derive what the caller sees from `reason` alone; `message` and `cause` are
+ * for the log.
  */
 export class ServiceError extends Error {
   override readonly name = "ServiceError";
@@ -54,10 +54,10 @@ export function invalidRequest(violations: readonly FieldViolation[]): ServiceEr
   return new ServiceError(ErrorReason.INVALID_REQUEST, `invalid request: ${fields}`, { violations });
 }
 
-/** CANCELLED for a caller that broke off: no answer reaches it. */
+/** CANCELLED, for a caller that disconnected: no response reaches it. */
 export const callerLeft = (): ServiceError => new ServiceError(ErrorReason.CANCELLED, "the caller went away");
 
-/** DEADLINE_EXCEEDED for a caller whose own deadline passed. */
+/** DEADLINE_EXCEEDED, for a call whose caller-supplied deadline passed. */
 export const deadlinePassed = (): ServiceError =>
   new ServiceError(ErrorReason.DEADLINE_EXCEEDED, "the caller's deadline passed");
 
@@ -65,13 +65,13 @@ export const deadlinePassed = (): ServiceError =>
 export type UpstreamEndpoint = "access_token" | "sign_ticket" | "nonce_ticket" | "upload" | "query";
 
 /**
- * What is known about a call to the vendor that brought no success:
- * - `not_sent`: it failed before the request was written (DNS, refused, TLS, connect timeout, a kept connection that turns out to be
- *   closed): the vendor did nothing;
- * - `code`: a readable answer with a code other than "0";
+ * Why a vendor call failed:
+ * - `not_sent`: it failed before the request was written (DNS, refused, TLS, connect timeout, an idle connection that turned
+ *   out to be closed): the vendor did nothing;
+ * - `code`: a valid response with a code other than "0";
  * - `throttled`: HTTP 429;
  * - `timeout`, `broken`, `status`, `malformed`, `too_large`: anything may have happened at the vendor;
- * - `aborted`: the caller gave up.
+ * - `aborted`: our caller aborted.
  */
 export type UpstreamFailure =
   | "not_sent"
@@ -85,13 +85,13 @@ export type UpstreamFailure =
   | "aborted";
 
 /**
- * How far a request came whose connection broke before anything of an answer was there:
- * - `unwritten`: not a byte of it was written, as on a kept connection that turns out to be closed;
+ * How far a request got if its connection broke before any of the response arrived:
+ * - `unwritten`: no byte of it was written, as on an idle connection that turned out to be closed;
  * - `unanswered`: anything may have happened at the vendor.
  */
 export type BrokenOff = "unwritten" | "unanswered";
 
-/** What may be known of a call to the vendor beside how it failed. */
+/** Details of a failed vendor call, as far as known. */
 export interface UpstreamDetail {
   /** The vendor's code and its meaning. */
   entry?: CodeEntry | undefined;
@@ -100,16 +100,16 @@ export interface UpstreamDetail {
   cause?: unknown;
 }
 
-/** A call to the vendor that brought no success. Holds no URL, no body and no message of the vendor. */
+/** A failed vendor call. Contains no URL, no body and no message from the vendor. */
 export class UpstreamError extends Error {
   override readonly name = "UpstreamError";
   readonly endpoint: UpstreamEndpoint;
   readonly failure: UpstreamFailure;
-  /** The vendor's code: with failure `code`, and with `status` and `throttled` where the answer's JSON has one. */
+  /** The vendor's code: with failure `code`, and with `status` and `throttled` if the response's JSON has one. */
   readonly entry: CodeEntry | undefined;
-  /** The vendor's serial number, where the answer had one. */
+  /** The vendor's serial number, if the response had one. */
   readonly bizSeqNo: string | undefined;
-  /** With failure `broken` or `not_sent`, when there was a connection and nothing of an answer had come. */
+  /** With failure `broken` or `not_sent`, if there was a connection and none of the response had arrived. */
   readonly brokenOff: BrokenOff | undefined;
 
   constructor(endpoint: UpstreamEndpoint, failure: UpstreamFailure, detail: UpstreamDetail = {}) {
@@ -124,7 +124,7 @@ export class UpstreamError extends Error {
   }
 }
 
-/** A failed operation of a shared store, in words that are safe to log; never a value, a key or a server's own sentence. */
+/** A failed operation of a shared store. Safe to log: never contains a value, a key or a server's own message. */
 export class StoreError extends Error {
   override readonly name = "StoreError";
   /** One word: the first of Redis' error, such as `WRONGPASS`, or a socket's or OpenSSL's code, such as `ECONNREFUSED`. */
@@ -136,7 +136,7 @@ export class StoreError extends Error {
   }
 }
 
-/** What keeps the service from starting, in a sentence for its operator; nothing secret is in it, so the log has it as it is. */
+/** A start-up failure that the operator can fix. The message is safe to log. */
 export class OperatorError extends Error {
   override readonly name = "OperatorError";
 }

@@ -7,21 +7,21 @@ import type { TicketEvents } from "./tickets/events.ts";
 export interface RequestRefused {
   door: string;
   requestId: string;
-  /** The route, as the code spells it; "" for none. */
+  /** The route pattern; "" for none. */
   path: string;
   error: ServiceError;
 }
 
-/** An answer that could not be written; the call itself has been reported as finished. */
+/** A response that could not be written; the call itself has been reported as finished. */
 export interface AnswerFailed {
   door: string;
   requestId: string;
-  /** The route or method, as the code spells it. */
+  /** The route pattern or method. */
   path: string;
   error: unknown;
 }
 
-/** A request that came to no door. */
+/** A request that reached no door. */
 export interface RequestTurnedAway {
   requestId: string;
   reason: keyof typeof ErrorReason;
@@ -29,34 +29,34 @@ export interface RequestTurnedAway {
   cause?: unknown;
 }
 
-/** A request that was admitted and would not be, were a rule enforced. */
+/** A request that was admitted only because a rule is in report-only mode. */
 export interface WouldBeRefused {
   door: string;
   rule: string;
   requestId: string;
 }
 
-/** A client that did not get through the TLS handshake. */
+/** A failed TLS handshake. */
 export interface TlsRefused {
-  /** Of the listener. */
+  /** The listener's. */
   port: number;
-  /** OpenSSL's or Node's word for what was wrong. */
+  /** OpenSSL's or Node's error code. */
   why: string;
   peer: string;
-  /** The name in the client's certificate, if it gave one. */
+  /** The name in the client's certificate, if it sent one. */
   certificate: string | undefined;
-  /** How many others were refused there since the last report. */
+  /** Number of other refusals there since the last report. */
   others: number;
 }
 
-/** A connection that was ended because its client does not read. */
+/** A connection closed because its client does not read. */
 export interface ReaderDropped {
   waitingBytes: number;
   stalledMs: number;
   crowded: boolean;
 }
 
-/** The listeners that are open, as `host:port`, and as what the process runs. */
+/** The open listeners, as `host:port`, and the process's role. */
 export interface ServiceStarted {
   http?: string;
   grpc?: string;
@@ -65,7 +65,7 @@ export interface ServiceStarted {
   role: string;
 }
 
-/** One exchange with the vendor. */
+/** A finished vendor call. */
 export interface UpstreamCalled {
   endpoint: UpstreamEndpoint;
   /** The class of the vendor's code (`domain/codes.ts`), `ok` for "0", or how the call failed. */
@@ -75,7 +75,7 @@ export interface UpstreamCalled {
   durationMs: number;
 }
 
-/** One operation of something that is shared or remote, and does without it when it fails. */
+/** An attempt to use something shared or remote; the service goes on if it fails. */
 export interface Attempted {
   ok: boolean;
   error?: unknown;
@@ -83,16 +83,16 @@ export interface Attempted {
 
 /**
  * Everything that the service reports while it runs. Rooms take the events that they emit by `Pick` and know neither logger
- * nor metric; `telemetry/` implements all of them. Nothing personal and nothing secret is in any of them.
+ * nor metric; `telemetry/` implements all of them. None contains anything personal or secret.
  */
 export interface ServiceEvents extends TicketEvents {
   serviceStarted(started: ServiceStarted): void;
   serviceStopping(stopping: { signal: string }): void;
   serviceFailed(failed: { error: unknown }): void;
   testAppOnLiveHost(): void;
-  /** What of the environment is probably not meant. */
+  /** Settings that are probably mistakes. */
   configWarned(warned: { warnings: readonly string[] }): void;
-  /** Certificates that are in use from now on. */
+  /** Certificates in use from now on. */
   certificatesLoaded(loaded: readonly CertificateEnd[]): void;
   auditReopenFailed(failed: { error: unknown }): void;
   callFinished(call: CallFinished): void;
@@ -104,18 +104,18 @@ export interface ServiceEvents extends TicketEvents {
   readerDropped(dropped: ReaderDropped): void;
   upstreamCalled(called: UpstreamCalled): void;
   circuitChanged(change: { endpoint: UpstreamEndpoint; open: boolean }): void;
-  /** `aheadMs`: how far this machine's clock is ahead of the vendor's. */
+  /** `aheadMs`: how far this machine's clock is ahead of the vendor's; negative if behind. */
   clockCompared(compared: { aheadMs: number }): void;
   /** One operation of the ticket store. */
   storeAsked(asked: { op: string; ok: boolean; durationMs: number }): void;
   /** One operation of the shared store of launches. */
   launchStoreAsked(asked: Attempted): void;
-  /** One count of a limit in the shared store; a failed one was made in this process. */
+  /** One count of a limit in the shared store; if that failed, it was counted in this process. */
   limitStoreAsked(asked: Attempted): void;
-  /** The keys of the identity provider were fetched, or could not be. */
+  /** One fetch of the identity provider's keys. */
   keysFetched(fetched: Attempted): void;
   configReloaded(): void;
   configRejected(rejected: { error: unknown }): void;
-  /** Settings that have changed and hold from the next start on. */
+  /** Changed settings that take effect at the next start. */
   configWaits(waiting: { settings: readonly string[] }): void;
 }

@@ -11,7 +11,7 @@ import {
 
 const readFile = (path: string) => readFileSync(path, "utf8");
 
-/** Configuration errors exit with 2 and nothing started; any other failure with 1; a drained stop with 0. */
+/** Exit codes: 2 for a configuration error, before anything starts; 1 for any other failure; 0 after a drained stop. */
 async function main(): Promise<void> {
   const [mode, ...args] = process.argv.slice(2);
   const trial =
@@ -38,10 +38,10 @@ async function main(): Promise<void> {
   process.on("uncaughtException", fail);
   process.on("unhandledRejection", fail);
   process.on("SIGHUP", () => telemetry.reopen());
-  // In memory there is no more than one holder of the store, so the console may drop what it holds.
+  // A memory store belongs to this process alone, so the console may wipe it.
   const register = trial && config.store.kind === "memory" ? createMemoryRegister(clock) : undefined;
   const store = register && createMemoryStore(register);
-  // As `npm run doctor` would, with connections of its own; loaded when somebody asks.
+  // Like `npm run doctor`, with its own connections; loaded on demand.
   const diagnose = async () => (await import("./doctor/main.ts")).diagnose(config);
   const service = createService(config, { telemetry, clock, diagnose, ...(store && { store }) });
   stopOnSignals(
@@ -49,7 +49,7 @@ async function main(): Promise<void> {
     async (signal) => {
       events.serviceStopping({ signal });
       service.drain();
-      // Whoever sends calls here needs a moment to see it. Nobody does in the sandbox.
+      // Give load balancers time to notice; the sandbox has none.
       if (!trial) await systemClock.sleep(config.shutdownDelayMs);
       await service.stop();
       await trial?.stop();
@@ -76,21 +76,24 @@ async function main(): Promise<void> {
   console.error(trial.instructions(service.addresses()));
 }
 
-/** What a store does that loses its data: it goes on, empty. */
+/** Simulates a store that loses its data and carries on, empty. */
 function dropRegister(register: MemoryRegister): void {
   register.value = undefined;
   register.writes += 1;
   for (const handle of register.handles) handle.fire();
 }
 
-/** Nothing to drain: whoever is cut off plays in a sandbox. */
+/** Exits without draining: only the sandbox runs this way. */
 function endOnSignals(stop: () => Promise<void>): void {
   const end = () => void stop().finally(() => process.exit(0));
   process.once("SIGTERM", end);
   process.once("SIGINT", end);
 }
 
-/** How soon the same signal is taken for one: npm hands on what the terminal has already sent to everybody. */
+/**
+ * Window in which a repeated signal counts as one, milliseconds: npm forwards Ctrl-C, which the terminal also sends to the
+ * whole process group.
+ */
 const SAME_SIGNAL_MS = 500;
 
 /** Stops at the first signal, within SHUTDOWN_GRACE; exits at once at the second. */

@@ -174,7 +174,7 @@ export function readConfig(env: Environment, readFile: (path: string) => string)
   if (config.shutdownDelayMs + 1_000 > config.shutdownGraceMs) {
     problems.push("SHUTDOWN_DELAY: must leave at least a second of SHUTDOWN_GRACE");
   }
-  read.warnings.push(...strayNames(env, read.asked));
+  read.warnings.push(...strayNames(env, read.readNames));
   if (problems.length > 0) throw new ConfigError(problems, read.warnings);
   return config;
 }

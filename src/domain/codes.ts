@@ -2,8 +2,8 @@ import { NextStep, Verdict, VerdictReason } from "../../gen/faceverification/v1/
 import { ErrorReason } from "../errors.ts";
 
 /**
- * The catalogue of the vendor's codes (protocol.md 8.2): the one place where a code gets its meaning. Every code is of
- * one class, and the class decides; a code that is not listed fails closed (`UNKNOWN`).
+ * The catalogue of the vendor's codes (protocol.md 8.2): the one place where a code gets its meaning. Each code has one
+ * class, and the class decides; an unlisted code fails closed (class `unknown`).
  */
 export interface CodeEntry {
   /** The vendor's code, as text. */
@@ -15,14 +15,14 @@ export interface CodeEntry {
   text: { zh: string; en: string };
 }
 
-/** What a code means: for a result query a verdict, or that the query failed. */
+/** What a code means: a verdict, or that the call failed. */
 export type CodeMeaning = (VerdictMeaning | FailureMeaning) & {
-  /** Whether the same call may succeed a little later. */
+  /** Whether the same call may succeed shortly after. */
   retryable: boolean;
   fault: "nobody" | "person" | "caller" | "operator" | "service" | "vendor";
   /**
-   * The class that a result query with this code is of when no photo of the caller's was compared with: the vendor then
-   * speaks of the capture, or of the photo in the authoritative source.
+   * The class of this code in a result query without a photo supplied by the caller: the vendor then means the capture, or
+   * the photo in the authoritative source.
    */
   withoutPhoto?: "capture" | "noSourcePhoto";
 };
@@ -32,13 +32,13 @@ export interface VerdictMeaning {
   verdict: Verdict;
   reason: VerdictReason;
   nextStep: NextStep;
-  /** What GetFaceParams answers when the vendor gives this code while a launch is prepared. */
+  /** GetFaceParams' error if the vendor returns this code while a launch is prepared. */
   onLaunch: ErrorReason;
 }
 
 export interface FailureMeaning {
   kind: "failure";
-  /** What either call answers. */
+  /** The error of either call. */
   error: ErrorReason;
 }
 
@@ -163,14 +163,14 @@ const ROWS: readonly Row[] = [
 
 const BILLED = new Set(["0", "66660004", "66660010"]);
 
-/** Every known code, by code. */
+/** All known codes. */
 export const CODES: ReadonlyMap<string, CodeEntry> = new Map(
   ROWS.flatMap(([codes, codeClass, zh, en]) =>
     codes.split(" ").map((code) => [code, entryOf(code, codeClass, zh, en)] as const),
   ),
 );
 
-/** The entry of a code; an unknown code has one of class `unknown`. */
+/** The entry of a code; of class `unknown` if the code is not listed. */
 export const codeEntry = (code: string): CodeEntry =>
   CODES.get(code) ?? entryOf(code, "unknown", "未知的返回码", "a code that this service does not know");
 
@@ -178,9 +178,9 @@ function entryOf(code: string, codeClass: CodeClass, zh: string, en: string): Co
   return { code, codeClass, meaning: CLASSES[codeClass], billed: BILLED.has(code), text: { zh, en } };
 }
 
-/** What GetFaceParams answers for a code with this meaning. */
+/** GetFaceParams' error for a code with this meaning. */
 export const launchError = (meaning: CodeMeaning): ErrorReason =>
   meaning.kind === "verdict" ? meaning.onLaunch : meaning.error;
 
-/** Whether the vendor refused token, ticket or signature, which a fresh pair may cure (class AUTH of protocol.md 8.2). */
+/** Whether the vendor refused token, ticket or signature, which a new pair may cure (class AUTH of protocol.md 8.2). */
 export const isRefusal = ({ codeClass }: CodeEntry): boolean => codeClass === "refused";

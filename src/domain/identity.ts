@@ -1,27 +1,27 @@
 import type { FieldViolation } from "../errors.ts";
 import { nameOnCard, plainLetters, trimmed } from "./name.ts";
 
-/** The person to verify, in the form that goes to the vendor. */
+/** The person to verify. */
 export interface Identity {
   name: string;
   idNo: string;
 }
 
-/** How names are sent: as the person's card has them, or as they were typed. */
+/** How names are sent: in the form on the ID card, or as typed. */
 export type Names = "card" | "typed";
 
-/** What goes to the vendor: the name as `names` says, the number in plain capital letters and digits (protocol.md 10.3, 10.4). */
+/** The identity as sent to the vendor: the name per `names`, the number in ASCII capitals (protocol.md 10.3, 10.4). */
 export function normaliseIdentity({ name, idNo }: Identity, names: Names = "card"): Identity {
   return {
     name: names === "card" ? nameOnCard(name) : name,
-    // ASCII alone: other letters have capitals in ASCII, too, and are still to be refused.
+    // a-z only: some non-ASCII letters have ASCII capitals, and must still be refused.
     idNo: plainLetters(trimmed(idNo)).replaceAll(/[a-z]/g, (letter) => letter.toUpperCase()),
   };
 }
 
 /**
- * The number that stands for a person: of a resident number of 15 digits, as they were until 1999, its form of 18 (GB
- * 11643-1999: the century before the year, the check character behind it); of any other, itself.
+ * The number that identifies a person: a 15-digit resident number, as issued until 1999, in its 18-character form (GB
+ * 11643-1999: century before the year, check character at the end); any other unchanged.
  */
 export function personNumber(idNo: string): string {
   if (!/^\d{15}$/.test(idNo)) return idNo;
@@ -30,12 +30,12 @@ export function personNumber(idNo: string): string {
 }
 
 /**
- * The rules that the proto cannot say. Lengths and characters are in the proto; numbers of another length than 18 are
- * the vendor's to judge, and so is the name beyond these (protocol.md 10.3, 10.4).
+ * The rules that the proto cannot express. Lengths and characters are in the proto; numbers of other lengths than 18, and
+ * everything else about the name, are left to the vendor (protocol.md 10.3, 10.4).
  */
 export function identityViolations({ name, idNo }: Identity): FieldViolation[] {
   const violations: FieldViolation[] = [];
-  // What a decoder writes for bytes that are not UTF-8: whatever the name was, this is another one.
+  // Decoders write U+FFFD for bytes that are not UTF-8: the original name is lost.
   if (name.includes("\uFFFD")) violations.push({ field: "name", rule: "name.replacement" });
   if (/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u.test(name)) {
     violations.push({ field: "name", rule: "name.control" });
@@ -50,7 +50,7 @@ export function identityViolations({ name, idNo }: Identity): FieldViolation[] {
 const WEIGHTS = [7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2];
 const CHECK = "10X98765432";
 
-/** What is wrong with an 18-character number of GB 11643-1999, if anything. Any area is let through: 810, 820 and 830 are real ones. */
+/** The rule of GB 11643-1999 that an 18-character number breaks, if any. Any area is accepted: 810, 820 and 830 exist. */
 function residentNumberFault(idNo: string): string | undefined {
   if (!/^\d{17}[\dX]$/.test(idNo)) {
     return "id_no.characters";
@@ -59,7 +59,7 @@ function residentNumberFault(idNo: string): string | undefined {
   return checkCharacter(idNo) === idNo[17] ? undefined : "id_no.check_digit";
 }
 
-/** Whether digits 7 to 14 are a day of the calendar. */
+/** Whether digits 7 to 14 are a real date. */
 function hasRealDate(idNo: string): boolean {
   const [year, month, day] = [idNo.slice(6, 10), idNo.slice(10, 12), idNo.slice(12, 14)].map(Number) as [
     number,
@@ -70,7 +70,7 @@ function hasRealDate(idNo: string): boolean {
   return date.getUTCFullYear() === year && date.getUTCMonth() === month - 1 && date.getUTCDate() === day;
 }
 
-/** What the first 17 digits call for as the 18th. */
+/** The 18th character that the first 17 digits require. */
 function checkCharacter(idNo: string): string | undefined {
   const sum = WEIGHTS.reduce((total, weight, i) => total + weight * Number(idNo[i]), 0);
   return CHECK[sum % 11];

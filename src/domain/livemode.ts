@@ -1,19 +1,19 @@
-/** The vendor's domains, past and present (protocol.md 0.3); each of its hosts is below one of them. */
+/** The vendor's domains, past and present (protocol.md 0.3); each of its hosts is a subdomain of one. */
 const VENDOR_DOMAINS = ["qcloud.com", "tencentcloudapi.com", "webank.com"];
 
 /**
- * Whether what comes from this host is about real people: a host of the vendor's, or one of `liveHosts`, which are gateways
- * to it by the operator's word. All others are not, the sandbox and whatever plays the vendor among them.
+ * Whether this host's results are about real people: true for the vendor's hosts and for `liveHosts`, which the operator
+ * declares to be gateways to it; false for all others, such as the sandbox or another stand-in for the vendor.
  */
 export function isLive(baseUrl: string, liveHosts: readonly string[]): boolean {
   const hostname = URL.parse(baseUrl)?.hostname.replace(/\.$/, "") ?? "";
   return VENDOR_DOMAINS.some((domain) => hostname.endsWith(`.${domain}`)) || liveHosts.includes(hostname);
 }
 
-/** Whether the WBappid is one for tests, by the look of those that the vendor's pages show (protocol.md 10.2). */
+/** Whether the WBappid is a test id, judging by the examples in the vendor's pages (protocol.md 10.2). */
 export const isTestApp = (appId: string): boolean => appId.startsWith("TIDA");
 
-/** Host names separated by commas, as URLs write them; undefined for anything else. */
+/** Comma-separated host names in the canonical form of URLs; undefined if invalid. */
 export function parseHosts(text: string): readonly string[] | undefined {
   const hosts = text.split(",").map((host) => host.trim());
   const canonical = hosts.map((host) => {

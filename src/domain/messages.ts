@@ -1,11 +1,11 @@
 import { ErrorReason, type FieldViolation } from "../errors.ts";
 
-/** One text in the two languages of the callers. */
+/** A text in both languages. */
 export type Text = Readonly<Record<Language, string>>;
 
 export type Language = "zh" | "en";
 
-/** What a caller is told of a failed call, in the two languages of its users. Vague on purpose: the detail is in the log. */
+/** The message a caller gets for a failed call. Vague on purpose: the detail is in the log. */
 export const TEXTS = {
   [ErrorReason.UNSPECIFIED]: { zh: "未知错误", en: "unknown error" },
   [ErrorReason.INVALID_REQUEST]: { zh: "请求参数不合法", en: "the request is not valid" },
@@ -55,18 +55,18 @@ export const TEXTS = {
   [ErrorReason.INTERNAL]: { zh: "服务内部错误", en: "internal error" },
 } satisfies Record<ErrorReason, Text>;
 
-/** The first language of an `accept-language` header that there are texts in; else `otherwise`. */
-export function languageOf(header: string | undefined, otherwise: Language): Language {
+/** The first supported language in an `accept-language` header; `fallback` if there is none. */
+export function languageOf(header: string | undefined, fallback: Language): Language {
   for (const range of header?.split(",") ?? []) {
     const tag = range.trim().slice(0, 2).toLowerCase();
     if (tag === "zh" || tag === "en") return tag;
   }
-  return otherwise;
+  return fallback;
 }
 
 /**
- * What each rule asks for, in the two languages of the callers: `field rule`, or the rule alone where it holds for any
- * field. Those of the proto are called as protovalidate calls them; a test keeps this complete.
+ * What each rule requires, by `field rule`, or by the rule alone where it applies to any field. Rules in the proto have
+ * protovalidate's names; a test keeps the table complete.
  */
 const RULES: Readonly<Record<string, Text>> = {
   "name string.min_len": { zh: "至少 2 个字符", en: "must be at least 2 characters" },
@@ -115,12 +115,12 @@ const RULES: Readonly<Record<string, Text>> = {
   },
 };
 
-/** The rule in words; the rule's own name where there are none. */
+/** The rule in words; its name if it is not in the table. */
 export function ruleText({ field, rule }: FieldViolation, language: Language): string {
   return (RULES[`${field} ${rule}`] ?? RULES[rule])?.[language] ?? rule;
 }
 
-/** All broken rules as one text, each after its field; "" for none. */
+/** All violations as one text, each after its field; "" for none. */
 export function violationsText(violations: readonly FieldViolation[], language: Language): string {
   return violations
     .map((violation) => `${violation.field} ${ruleText(violation, language)}`)

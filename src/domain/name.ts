@@ -1,16 +1,16 @@
-/** White space, and what cannot be seen and comes with what is pasted: zero-width, direction and invisible operator characters. */
+/** White space and invisible characters from pasted text: zero-width, direction and invisible operator characters. */
 const BLANK = /[\s\u00AD\u061C\u180E\u200B-\u200F\u202A-\u202E\u2060-\u2064\u2066-\u2069\uFEFF]/;
 
-/** Full-width letters and digits, and ligatures of Latin letters, as input methods and PDF files have them. */
+/** Full-width letters and digits, and Latin ligatures, as produced by input methods and PDF files. */
 const PRESENTATION = /[\uFF10-\uFF19\uFF21-\uFF3A\uFF41-\uFF5A\uFB00-\uFB06]+/g;
 const VARIANT_OF_HAN = /(?<=\p{Script=Han})[\uFE00-\uFE0F\u{E0100}-\u{E01EF}]+/gu;
 
-/** The dots that are typed for the one between the parts of a name. */
+/** The dots people type for the separator between the parts of a name. */
 const DOTS = ".\u00B7\u2022\u2024\u2027\u2219\u22C5\u2E31\u2E33\u30FB\uFE52\uFF0E\uFF65";
 const SEPARATOR = new RegExp(`(?<=\\p{Script=Han})\\p{Zs}*[${DOTS}]\\p{Zs}*(?=\\p{Script=Han})`, "gu");
 const SPACE_IN_HAN = /(?<=\p{Script=Han})\p{Zs}+(?=\p{Script=Han})/gu;
 
-/** A text without blanks and invisible characters at its ends. By hand: an expression would go over a long run again and again. */
+/** Trims blanks and invisible characters. Not by a regular expression, which would rescan a long run of blanks repeatedly. */
 export function trimmed(text: string): string {
   let [start, end] = [0, text.length];
   while (start < end && BLANK.test(text.charAt(start))) start++;
@@ -18,14 +18,14 @@ export function trimmed(text: string): string {
   return text.slice(start, end);
 }
 
-/** Full-width letters and digits, and ligatures, as plain ones. */
+/** Replaces full-width letters and digits, and ligatures, by plain ones. */
 export const plainLetters = (text: string): string =>
   text.replaceAll(PRESENTATION, (forms) => forms.normalize("NFKC"));
 
 /**
- * A name as the person's card has it, from what was typed or pasted (docs/names.md says each rule and its source). Of a name
- * in Han characters, the dot between its parts is U+00B7 and there are no blanks; nothing else is guessed, and what cannot be
- * seen within a name is left to be refused.
+ * A typed or pasted name in the form on the ID card (rules and sources: docs/names.md). In a name in Han characters, the
+ * separator becomes U+00B7 and blanks are removed; nothing else is guessed, and invisible characters within a name stay, to
+ * be refused.
  */
 export function nameOnCard(name: string): string {
   return withoutRadicals(plainLetters(trimmed(name)))
@@ -36,7 +36,7 @@ export function nameOnCard(name: string): string {
 }
 
 /**
- * The radicals of the block CJK Radicals Supplement (U+2E80 to U+2EFF), each followed by the ideograph that it stands for: the
+ * The radicals of the block CJK Radicals Supplement (U+2E80 to U+2EFF), each followed by its ideograph: the
  * property Equivalent_Unified_Ideograph of Unicode 14 (UAX #44, EquivalentUnifiedIdeograph.txt). Most have no compatibility
  * decomposition, so NFKC leaves them.
  */
@@ -52,7 +52,7 @@ const IDEOGRAPHS: ReadonlyMap<string, string> = new Map(
   CHARACTERS.flatMap((radical, i) => (i % 2 === 0 ? [[radical, CHARACTERS[i + 1] ?? radical]] : [])),
 );
 
-/** The ideographs of the radicals in a text, Kangxi radicals (U+2F00 to U+2FD5) too; the rest as it is. */
+/** Replaces radicals, Kangxi radicals (U+2F00 to U+2FD5) included, by their ideographs. */
 export const withoutRadicals = (text: string): string =>
   text
     .replaceAll(/[\u2E80-\u2EFF]/g, (radical) => IDEOGRAPHS.get(radical) ?? radical)

@@ -9,18 +9,18 @@ import type { Pii, Secret } from "../lib/redacted.ts";
  *
  *     mint time, seconds since the Unix epoch   6
  *     random part                              10   (59 bits)
- *     mint tag:  HMAC over the two              8   (47 bits), of another kind for an upload with a photo
+ *     mint tag:  HMAC over the two              8   (47 bits), of a different kind for an upload with a photo
  *     owner tag: HMAC over the two and owner    8   (47 bits)
  *
- * so every replica can tell without a lookup whether a number was made here, for whom, and when.
+ * so every replica can tell without a lookup whether a number was minted by this service, for whom, and when.
  */
 export interface Orders {
   /**
-   * A new order number for `owner`: an end user's subject, or "" for callers without one. `now` is wall-clock ms; `withPhoto`
-   * says that a photo of the caller's is sent to compare with.
+   * A new order number for `owner`: an end user's subject, or "" for callers without one. `now` is wall-clock milliseconds;
+   * `withPhoto`: the caller supplies a photo to compare with.
    */
   mint(owner: string, now: number, withPhoto?: boolean): string;
-  /** Undefined if the number was not made here. */
+  /** Undefined if this service did not mint the number. */
   certify(orderNo: string): OrderCertificate | undefined;
   /** A stable user id for an ID number: 30 letters and digits, not reversible without the secret. */
   userIdOf(idNo: Pii): string;
@@ -29,9 +29,9 @@ export interface Orders {
 export interface OrderCertificate {
   /** Wall-clock milliseconds, to the second. */
   mintedAt: number;
-  /** Whether it was made for an upload with a photo of the caller's. */
+  /** Whether it was minted for an upload with a photo supplied by the caller. */
   withPhoto: boolean;
-  /** Whether the number was made for this owner. */
+  /** Whether the number was minted for this owner. */
   belongsTo(owner: string): boolean;
 }
 
@@ -44,7 +44,7 @@ const TAG = 8;
 
 const mintKind = (withPhoto: boolean) => (withPhoto ? "mint photo" : "mint");
 
-/** Orders certified under keys derived from the app secrets; the first one mints, each one is recognised; they may be replaced. */
+/** Orders certified with keys derived from the app secrets: the first mints, all are recognised. */
 export function createOrders(secrets: Reloadable<readonly Secret[]>): Orders {
   const keys = mapReloadable(secrets, (list) =>
     list.map((secret) => ({ order: deriveKey(secret, "order"), user: deriveKey(secret, "user") })),
@@ -66,13 +66,13 @@ export function createOrders(secrets: Reloadable<readonly Secret[]>): Orders {
       const head = orderNo.slice(0, HEAD);
       const mintTag = orderNo.slice(HEAD, HEAD + TAG);
       const ownerTag = orderNo.slice(HEAD + TAG);
-      const made = (withPhoto: boolean) =>
+      const keyOf = (withPhoto: boolean) =>
         keys().find(({ order }) => same(tag(order, mintKind(withPhoto), head), mintTag));
-      const bare = made(false);
-      const key = bare ?? made(true);
+      const withoutPhoto = keyOf(false);
+      const key = withoutPhoto ?? keyOf(true);
       if (!key) return undefined;
       return {
-        withPhoto: !bare,
+        withPhoto: !withoutPhoto,
         mintedAt: fromBase62(head.slice(0, TIME)) * 1000,
         belongsTo: (owner) => same(tag(key.order, "owner", head, owner), ownerTag),
       };

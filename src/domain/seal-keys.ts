@@ -1,10 +1,10 @@
 import { createHash, createSecretKey, hkdfSync, type KeyObject } from "node:crypto";
 import type { Secret } from "../lib/redacted.ts";
 
-/** A key of 32 bytes by its id; the first of a ring seals, all of them open. */
+/** A 32-byte key and its id; the first of a ring seals, all of them open. */
 export interface SealKey {
   id: string;
-  /** Not its bytes: with them, each use makes one of these anew. */
+  /** Not raw bytes: Node would build a KeyObject from them at each use. */
   key: KeyObject;
   /** The secret it was derived from. */
   from?: Secret;
@@ -12,11 +12,11 @@ export interface SealKey {
 
 const DERIVED = "s-";
 
-/** Whether a key of this id was derived from a vendor secret; such ids cannot be given in STORE_KEYS. */
+/** Whether the key with this id was derived from a vendor secret; STORE_KEYS cannot contain such ids. */
 export const isDerived = (id: string): boolean => id.startsWith(DERIVED);
 
 /**
- * The keys of STORE_KEYS (`id:key[,id:key]`, each key 32 bytes in Base64), or else one derived from each secret.
+ * The keys of STORE_KEYS (`id:key[,id:key]`, each key 32 bytes in Base64); if undefined, one derived from each secret.
  * Throws RangeError naming the rule, never the key.
  */
 export function keyRing(storeKeys: Secret | undefined, secrets: readonly Secret[]): SealKey[] {

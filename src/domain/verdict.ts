@@ -3,7 +3,7 @@ import type { ErrorReason } from "../errors.ts";
 import { CLASSES, type CodeEntry, type CodeMeaning } from "./codes.ts";
 import { RECORD_RETENTION_MS } from "./order.ts";
 
-/** A verdict and what follows from it. */
+/** A verdict, its reason, and the next step for the person. */
 export interface Judgement {
   verdict: Verdict;
   reason: VerdictReason;
@@ -12,9 +12,9 @@ export interface Judgement {
 }
 
 /**
- * What the vendor's answer to a result query says about the person, or why it says nothing (protocol.md 8.2).
- * `ageMs` is the order's age where it is known; past the vendor's retention a missing record has expired. `withPhoto` says
- * that the order is known to have been compared with a photo of the caller's.
+ * What the vendor's response to a result query says about the person, or why it says nothing (protocol.md 8.2).
+ * `ageMs` is the order's age, if known; past the vendor's retention a missing record has expired. `withPhoto`: the order is
+ * known to have been compared with a photo supplied by the caller.
  */
 export function judge(
   { codeClass, meaning, billed }: CodeEntry,
@@ -22,9 +22,9 @@ export function judge(
   withPhoto = false,
 ): Judgement | { error: ErrorReason } {
   const { withoutPhoto } = meaning;
-  const said: CodeMeaning = withoutPhoto && !withPhoto ? CLASSES[withoutPhoto] : meaning;
-  if (said.kind === "failure") return { error: said.error };
-  const { verdict, reason, nextStep } = said;
+  const effective: CodeMeaning = withoutPhoto && !withPhoto ? CLASSES[withoutPhoto] : meaning;
+  if (effective.kind === "failure") return { error: effective.error };
+  const { verdict, reason, nextStep } = effective;
   const expired = codeClass === "noRecord" && ageMs !== undefined && ageMs > RECORD_RETENTION_MS;
   return { verdict, reason: expired ? VerdictReason.EXPIRED : reason, nextStep, billed };
 }

@@ -1,4 +1,4 @@
-/** The version of the vendor's protocol, in every call and in every signature (protocol.md 1). */
+/** The vendor's protocol version, part of every call and signature (protocol.md 1). */
 export const PROTOCOL_VERSION = "1.0.0";
 
 /** The version of this service, as in package.json. */

@@ -10,7 +10,7 @@ export interface Backoff {
 export const exponentialMs = ({ baseMs, maxMs }: Backoff, attempt: number): number =>
   Math.min(maxMs, baseMs * 2 ** Math.min(attempt, 30));
 
-/** The same with half of it jitter, so that replicas spread out. `random` is in [0, 1). */
+/** The same, of which half is jitter, so that replicas spread out. `random` is in [0, 1). */
 export function backoffMs(backoff: Backoff, attempt: number, random: () => number): number {
   const full = exponentialMs(backoff, attempt);
   return full / 2 + (full / 2) * random();

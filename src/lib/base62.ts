@@ -1,10 +1,10 @@
 import { randomFillSync } from "node:crypto";
 
-// The CSPRNG is asked for many bytes at once: each question costs more than all the bytes that a request needs.
+// Filled in bulk: one call to the CSPRNG costs more than all the bytes that a request needs.
 const pool = Buffer.alloc(4096);
 let used = pool.length;
 
-/** `count` bytes from the CSPRNG, up to 4,096, never handed out before. They must be read before the next call. */
+/** `count` bytes from the CSPRNG, up to 4,096, never reused. Valid until the next call: copy if you keep them. */
 export function randomBytes(count: number): Buffer {
   if (used + count > pool.length) {
     randomFillSync(pool);
@@ -40,18 +40,18 @@ export function toBase62(value: number, length: number): string {
   return text;
 }
 
-/** The number that `toBase62` wrote. The text must hold [0-9A-Za-z] only. */
+/** The number that `toBase62` wrote; NaN for a text with other characters than [0-9A-Za-z]. */
 export function fromBase62(text: string): number {
   let value = 0;
   for (const character of text) value = value * 62 + (VALUE.get(character) ?? Number.NaN);
   return value;
 }
 
-/** Twelve hexadecimal digits hold a little more than eight characters do. */
+/** Twelve hexadecimal digits hold slightly more than eight base-62 characters. */
 const CHUNK_DIGITS = 12;
 const CHUNK_CHARACTERS = 8;
 
-/** `length` base-62 characters of a digest of at least 32 bytes, given in hexadecimal; up to 40 of them. */
+/** Up to 40 base-62 characters of a hexadecimal digest of at least 32 bytes. */
 export function digestToBase62(digest: string, length: number): string {
   let text = "";
   for (let at = 0; text.length < length; at += CHUNK_DIGITS) {

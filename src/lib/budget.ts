@@ -1,43 +1,43 @@
-/** What an open request body costs beside its bytes: the process's memory divided by their number, bytes. */
+/** Overhead of an open request body beside its bytes, measured as process memory per open body, bytes. */
 export const OPEN_BODY_BYTES = 32 * 1024;
 /** Time for a whole request body on every listener, milliseconds. */
 export const BODY_TIMEOUT_MS = 60_000;
 
-/** An amount that many share: what one has taken, the others cannot. */
+/** A limited amount shared by several holders. */
 export interface Budget {
-  /** How much of it is taken. */
+  /** The amount in use by all shares. */
   readonly taken: number;
-  /** A share that grows with what its holder takes. */
+  /** An empty share. */
   open(): Share;
 }
 
 /** One holder's part of a budget. */
 export interface Share {
-  /** Takes so much more; false, and nothing is taken, when there is not so much left. */
+  /** Takes `amount` more; false, and nothing is taken, if less than that is left. */
   take(amount: number): boolean;
-  /** Gives back all that was taken. May be called again. */
+  /** Returns everything taken. Idempotent. */
   release(): void;
 }
 
-/** A budget of `most`, in whatever unit its holders count. */
-export function createBudget(most: number): Budget {
+/** A budget of `max`, in any unit. */
+export function createBudget(max: number): Budget {
   let taken = 0;
   return {
     get taken() {
       return taken;
     },
     open() {
-      let own = 0;
+      let share = 0;
       return {
         take(amount) {
-          if (taken + amount > most) return false;
+          if (taken + amount > max) return false;
           taken += amount;
-          own += amount;
+          share += amount;
           return true;
         },
         release() {
-          taken -= own;
-          own = 0;
+          taken -= share;
+          share = 0;
         },
       };
     },

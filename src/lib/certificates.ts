@@ -2,30 +2,31 @@ import { createPrivateKey, X509Certificate } from "node:crypto";
 
 const PEM = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
 
-/** PEM texts as the variables TLS_CERT_FILE, TLS_KEY_FILE and TLS_CLIENT_CA_FILE name them. */
+/** The PEM contents of TLS_CERT_FILE, TLS_KEY_FILE and TLS_CLIENT_CA_FILE. */
 export interface TlsFiles {
   cert: string;
   key: string;
   clientCa?: string | undefined;
 }
 
-/** When the first certificate of a file ends, milliseconds since the Unix epoch. */
+/** The earliest expiry among a file's certificates. */
 export interface CertificateEnd {
   /** The variable that names the file. */
   file: string;
+  /** Milliseconds since the Unix epoch. */
   notAfter: number;
 }
 
-/** Every certificate in a PEM text, in its order; throws for one that cannot be read. */
+/** The certificates in a PEM text, in order; throws for one that cannot be parsed. */
 export const certificatesIn = (pem: string): X509Certificate[] =>
   (pem.match(PEM) ?? []).map((block) => new X509Certificate(block));
 
-/** Why TLS cannot be spoken with these files, a sentence for each reason; none when it can. */
+/** Why these files cannot serve TLS, one sentence per problem; empty if they can. */
 export function tlsProblems({ cert, key, clientCa }: TlsFiles): string[] {
-  const chain = readable(cert);
+  const chain = certificatesOrNone(cert);
   const problems = [];
   if (chain.length === 0) problems.push("TLS_CERT_FILE: holds no certificate in PEM that can be read");
-  if (clientCa !== undefined && readable(clientCa).length === 0)
+  if (clientCa !== undefined && certificatesOrNone(clientCa).length === 0)
     problems.push("TLS_CLIENT_CA_FILE: holds no certificate in PEM that can be read");
   try {
     const privateKey = createPrivateKey(key);
@@ -37,16 +38,16 @@ export function tlsProblems({ cert, key, clientCa }: TlsFiles): string[] {
   return problems;
 }
 
-/** When the certificates of files without `tlsProblems` end. */
+/** Expiry of the certificates in files that have no `tlsProblems`. */
 export function certificateEnds({ cert, clientCa }: TlsFiles): CertificateEnd[] {
   const files = { TLS_CERT_FILE: cert, TLS_CLIENT_CA_FILE: clientCa };
   return Object.entries(files).flatMap(([file, pem]) => {
-    const ends = readable(pem ?? "").map(({ validTo }) => Date.parse(validTo));
+    const ends = certificatesOrNone(pem ?? "").map(({ validTo }) => Date.parse(validTo));
     return ends.length === 0 ? [] : [{ file, notAfter: Math.min(...ends) }];
   });
 }
 
-function readable(pem: string): X509Certificate[] {
+function certificatesOrNone(pem: string): X509Certificate[] {
   try {
     return certificatesIn(pem);
   } catch {

@@ -1,11 +1,11 @@
 import { type ParseArgsConfig, parseArgs } from "node:util";
 
-/** The command line cannot be used, or asks for help; the message is what to print. */
+/** An invalid command line, or a request for help; the message is what to print. */
 export class UsageError extends Error {
   override readonly name = "UsageError";
 }
 
-/** `parseArgs` of node:util; what it refuses is a `UsageError` with the usage below. */
+/** `parseArgs` of node:util; throws its error as a `UsageError` followed by the usage text. */
 export function parseCommandLine<const T extends ParseArgsConfig>(config: T, usage: string) {
   try {
     return parseArgs(config);

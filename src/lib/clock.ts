@@ -2,7 +2,7 @@ import os from "node:os";
 
 /**
  * Time as an argument. The only file that may name `Date.now`, `setTimeout` or `setInterval`
- * (`test/rules/imports.test.ts` keeps it so), which is what lets tests turn the clock by hand.
+ * (enforced by `test/rules/imports.test.ts`), which is what lets tests turn the clock by hand.
  */
 export interface Clock {
   /** Wall clock, milliseconds since the Unix epoch. For people and for the vendor's formats, never for ages. */
@@ -17,18 +17,18 @@ export interface Clock {
 // Their difference only grows by suspension, so the larger reading of the two is monotonic and misses nothing.
 const origin = os.uptime() * 1000 - performance.now();
 let suspendedMs = 0;
-let askedAt = Number.NEGATIVE_INFINITY;
+let sampledAt = Number.NEGATIVE_INFINITY;
 
 /**
- * How often the kernel is asked, milliseconds: reading its uptime costs more than all else that a request does with time.
- * Not longer than it must be: for so long a suspension can go unnoticed, and a lease be taken for valid that has run out.
+ * Minimum interval between reads of the kernel's uptime, milliseconds: a read costs more than everything else that a request
+ * does with time. Also the longest a suspension can go unnoticed, and an expired lease be trusted.
  */
-const ASK_MS = 10;
+const SAMPLE_MS = 10;
 
 function monotonic(): number {
   const fine = performance.now();
-  if (fine - askedAt > ASK_MS) {
-    askedAt = fine;
+  if (fine - sampledAt > SAMPLE_MS) {
+    sampledAt = fine;
     const lost = os.uptime() * 1000 - origin - fine;
     if (lost > suspendedMs + 1000) suspendedMs = lost;
   }
@@ -39,19 +39,19 @@ function monotonic(): number {
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic,
-  // Not by node:timers/promises, which makes an error with a stack for each sleep that is given up.
+  // node:timers/promises creates an error with a stack trace for each aborted sleep.
   sleep: (ms, signal) =>
     new Promise((resolve, reject) => {
       if (signal?.aborted) return reject(signal.reason as Error);
-      const giveUp = () => {
+      const cancel = () => {
         stop();
         reject(signal?.reason as Error);
       };
       const stop = after(ms, () => {
-        signal?.removeEventListener("abort", giveUp);
+        signal?.removeEventListener("abort", cancel);
         resolve();
       });
-      signal?.addEventListener("abort", giveUp, { once: true });
+      signal?.addEventListener("abort", cancel, { once: true });
     }),
 };
 

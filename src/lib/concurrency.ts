@@ -1,4 +1,4 @@
-/** Wraps `work` so that callers who arrive while it runs share the run under way instead of starting another. */
+/** Wraps `work` so that calls made while it runs share that run instead of starting another. */
 export function singleFlight<T>(work: () => Promise<T>): () => Promise<T> {
   let running: Promise<T> | undefined;
   return () => {
@@ -9,16 +9,16 @@ export function singleFlight<T>(work: () => Promise<T>): () => Promise<T> {
   };
 }
 
-/** Work under way that several callers wait for. */
+/** Running work that several callers wait for. */
 export interface SharedWork<T> {
-  /** Resolves or rejects as the work does; rejects with the signal's reason when this caller gives up before. */
+  /** Settles as the work does, or rejects with the signal's reason if this caller aborts first. */
   join(signal: AbortSignal): Promise<T>;
 }
 
-/** A ready-made reason: nobody reads it. */
-const NOBODY = new Error("nobody waits for it any more");
+/** Preallocated: a bare `abort()` captures a stack trace that nobody reads. */
+const ABANDONED = new Error("nobody waits for it any more");
 
-/** Begins the work. Its signal aborts when the last of those who joined has given up, and not when one has. */
+/** Starts the work. Its signal aborts only once every caller that joined has aborted. */
 export function shareWork<T>(work: (signal: AbortSignal) => Promise<T>): SharedWork<T> {
   const stop = new AbortController();
   const result = work(stop.signal);
@@ -32,7 +32,7 @@ export function shareWork<T>(work: (signal: AbortSignal) => Promise<T>): SharedW
       const left = Promise.withResolvers<never>();
       const leave = () => {
         waiting -= 1;
-        if (waiting === 0) stop.abort(NOBODY);
+        if (waiting === 0) stop.abort(ABANDONED);
         left.reject(signal.reason as Error);
       };
       signal.addEventListener("abort", leave, { once: true });
@@ -45,15 +45,15 @@ export function shareWork<T>(work: (signal: AbortSignal) => Promise<T>): SharedW
   };
 }
 
-/** Runs work, but only so much of it at once. Rejects with the signal's reason when the caller gives up waiting. */
+/** Runs work with limited concurrency. Rejects with the signal's reason if it aborts while waiting. */
 export type Semaphore = <T>(signal: AbortSignal, work: () => Promise<T>) => Promise<T>;
 
-/** Takes in `most` at once; the others wait in the order in which they came. */
-export function createSemaphore(most: number): Semaphore {
+/** Admits `max` at once; others wait in order of arrival. */
+export function createSemaphore(max: number): Semaphore {
   const waiting = new Set<() => void>();
   let inside = 0;
 
-  function turn(signal: AbortSignal): Promise<void> {
+  function admission(signal: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
       const enter = () => {
         waiting.delete(enter);
@@ -71,8 +71,8 @@ export function createSemaphore(most: number): Semaphore {
 
   return async (signal, work) => {
     signal.throwIfAborted();
-    // Whoever leaves hands the place on, so `inside` stays as it is.
-    if (inside >= most) await turn(signal);
+    // Finished work passes its place on to the next, so `inside` is unchanged.
+    if (inside >= max) await admission(signal);
     else inside += 1;
     try {
       return await work();

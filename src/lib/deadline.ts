@@ -1,11 +1,11 @@
 import { after, type Clock } from "./clock.ts";
 
-/** A ready-made reason: without one, every `abort()` makes an exception with a stack, and nobody reads it. */
+/** Preallocated: a bare `abort()` captures a stack trace that nobody reads. */
 const SETTLED = new Error("settled");
 
 /**
- * Calls `act` with the signal's reason when it aborts, or now if it has; the returned function lets go of it. To follow a
- * signal by hand: `AbortSignal.any` keeps weak references, which cost more than all that a request does with signals.
+ * Calls `act` with the signal's reason when it aborts, or now if it has; returns a function that unsubscribes. Replaces
+ * `AbortSignal.any`, whose weak references cost more than everything else a request does with signals.
  */
 export function onAbort(signal: AbortSignal, act: (reason: Error) => void): () => void {
   const aborted = () => act(signal.reason as Error);
@@ -14,7 +14,7 @@ export function onAbort(signal: AbortSignal, act: (reason: Error) => void): () =
   return () => signal.removeEventListener("abort", aborted);
 }
 
-/** Settles as `work` does, or rejects with the signal's reason as soon as it aborts. For work that cannot be cut off itself. */
+/** Settles as `work` does, or rejects with the signal's reason as soon as it aborts. For work that cannot be aborted. */
 export function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   const { promise, resolve, reject } = Promise.withResolvers<T>();
   const release = onAbort(signal, reject);
@@ -24,7 +24,7 @@ export function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> 
 
 /**
  * Runs `work` with a signal that aborts after `ms` on the given clock (reason: a `TimeoutError`) or with `outer`.
- * The promise settles when `work` does or the time is over, whichever is first.
+ * Settles with `work`, or rejects as soon as that signal aborts.
  */
 export async function withDeadline<T>(
   clock: Clock,
@@ -52,18 +52,18 @@ export async function withDeadline<T>(
   }
 }
 
-/** A signal with an end of its own. */
+/** A signal with its own timeout. */
 export interface TimeLimit {
   readonly signal: AbortSignal;
-  /** Whether the time was over first. */
+  /** Whether it aborted because of the timeout. */
   readonly expired: boolean;
-  /** Lets go of timer and outer signal; the signal does not abort any more. */
+  /** Releases timer and outer signal; the signal no longer aborts. */
   release(): void;
 }
 
 /**
  * Calls `cut` when `outer` aborts, with its reason, or after `ms` of real time, with a TimeoutError. The returned function
- * lets go of both. Unlike `AbortSignal.timeout` it leaves nothing behind then, which counts at thousands of calls a second.
+ * cancels both and, unlike `AbortSignal.timeout`, leaves nothing behind, which matters at thousands of calls a second.
  */
 export function cutOff(
   ms: number,
@@ -81,32 +81,32 @@ export function cutOff(
 /** A signal that aborts with `outer`, or after `ms` of real time. */
 export function timeLimit(ms: number, outer: AbortSignal): TimeLimit {
   const controller = new AbortController();
-  let over = false;
+  let timedOut = false;
   const release = cutOff(ms, outer, (reason, expired) => {
-    over = expired;
+    timedOut = expired;
     controller.abort(reason);
   });
   return {
     signal: controller.signal,
     get expired() {
-      return over;
+      return timedOut;
     },
     release,
   };
 }
 
-/** The lifetime of one call: one signal, aborted by whatever ends the call first. */
+/** The lifetime of one call: one signal, aborted by the first event that ends the call. */
 export interface CallScope {
   readonly signal: AbortSignal;
-  /** Ends the call with `reason`, unless it has ended. */
+  /** Ends the call with `reason`; no effect once it has ended. */
   end(reason: Error): void;
-  /** Ends it with what `reason` returns after `ms` of real time. */
+  /** Ends it after `ms` of real time with the error that `reason` returns. */
   endAfter(ms: number, reason: () => Error): void;
   /** Stops all timers: the call is answered. */
   release(): void;
 }
 
-/** A timer takes no more, milliseconds; with more it runs out at once. */
+/** Node's maximum timer delay, milliseconds; a longer one fires at once. */
 export const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 export function openScope(): CallScope {

@@ -1,7 +1,7 @@
 import { isIP } from "node:net";
 import { Secret } from "./redacted.ts";
 
-/** Environment variables as given; an empty one counts as not set. */
+/** Environment variables; an empty one counts as unset. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 export interface Address {
@@ -11,28 +11,28 @@ export interface Address {
 
 const DURATION_UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
 
-/** What `docker --env-file` and Kubernetes leave in a value, and a shell does not. */
+/** Quotation marks, which a shell removes and `docker --env-file` and Kubernetes leave in the value. */
 const QUOTED = /^["'\u201c\u2018]|["'\u201d\u2019]$/;
 
 /**
- * Reads variables and gathers every problem instead of stopping at the first. A read that fails notes the problem and
- * returns the default, so that the rest is still checked; nobody uses the values when `problems` is not empty.
+ * Reads variables and collects every problem instead of stopping at the first. A failed read records the problem and
+ * returns the default, so that the rest is still checked; the values are only used if `problems` is empty.
  * Problems and warnings name the variable and the rule, never the value of a secret.
  */
 export function createEnvironmentReader(env: Environment, readFile: (path: string) => string) {
   const problems: string[] = [];
-  /** What can be lived with, and is probably not meant. */
+  /** Settings that are valid but probably mistakes. */
   const warnings: string[] = [];
-  const asked = new Set<string>();
+  const readNames = new Set<string>();
 
   function raw(name: string): string | undefined {
     const value = env[name] === "" ? undefined : env[name];
-    if (!asked.has(name)) lookAtQuotes(name, value);
-    asked.add(name);
+    if (!readNames.has(name)) warnOfQuotes(name, value);
+    readNames.add(name);
     return value;
   }
 
-  function lookAtQuotes(name: string, value: string | undefined): void {
+  function warnOfQuotes(name: string, value: string | undefined): void {
     if (value !== undefined && QUOTED.test(value.trim()))
       warnings.push(`${name}: begins or ends with a quotation mark, which counts as part of the value`);
   }
@@ -42,8 +42,8 @@ export function createEnvironmentReader(env: Environment, readFile: (path: strin
     if (path === undefined) return undefined;
     try {
       const content = readFile(path);
-      // As the one variable that it stands for; other files are PEM.
-      lookAtQuotes(name, content);
+      // A file stands for one variable, or is PEM.
+      warnOfQuotes(name, content);
       return content;
     } catch (error) {
       problems.push(`${name}: cannot read ${path} (${(error as NodeJS.ErrnoException).code ?? "error"})`);
@@ -53,24 +53,24 @@ export function createEnvironmentReader(env: Environment, readFile: (path: strin
 
   function parse<T>(
     name: string,
-    otherwise: T,
+    fallback: T,
     rule: string,
     read: (text: string) => T | undefined,
     quotable = true,
   ): T {
     const text = raw(name);
-    if (text === undefined) return otherwise;
+    if (text === undefined) return fallback;
     const value = read(text.trim());
     if (value === undefined)
       problems.push(`${name}: ${rule}${quotable ? `, not ${JSON.stringify(text)}` : ""}`);
-    return value ?? otherwise;
+    return value ?? fallback;
   }
 
   return {
     problems,
     warnings,
-    /** Every name that was read so far. */
-    asked,
+    /** The names read so far. */
+    readNames,
     file,
     text: (name: string) => raw(name)?.trim(),
     has: (name: string) => raw(name) !== undefined,
@@ -84,7 +84,7 @@ export function createEnvironmentReader(env: Environment, readFile: (path: strin
       return (value ?? file(`${name}_FILE`))?.trim() || undefined;
     },
 
-    /** One of the words. */
+    /** One of the words; the first is the default. */
     choice<T extends string>(name: string, words: readonly [T, ...T[]]): T {
       return parse<T>(name, words[0], `must be one of ${words.join(", ")}`, (text) =>
         words.find((word) => word === text),
@@ -92,8 +92,8 @@ export function createEnvironmentReader(env: Environment, readFile: (path: strin
     },
 
     /** A duration with its unit, in milliseconds. */
-    durationMs(name: string, otherwise: number): number {
-      return parse(name, otherwise, "must be a duration such as 20m, 60s or 500ms", (text) => {
+    durationMs(name: string, fallback: number): number {
+      return parse(name, fallback, "must be a duration such as 20m, 60s or 500ms", (text) => {
         const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(text);
         const ms = Number(match?.[1]) * (DURATION_UNITS[match?.[2] ?? ""] ?? Number.NaN);
         return ms > 0 ? ms : undefined;
@@ -101,15 +101,15 @@ export function createEnvironmentReader(env: Environment, readFile: (path: strin
     },
 
     /** A whole number of at least 1. */
-    count(name: string, otherwise: number): number {
-      return parse(name, otherwise, "must be a whole number above 0", (text) =>
+    count(name: string, fallback: number): number {
+      return parse(name, fallback, "must be a whole number above 0", (text) =>
         /^[1-9]\d{0,8}$/.test(text) ? Number(text) : undefined,
       );
     },
 
-    /** Read by a function of the caller's, which returns undefined for what it cannot read. */
-    parsed<T>(name: string, otherwise: T, rule: string, reader: (text: string) => T | undefined): T {
-      return parse(name, otherwise, rule, reader);
+    /** Parsed by the caller's `reader`, which returns undefined for an invalid text. */
+    parsed<T>(name: string, fallback: T, rule: string, reader: (text: string) => T | undefined): T {
+      return parse(name, fallback, rule, reader);
     },
 
     /** IP addresses and networks such as `10.0.0.0/8`, separated by commas. */
@@ -137,8 +137,8 @@ export function createEnvironmentReader(env: Environment, readFile: (path: strin
     },
 
     /** `host:port` or `[IPv6]:port`; port 0 picks one. */
-    address(name: string, otherwise: Address): Address {
-      return parse(name, otherwise, "must be host:port", (text) => {
+    address(name: string, fallback: Address): Address {
+      return parse(name, fallback, "must be host:port", (text) => {
         const match = /^(?:\[([0-9A-Fa-f:.]+)\]|([^:[\]\s]+)):(\d{1,5})$/.exec(text);
         const port = Number(match?.[3]);
         const host = match?.[1] ?? match?.[2];
@@ -147,17 +147,17 @@ export function createEnvironmentReader(env: Environment, readFile: (path: strin
     },
 
     /** An http or https URL without query. */
-    baseUrl(name: string, otherwise: string): string {
+    baseUrl(name: string, fallback: string): string {
       const read = (text: string) => {
         const url = URL.parse(text);
         const usable = url !== null && /^https?:$/.test(url.protocol) && url.search === "" && url.hash === "";
         return usable ? text.replace(/\/+$/, "") : undefined;
       };
-      // Not quoted: there may be a password in it.
-      return parse(name, otherwise, "must be an http or https URL without query", read, false);
+      // The value is not quoted: it may contain a password.
+      return parse(name, fallback, "must be an http or https URL without query", read, false);
     },
 
-    /** `caller:token[,caller:token...]`, from the variable or its file. */
+    /** `caller:token[,caller:token...]`, separated by commas or line breaks, from the variable or its file. */
     bearerTokens(name: string): { caller: string; token: Secret }[] {
       const tokens = [];
       for (const [i, entry] of (this.secretText(name)?.split(/[,\n]/) ?? []).entries()) {
@@ -181,7 +181,7 @@ function isNetwork(text: string): boolean {
   );
 }
 
-/** Whether only this machine can reach the host. */
+/** Whether the host is reachable from this machine only. */
 export const isLoopback = (host: string): boolean => /^(127(\.\d+){3}|\[?::1\]?|localhost)$/.test(host);
 
 export type EnvironmentReader = ReturnType<typeof createEnvironmentReader>;

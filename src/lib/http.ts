@@ -3,8 +3,8 @@ import type { ServerHttp2Stream } from "node:http2";
 import type { FastifyReply } from "fastify";
 
 /**
- * The token of an `Authorization: Bearer` header (RFC 6750 2.1); "" for a header that holds none, which is a credential
- * all the same, and undefined without a header.
+ * The token of an `Authorization: Bearer` header (RFC 6750 2.1); undefined without a header, and "" for a header without
+ * a bearer token, which still counts as a credential.
  */
 export const bearerToken = (authorization: string | undefined): string | undefined =>
   authorization === undefined ? undefined : (/^bearer +(\S+)$/i.exec(authorization)?.[1] ?? "");
@@ -14,26 +14,26 @@ function refuse(): never {
 }
 
 /**
- * For Fastify's `schemaController`. Without it, every start loads Ajv and its like, over a hundred files, to compile the
- * schemas of routes; none of ours has one.
+ * For Fastify's `schemaController`: none of our routes has a schema, yet by default every start loads Ajv and the serializer
+ * compiler, over a hundred files.
  */
 export const NO_SCHEMA_COMPILERS = {
   compilersFactory: { buildValidator: refuse, buildSerializer: refuse },
 } as const;
 
-/** The stream of a request of HTTP/2. */
+/** The stream of an HTTP/2 request; undefined on HTTP/1. */
 export const streamOf = (request: IncomingMessage): ServerHttp2Stream | undefined =>
   (request as { stream?: ServerHttp2Stream }).stream;
 
-/** Whether a caller has broken off its request: a stream of HTTP/2 that is reset ends like one that is complete. */
+/** Whether the client aborted its request; an HTTP/2 stream that was reset ends like a complete one. */
 export const hasLeft = (request: IncomingMessage): boolean =>
   request.aborted || (streamOf(request)?.rstCode ?? 0) !== 0;
 
 type Raw = FastifyReply["raw"];
 
 /**
- * Takes an answer out of Fastify's hands: its headers, and `more`, are set on the raw response, which is the caller's to write.
- * Not by `writeHead`: headers given to it would not end a stream, and gRPC clients look for a status in those only that do.
+ * Hijacks the reply: sets its headers, and `more`, on the raw response, which the caller then writes. Not by `writeHead`,
+ * whose headers do not end the stream: gRPC clients read a status only from headers that do.
  */
 export function takeOver(reply: FastifyReply, more: Readonly<Record<string, string>> = {}): Raw {
   const { raw } = reply.hijack();
@@ -44,7 +44,7 @@ export function takeOver(reply: FastifyReply, more: Readonly<Record<string, stri
 }
 
 /**
- * A failed call of gRPC or gRPC-Web in headers that end the stream: Trailers-Only,
+ * Ends a failed gRPC or gRPC-Web call with headers alone: Trailers-Only,
  * https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md,
  * https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-WEB.md.
  */

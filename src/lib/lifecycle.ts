@@ -1,10 +1,10 @@
-/** A thing with a lifetime. `stop` may be called after a failed or missing `start`. */
+/** A component with a lifetime. `stop` may be called after a failed or missing `start`. */
 export interface Part {
   start?(): Promise<void>;
   stop?(): Promise<void>;
 }
 
-/** Parts started in order and stopped all at once; the first failure of a stop is thrown when all have stopped. */
+/** Parts started in order and stopped concurrently; once all have stopped, the first failure is thrown. */
 export function together(parts: readonly Part[]): Part {
   return {
     async start() {
@@ -19,8 +19,8 @@ export function together(parts: readonly Part[]): Part {
 }
 
 /**
- * Parts started in order and stopped in reverse. A start that fails stops what had started and rethrows;
- * `stop` is idempotent, lets every part stop even if another fails, and then throws the first failure.
+ * Parts started in order and stopped in reverse. A failed start stops the parts already started and rethrows;
+ * `stop` is idempotent, stops every part even if another fails, and then throws the first failure.
  */
 export function createLifecycle(parts: readonly Part[]): Required<Part> {
   const started: Part[] = [];

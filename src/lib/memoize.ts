@@ -1,4 +1,4 @@
-/** A value that may be replaced while the process runs, such as keys from a file: call it each time, keep nothing of it. */
+/** A value that may be replaced while the process runs, such as keys from a file: call it each time, never cache its value. */
 export type Reloadable<T> = () => T;
 
 /** Memoizes `derive(source())` until `source` returns a different object. */
@@ -6,13 +6,13 @@ export function mapReloadable<S extends object, T>(
   source: Reloadable<S>,
   derive: (value: S) => T,
 ): Reloadable<T> {
-  let of: S | undefined;
+  let derivedFrom: S | undefined;
   let value: T;
   return () => {
-    const now = source();
-    if (now !== of) {
-      value = derive(now);
-      of = now;
+    const current = source();
+    if (current !== derivedFrom) {
+      value = derive(current);
+      derivedFrom = current;
     }
     return value;
   };
@@ -22,8 +22,8 @@ export function mapReloadable<S extends object, T>(
 export function memoizePerObject<K extends object, V>(make: (key: K) => V): (key: K) => V {
   const known = new WeakMap<K, V>();
   return (key) => {
-    const before = known.get(key);
-    if (before !== undefined) return before;
+    const cached = known.get(key);
+    if (cached !== undefined) return cached;
     const made = make(key);
     known.set(key, made);
     return made;

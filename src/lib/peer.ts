@@ -1,24 +1,24 @@
 import { isIP, isIPv4 } from "node:net";
 import ipaddr from "ipaddr.js";
 
-/** Where a request comes from, as the listener has verified it; nothing of it is the client's own word. */
+/** Where a request comes from, as verified by the listener; nothing in it is the client's own claim. */
 export interface Peer {
-  /** The client's address as a trusted proxy reports it, else that of the connection; canonical, without port or zone. */
+  /** The client's address as reported by a trusted proxy, else the connection's; canonical, without port or zone. */
   address: string;
-  /** Whether the connection comes from this machine and no trusted proxy says on whose behalf. */
+  /** Whether the connection comes from this machine and not through a trusted proxy on a client's behalf. */
   local: boolean;
-  /** The name in the client certificate that the listener has checked; undefined where it asks for none. */
+  /** The name in the verified client certificate; undefined where the listener requires none. */
   certificateName: string | undefined;
 }
 
-/** RFC 6052 2.1: the prefix under which translators show IPv4 clients to IPv6 servers. */
+/** RFC 6052 2.1: the prefix under which NAT64 presents IPv4 clients to IPv6 servers. */
 const TRANSLATED = ipaddr.IPv6.parseCIDR("64:ff9b::/96");
-/** What a site or a household gets is a /64 (RFC 6177), so it is counted as one. */
+/** A household or site is assigned at least a /64 (RFC 6177), so a /64 counts as one client. */
 const NETWORK_BYTES = 8;
 
 /**
- * One spelling for each IP address: an IPv4 address however it is wrapped, else IPv6 as RFC 5952 writes it. Takes the forms
- * that proxies write into `x-forwarded-for`, with port or brackets; undefined for what is no address.
+ * The canonical form of an IP address: IPv4, also if mapped or translated into IPv6, else IPv6 as in RFC 5952. Accepts the
+ * forms that proxies write into `x-forwarded-for`, with port or brackets; undefined for anything else.
  */
 export function ipAddress(text: string | undefined): string | undefined {
   if (text === undefined) return undefined;
@@ -33,7 +33,7 @@ export function ipAddress(text: string | undefined): string | undefined {
   return address.toString();
 }
 
-/** What counts as one neighbour in limits: an IPv4 address, or the /64 of an IPv6 one. Takes what `ipAddress` returns. */
+/** What rate limits count as one client: an IPv4 address, or the /64 of an IPv6 one. Takes the result of `ipAddress`. */
 export function networkOf(address: string): string {
   if (isIP(address) !== 6) return address;
   return ipaddr

@@ -1,11 +1,11 @@
 import { inspect } from "node:util";
 
 /**
- * A value that must not leave by accident: it prints as a mask in JSON, in template strings, in `inspect` and so in
- * logs and errors. Only `reveal()` gives the value, which makes every use of it easy to find.
+ * A value that must not leak by accident: it prints as a mask in JSON, template strings and `inspect`, and so in logs and
+ * errors. Only `reveal()` returns the value, which makes every use easy to find.
  */
 export abstract class Redacted<T> {
-  /** What kind of value this is; also keeps one kind from being taken for another. */
+  /** The kind of value; also keeps TypeScript from accepting one kind for another. */
   abstract readonly kind: string;
   readonly #value: T;
 
@@ -30,12 +30,12 @@ export abstract class Redacted<T> {
   }
 }
 
-/** Whatever says who somebody is: name, ID number, photo, video. */
+/** Personal data: name, ID number, photo, video. */
 export class Pii<T = string> extends Redacted<T> {
   readonly kind = "pii";
 }
 
-/** Whatever opens a door: app secret, token, ticket, bearer token. */
+/** A credential: app secret, token, ticket, bearer token. */
 export class Secret extends Redacted<string> {
   readonly kind = "secret";
 }

@@ -5,17 +5,17 @@ import type { FailedCall } from "../refresh-calls.ts";
 
 /**
  * What a failed call says about the token (ticket-cache.md 2.6):
- * - `definite`: nothing was issued; try again soon;
- * - `throttled`: nothing was issued; try again late;
- * - `fatal`: nothing was issued and nothing will be until somebody changes the configuration;
- * - `refused`: the credential that was presented is not accepted: the secret, or on a ticket call the token;
+ * - `definite`: nothing was issued; retry soon;
+ * - `throttled`: nothing was issued; retry late;
+ * - `fatal`: nothing was issued, and nothing will be until the configuration changes;
+ * - `refused`: the vendor does not accept the credential: the secret, or on a ticket call the token;
  * - `unknown`: anything may have happened.
  */
 export type CallOutcome = "definite" | "throttled" | "fatal" | "refused" | "unknown";
 
 /**
- * Classifies a failed token or ticket call. What is not known to be harmless is `unknown`: a wrong `definite` costs an
- * outage when the old token dies, a wrong `unknown` one more rotation.
+ * Classifies a failed token or ticket call. Anything not known to be harmless is `unknown`: a wrong `definite` costs an
+ * outage when the old token dies, a wrong `unknown` only one more rotation.
  */
 export function callOutcome(error: unknown): CallOutcome {
   if (!(error instanceof UpstreamError)) return "unknown";
@@ -35,15 +35,15 @@ export function callOutcome(error: unknown): CallOutcome {
   }
 }
 
-/** What the state has to say so that the delay is right. */
+/** What the delay after a failed token call depends on. */
 export interface RetryContext {
-  /** Refreshes in a row that failed before this one. */
+  /** Number of consecutive failed refreshes before this one. */
   failures: number;
-  /** The pair is so old that delays must be short. */
+  /** The pair ends so soon that delays must be short. */
   urgent: boolean;
   /** Fingerprint of the configured secrets. */
   credentials: string;
-  /** How long the call took that failed, milliseconds. */
+  /** Duration of the failed call, milliseconds. */
   spentMs: number;
   timings: TicketTimings;
   random: () => number;
@@ -53,32 +53,32 @@ export interface AbortReport {
   outcome: "clean" | "unknown";
   backoffMs: number;
   of?: string;
-  /** How long it is worth repeating the report while the store is away, milliseconds. */
+  /** How long the report is worth repeating while the store is unreachable, milliseconds. */
   insistMs: number;
 }
 
 /**
- * How long to wait after a call whose end nobody knows, milliseconds: soon, since the old token may be dying; but not while
- * the lost call may still arrive.
+ * Delay after a call with an unknown outcome, milliseconds: short, since the old token may be dying, but not while the lost
+ * call may still reach the vendor.
  */
 function quiescenceMs({ failures, spentMs, timings }: RetryContext): number {
   const { tokenTimeoutMs, quiesceMs } = timings;
-  // Given up far too late: the process was stopped, and its call may have left only when it went on.
+  // Timed out far too late: the process was suspended, and its call may have left only when it resumed.
   if (spentMs > tokenTimeoutMs + quiesceMs / 3) return tokenTimeoutMs;
   if (failures === 0) return quiesceMs;
-  // Lost again, every second counts, and the time spent waiting is quiet time too: nine in a row still fit the overlap.
+  // Lost again: every second counts, and the call's own duration is quiet time too. Nine in a row still fit the overlap.
   return Math.max(Math.ceil(quiesceMs / 6), quiesceMs - spentMs);
 }
 
-/** How a refresh reports that its token call brought nothing (ticket-cache.md 2.4 to 2.6). Pure but for `random`. */
-export function abortAfter({ failed }: FailedCall, circumstances: RetryContext): AbortReport {
-  const { failures, urgent, credentials, timings, random } = circumstances;
+/** How a refresh reports a failed token call (ticket-cache.md 2.4 to 2.6). Pure but for `random`. */
+export function abortAfter({ failed }: FailedCall, context: RetryContext): AbortReport {
+  const { failures, urgent, credentials, timings, random } = context;
   const { backoffMs: soon, slowBackoffMs: slow, leaseMs, overlapMs } = timings;
   const delayMs = (baseMs: number, maxMs: number) =>
     Math.ceil(backoffMs({ baseMs, maxMs }, failures, random));
   switch (failed) {
     case "unknown":
-      return { outcome: "unknown", backoffMs: quiescenceMs(circumstances), insistMs: overlapMs };
+      return { outcome: "unknown", backoffMs: quiescenceMs(context), insistMs: overlapMs };
     case "definite":
       return {
         outcome: "clean",
@@ -89,7 +89,7 @@ export function abortAfter({ failed }: FailedCall, circumstances: RetryContext):
       return { outcome: "clean", backoffMs: delayMs(slow.base, slow.max), insistMs: leaseMs };
     case "fatal":
     case "refused":
-      // Only for those who are configured alike: whoever has the right secret need not wait.
+      // Binds only processes with the same credentials: one with the right secret need not wait.
       return {
         outcome: "clean",
         backoffMs: delayMs(slow.base, slow.max / 2),

@@ -4,10 +4,10 @@ import type { StateView } from "../shared-state.ts";
 import { doubtAgeMs, doubtWaitMs, exceedsItsHold } from "./doubt.ts";
 import { bindingBackoff } from "./state.ts";
 
-/** Why the stored pair, or the whole stored state, cannot be used; `expired`: by our reckoning it has ended. */
+/** Why the stored pair, or the whole stored state, cannot be used; `expired`: by this process's reckoning. */
 export type Obstacle = Exclude<OpenResult, { ok: true }>["why"] | "expired" | "newer" | "corrupt";
 
-/** The same for the person who has to do something about it. */
+/** The same in words, for the operator who has to fix it. */
 export const OBSTACLES: Readonly<Record<Obstacle, string>> = {
   key: "the stored ticket pair is sealed with a key that STORE_KEYS of this process lacks",
   secret: "the stored ticket pair is sealed with a key derived from another secret",
@@ -21,20 +21,20 @@ export const OBSTACLES: Readonly<Record<Obstacle, string>> = {
 /** Why a refresh is needed. */
 export type RefreshReason = "cold" | "expired" | "unreadable" | "stage" | "intent" | "doubt" | "age";
 
-/** What the replica knows beside the shared state. */
+/** What the replica knows in addition to the shared state. */
 export interface ReplicaFacts {
-  /** Whether the published pair can be opened, and if not, why; undefined when there is none. */
+  /** Whether the published pair can be opened, and if not, why; undefined if none is published. */
   opened: "ok" | Exclude<Obstacle, "newer" | "corrupt"> | undefined;
-  /** Whether the replica holds a pair it can use. */
+  /** Whether the replica has a usable pair cached. */
   usable: boolean;
-  /** Age of the pair by the older of two clocks, and the age at which this replica replaces it, milliseconds; 0 for now. */
+  /** The pair's age, as the larger of two readings, and its age when this replica replaces it (0: now), milliseconds. */
   ageMs: number;
   dueMs: number;
-  /** Longest life of a pair, milliseconds. */
+  /** Maximum life of a pair, milliseconds. */
   lifeMs: number;
 }
 
-/** One reason to refresh, or, as `leave`, to leave the pair alone; undefined where it says nothing. */
+/** A reason to refresh; `leave`: leave the pair alone; undefined: the policy does not apply. */
 type Policy = (
   view: StateView,
   facts: ReplicaFacts,
@@ -44,8 +44,8 @@ type Policy = (
 const leaveStateOfLaterRelease: Policy = ({ flaw }) => (flaw === "newer" ? "leave" : undefined);
 
 /**
- * Another installation keeps that pair fresh: two groups would rotate each other to death. Unless an operator wants a new
- * pair, and that installation, if it exists, has had the time of a lease to make one.
+ * Another installation keeps that pair fresh; if both rotated, each would keep killing the other's token. Unless an operator
+ * wants a new pair, and that installation, if it exists, has had the time of a lease to make one.
  */
 const leavePairSealedWithOtherKeys: Policy = ({ state, now }, { opened, ageMs, lifeMs }, { leaseMs }) => {
   const abandoned = state.doubt?.by === "operator" && doubtAgeMs(state, now) > leaseMs;
@@ -54,7 +54,7 @@ const leavePairSealedWithOtherKeys: Policy = ({ state, now }, { opened, ageMs, l
 
 const noPairAnywhere: Policy = ({ state }, { usable }) => (!state.published && !usable ? "cold" : undefined);
 
-/** Also while an older pair works: that one is about to end, and the one that replaced it cannot be used. */
+/** Even while an older pair works: it is about to end, and its replacement cannot be used. */
 const publishedPairExpired: Policy = (_view, { opened }) => (opened === "expired" ? "expired" : undefined);
 
 const publishedPairUnreadable: Policy = (_view, { opened, usable }) =>
@@ -65,7 +65,7 @@ const tokenStaged: Policy = ({ state }) => (state.stage ? "stage" : undefined);
 const refreshInterrupted: Policy = ({ state }) => (state.intent ? "intent" : undefined);
 const pairOldEnough: Policy = (_view, { ageMs, dueMs }) => (ageMs >= dueMs ? "age" : undefined);
 
-/** Evaluated in order; the first that answers decides. */
+/** Evaluated in order; the first that applies decides. */
 const POLICIES: readonly Policy[] = [
   leaveStateOfLaterRelease,
   leavePairSealedWithOtherKeys,
@@ -78,7 +78,7 @@ const POLICIES: readonly Policy[] = [
   pairOldEnough,
 ];
 
-/** Whether a refresh is needed now, and why; the state may still hold it back (`waitMs`). Pure. */
+/** Why a refresh is needed now, if it is; the state may still delay it (`waitMs`). Pure. */
 export function refreshReason(
   view: StateView,
   facts: ReplicaFacts,
@@ -91,7 +91,7 @@ export function refreshReason(
   return undefined;
 }
 
-/** Whether the pair is nearly over, or has been in doubt for so long that it is soon dead: then no try may wait long. Pure. */
+/** Whether the pair is near its end, or so long in doubt that it may soon be dead: then no retry may wait long. Pure. */
 export const isUrgent = (
   { state, now }: StateView,
   { ageMs, lifeMs }: ReplicaFacts,
@@ -99,8 +99,8 @@ export const isUrgent = (
 ): boolean => ageMs > lifeMs * 0.75 || doubtAgeMs(state, now) > overlapMs / 2;
 
 /**
- * How long the state holds a refresh back, milliseconds; 0 when it may begin, so that `acquire` will not say `backoff`.
- * `due`: the pair is old enough for an ordinary refresh, which no doubt holds back. Pure.
+ * How long the state delays a refresh, milliseconds; 0 if it may begin, that is `acquire` will not return `backoff`.
+ * `due`: the pair is old enough for an ordinary refresh, which no doubt delays. Pure.
  */
 export function waitMs(
   { state, now }: StateView,
@@ -108,7 +108,7 @@ export function waitMs(
   due: boolean,
   timings: TicketTimings,
 ): number {
-  // Only `acquire` can set right what a clock that went back has made too long; waiting here would be for hours.
+  // Only `acquire` repairs holds that a clock that went back made too long; waiting for them here could take hours.
   if (exceedsItsHold(state, now, timings)) return 0;
   const { lease, backoff } = state;
   const ends = [lease, bindingBackoff(backoff, credentials)].map((hold) => (hold ? hold.until - now : 0));

@@ -1,32 +1,32 @@
 /**
- * What the replicas share: the published pair, who is refreshing, and what is known to have gone wrong. Times are the
- * store's clock, milliseconds. Generations rise for ever and are at once number, fencing token and clock.
+ * What the replicas share: the published pair, the running refresh, and what is known to have gone wrong. Times are the
+ * store's clock, milliseconds. Generations only rise, and serve as number, fencing token and clock at once.
  */
 export interface TicketState {
   schema: typeof SCHEMA;
-  /** The pair in use: its generation, the sealed pair, and when it was committed. */
+  /** The current pair: its generation, the sealed pair, and when it was committed. */
   published?: SealedPair;
-  /** The generation given to the last lease, whether or not it is over. */
+  /** The generation granted with the last lease, ended or not. */
   granted: number;
-  /** Who may refresh, and until when; `process`: where its death can be seen (`processes.ts`). */
+  /** The right to refresh. `process`: by which others on that machine can see that the holder died (`processes.ts`). */
   lease?: TimedHold & { holder: string; process?: string };
-  /** A refresh that began and has not reported: its token call may have rotated the token. */
+  /** A refresh that began and has not reported its outcome: its token call may have rotated the token. */
   intent?: { generation: number; at: number };
   /** A new token whose SIGN ticket is still missing. */
   stage?: SealedPair;
   /**
    * Every generation up to `upTo` may be dead at the vendor; only the commit of a later one ends the doubt. The rotation
-   * waits for `hold`; without one, for the floor after the last commit. `by`: an operator wants a new pair, whatever is
-   * the matter with this one.
+   * waits for `hold`; without one, for the floor after the last commit. `by`: an operator wants a new pair, whatever this
+   * one's condition.
    */
   doubt?: { upTo: number; since: number; hold?: TimedHold; by?: "operator" };
-  /** No refresh before this; with `of`, only for those with these credentials, which the vendor did not accept. */
+  /** No refresh before it ends; with `of`, binds only replicas with these credentials, which the vendor refused. */
   backoff?: TimedHold & { of?: string };
-  /** Refreshes in a row that failed. */
+  /** Number of consecutive failed refreshes. */
   failures: number;
-  /** When pairs were given up because the vendor refused them. */
+  /** When pairs were invalidated because the vendor refused them. */
   forced: readonly number[];
-  /** REFRESH_INTERVAL of whoever committed last, milliseconds. */
+  /** REFRESH_INTERVAL of the process that committed last, milliseconds. */
   intervalMs?: number;
 }
 
@@ -36,24 +36,24 @@ export interface SealedPair {
   at: number;
 }
 
-/** Ends at `until`, and never later than `ms` from now: so a clock that jumps back cannot prolong it. */
+/** Ends at `until`, but at most `ms` from now, so that a clock that jumps back cannot prolong it. */
 export interface TimedHold {
   until: number;
   ms: number;
 }
 
-/** The layout of TicketState; a state of a newer one is left alone. */
+/** The version of TicketState's layout; a state with a newer one is left alone. */
 export const SCHEMA = 1;
 
 export const EMPTY_STATE: TicketState = { schema: SCHEMA, granted: 0, failures: 0, forced: [] };
 
-/** The backoff, if it is one for a replica with these credentials. */
+/** The backoff, if it binds a replica with these credentials. */
 export const bindingBackoff = (
   backoff: TicketState["backoff"],
   credentials: string,
 ): TimedHold | undefined => (backoff?.of === undefined || backoff.of === credentials ? backoff : undefined);
 
-/** A state from a store's text: the state, that it is of a newer layout, or that it is none. */
+/** Parses a store's text; `newer`: it has a newer layout; `corrupt`: it is not a state. */
 export function parseState(text: string): TicketState | "newer" | "corrupt" {
   let json: unknown;
   try {

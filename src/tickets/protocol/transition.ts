@@ -5,7 +5,7 @@ import { bindingBackoff, type TicketState } from "./state.ts";
 
 /**
  * The whole refresh protocol: what an operation does to the state at `now` (the store's clock). Pure; returns the same
- * state object when nothing changes. An operation done twice counts once, so an answer that got lost can be asked for again.
+ * state object when nothing changes. Operations are idempotent, so one whose response was lost can be repeated.
  */
 export function transition(
   state: TicketState,
@@ -55,16 +55,16 @@ function acquire(
 
   const generation = Math.max((published?.generation ?? 0) + 1, granted + 1, atLeast + 1, Math.floor(now));
   const { stage, ...rest } = state;
-  // The predecessor vanished between its intent and its report, and staged nothing.
+  // The previous refresher died between intent and report without staging a token.
   const vanished = intent && stage?.generation !== intent.generation;
   const suspect = vanished ? doubted(rest, intent.generation, Math.min(intent.at, now)) : rest;
-  // A staged token that the caller cannot use, or that a younger doubt is about, is not to be continued by anybody.
+  // A staged token that the caller cannot open, or that a younger doubt covers, must not be continued by any process.
   const carriesOn = stage && stage.generation === continues && !(doubt && doubt.upTo >= stage.generation);
   const next: TicketState = carriesOn
     ? {
         ...suspect,
         stage,
-        // No token call will follow, so the intent that stands is the stage's own.
+        // No token call will follow, so the intent remains that of the stage.
         intent: { generation: stage.generation, at: now },
         lease: leaseOf(operation, now, timings.silenceMs),
       }
@@ -83,7 +83,7 @@ const leaseOf = ({ holder, process }: { holder: string; process?: string }, now:
   ...(process !== undefined && { process }),
 });
 
-/** Whether only a ticket is missing: no token call can follow in this lease, whoever holds it. */
+/** Whether only the ticket is missing: no token call can follow in this lease, whichever process holds it. */
 const isStaged = ({ stage, intent }: TicketState) =>
   stage !== undefined && stage.generation === intent?.generation;
 
@@ -94,12 +94,12 @@ function renew(state: TicketState, operation: Of<"renew">, now: number, timings:
   return { state: renewed.until > lease.until ? { ...state, lease: renewed } : state, status: "ok" };
 }
 
-/** As if the lease had ended by itself; what its holder may have done shows in intent and stage. */
+/** As if the lease had expired; intent and stage show what its holder may have done. */
 function bury(state: TicketState, operation: Of<"bury">, now: number, timings: TicketTimings): Transition {
   const { lease, ...rest } = state;
   if (!lease || !holds(state, operation)) return { state, status: "noop" };
   if (isStaged(state)) return { state: rest, status: "ok" };
-  // Its token call may still be under way at the vendor: begun before now, and early enough to end within the lease.
+  // Its token call may still be in flight: begun before now, and early enough to end within the lease.
   const { tokenTimeoutMs, marginMs } = timings;
   const ms = Math.max(0, Math.min(tokenTimeoutMs, lease.until - marginMs - now));
   return { state: { ...rest, backoff: { until: now + ms, ms } }, status: "ok" };
@@ -109,7 +109,7 @@ function stage(state: TicketState, operation: Of<"stage">, now: number, timings:
   const { generation, sealed } = operation;
   if (!state.lease || !holds(state, operation)) return { state, status: "fenced" };
   if (state.stage?.generation === generation) return { state, status: "ok" };
-  // Only the ticket is missing, and anybody can go on from here; so a holder that falls silent now is replaced soon.
+  // Only the ticket is missing, and any replica can continue from here; so a holder that falls silent now is soon replaced.
   const lease = leaseOf(state.lease, now, timings.silenceMs);
   return { state: { ...state, stage: { generation, sealed, at: now }, lease }, status: "ok" };
 }
@@ -143,7 +143,7 @@ function abort(state: TicketState, operation: Of<"abort">, now: number): Transit
   const { generation, outcome, backoffMs, of } = operation;
   const backoff = { until: now + backoffMs, ms: backoffMs, ...(of !== undefined && { of }) };
   if (!holds(state, operation)) {
-    // The call may yet arrive, after the calls of those who came later.
+    // The call may still reach the vendor, even after its successors' calls.
     if (outcome !== "unknown") return { state, status: "fenced" };
     const later = state.backoff && state.backoff.until > backoff.until ? state.backoff : backoff;
     return {
@@ -159,7 +159,7 @@ function abort(state: TicketState, operation: Of<"abort">, now: number): Transit
     failures: state.failures + 1,
     ...(keepsStage && { stage }),
   };
-  // A token that was to be continued and never reached the store is lost.
+  // A token that was to be continued but never reached the store is lost.
   const suspect = outcome === "unknown" || outcome === "badstage" || (outcome === "keepstage" && !stage);
   return {
     state: suspect ? doubted(next, generation, Math.min(intent?.at ?? now, now)) : next,
@@ -170,14 +170,14 @@ function abort(state: TicketState, operation: Of<"abort">, now: number): Transit
 function heal(state: TicketState, { generation, sealed, at }: Of<"heal">): Transition {
   const { published, granted, lease, intent, stage, ...rest } = state;
   if ((published?.generation ?? 0) >= generation) return { state, status: "noop" };
-  // A refresh that began later goes on, and what it leaves behind says that this pair may be dying.
+  // A refresh that began later continues, and its intent and stage show that this pair may be dying.
   const later = granted > generation;
   return {
     state: {
       ...rest,
       published: { generation, sealed, at },
       granted: Math.max(granted, generation),
-      // A lease of an earlier generation may have a token call in flight; wait it out. One of this very pair is over.
+      // A lease of another generation may have a token call in flight; wait it out. This pair's own has ended.
       ...(lease && granted !== generation && { lease }),
       ...(later && intent && { intent }),
       ...(later && stage && { stage }),
