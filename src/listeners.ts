@@ -2,6 +2,7 @@ import { FaceVerificationService } from "../gen/faceverification/v1/face_verific
 import { TicketAdminService } from "../gen/faceverification/v1/ticket_admin_service_pb.ts";
 import { Health } from "../gen/grpc/health/v1/health_pb.ts";
 import openApi from "../gen/openapi.json" with { type: "json" };
+import type { Implementation } from "./calls/implement.ts";
 import type { AccessConfig } from "./config/access.ts";
 import type { Config } from "./config/config.ts";
 import { HTTP_STATUS } from "./doors/form/errors.ts";
@@ -14,7 +15,6 @@ import { connectPlugin } from "./doors/rpc/plugin.ts";
 import { createDescriptors } from "./doors/rpc/reflection/descriptor-set.ts";
 import { createReflection } from "./doors/rpc/reflection/reflection.ts";
 import { createRoutes } from "./doors/rpc/routes.ts";
-import type { FaceVerification } from "./handlers/service.ts";
 import type { TicketAdmin } from "./handlers/ticket-admin.ts";
 import { createBudget } from "./lib/budget.ts";
 import type { Clock } from "./lib/clock.ts";
@@ -33,7 +33,7 @@ export interface ListenersOptions {
   access: Reloadable<AccessConfig>;
   /** Counts requests on the public listener by address. */
   admit: ListenerOptions["admit"];
-  faceVerification: FaceVerification;
+  faceVerification: Implementation<typeof FaceVerificationService>;
   ticketAdmin: TicketAdmin;
   readiness: ProbesOptions["readiness"];
   lastRefresh: ProbesOptions["lastRefresh"];

@@ -3,6 +3,7 @@ import type { DestinationStream } from "pino";
 import { FaceVerificationService } from "../gen/faceverification/v1/face_verification_service_pb.ts";
 import { createAdmission } from "./calls/admission.ts";
 import { createAuthorisation } from "./calls/authorise.ts";
+import { implement } from "./calls/implement.ts";
 import { createPipeline } from "./calls/pipeline.ts";
 import { createLimits } from "./calls/rate-limits.ts";
 import { createValidate } from "./calls/validate.ts";
@@ -13,7 +14,7 @@ import { createOrders } from "./domain/order.ts";
 import { SERVICE_VERSION } from "./domain/version.ts";
 import { createGetFaceParams } from "./handlers/get-face-params.ts";
 import { createGetResult } from "./handlers/get-result.ts";
-import { createFaceVerification } from "./handlers/service.ts";
+import { createPrepareLaunch } from "./handlers/prepare-launch.ts";
 import { createTicketAdmin, type TicketAdminOptions } from "./handlers/ticket-admin.ts";
 import { openLaunchStore } from "./launches/open-store.ts";
 import { shareLaunches } from "./launches/share-launches.ts";
@@ -124,11 +125,10 @@ export function createService(config: Config, overrides: Overrides = {}): Servic
     createPipeline({ ...everyCall, admission: createAdmission(places), maxDurationMs });
   const parts = { orders, signer: createSigner({ appId }), createNonce, tickets, upstream, livemode, clock };
   const repeats = { store: launches, pseudonym: createPseudonym(secret, "launches"), clock };
-  const launch = createGetFaceParams({ ...parts, ...repeats, appId, licence, admit: limited.launch });
-  const faceVerification = createFaceVerification(pipeline(REQUEST_TIMEOUT_MS, limits.inFlight), {
-    names,
-    orders,
-    prepareLaunch: shareLaunches(launch, repeats),
+  const launch = createPrepareLaunch({ ...parts, ...repeats, appId, licence, admit: limited.launch });
+  // The table of RPCs: a new one is a line here and a file in handlers/.
+  const faceVerification = implement(FaceVerificationService, pipeline(REQUEST_TIMEOUT_MS, limits.inFlight), {
+    getFaceParams: createGetFaceParams({ names, orders, prepareLaunch: shareLaunches(launch, repeats) }),
     getResult: createGetResult(parts),
   });
   const operations = { operator: coordinator.operator, role, diagnose: overrides.diagnose };

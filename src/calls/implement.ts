@@ -18,6 +18,11 @@ export interface Implementation<S extends DescService = DescService> {
   methods: { [M in keyof S["method"]]: Wrapped<S["method"][M]["input"], S["method"][M]["output"]> };
 }
 
+/** A handler alone, where the rules of the proto are all there are. */
+type Spec<Input extends DescMessage, Output extends DescMessage> =
+  | MethodSpec<Input, Output>
+  | MethodSpec<Input, Output>["handler"];
+
 /**
  * Wraps every RPC of a service in the pipeline. The compiler requires a spec for each method of the
  * descriptor.
@@ -25,11 +30,12 @@ export interface Implementation<S extends DescService = DescService> {
 export function implement<S extends DescService>(
   service: S,
   pipeline: Pipeline,
-  specs: { [M in keyof S["method"]]: MethodSpec<S["method"][M]["input"], S["method"][M]["output"]> },
+  specs: { [M in keyof S["method"]]: Spec<S["method"][M]["input"], S["method"][M]["output"]> },
 ): Implementation<S> {
   const methods = Object.entries(service.method).map(([localName, { name, input, output }]) => {
-    const spec = specs[localName as keyof S["method"]] as MethodSpec<DescMessage, DescMessage>;
-    return [localName, pipeline({ name, input, output, ...spec })];
+    const spec = specs[localName as keyof S["method"]] as Spec<DescMessage, DescMessage>;
+    const { handler, ...rules } = typeof spec === "function" ? { handler: spec } : spec;
+    return [localName, pipeline({ name, input, output, handler, ...rules })];
   });
   return { service, methods: Object.fromEntries(methods) as Implementation<S>["methods"] };
 }

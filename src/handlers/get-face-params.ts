@@ -1,137 +1,46 @@
-import { create } from "@bufbuild/protobuf";
-import { timestampFromMs } from "@bufbuild/protobuf/wkt";
-import {
-  type GetFaceParamsRequest,
-  type GetFaceParamsResponse,
+import type {
+  GetFaceParamsRequest,
+  GetFaceParamsRequestSchema,
   GetFaceParamsResponseSchema,
-  PhotoType,
 } from "../../gen/faceverification/v1/face_verification_service_pb.ts";
-import type { Call } from "../calls/call.ts";
+import type { Caller } from "../calls/call.ts";
+import type { MethodSpec } from "../calls/implement.ts";
+import { identityViolations, type Names, normaliseIdentity, personNumber } from "../domain/identity.ts";
 import type { Orders } from "../domain/order.ts";
-import { PROTOCOL_VERSION } from "../domain/version.ts";
-import { onAbort } from "../lib/deadline.ts";
+import type { FieldViolation } from "../errors.ts";
 import { Pii } from "../lib/redacted.ts";
-import type { TicketReader } from "../tickets/reader.ts";
-import type { Upload, UpstreamClient } from "../upstream/client.ts";
-import type { Signer } from "../upstream/signer.ts";
-import { createNonceSpacing, type NonceSpacingOptions } from "./nonce-spacing.ts";
-import { withValidPair } from "./with-valid-pair.ts";
+import type { PrepareLaunch } from "./prepare-launch.ts";
 
-export interface GetFaceParamsOptions extends NonceSpacingOptions {
-  appId: string;
-  /** The SDK licence handed to the app; "" for none. */
-  licence: string;
-  livemode: boolean;
-  orders: Orders;
-  signer: Signer;
-  createNonce: () => string;
-  tickets: TicketReader;
-  upstream: Pick<UpstreamClient, "upload" | "fetchNonceTicket">;
-  /** Counts a launch for the person with this pseudonym; throws ServiceError RATE_LIMITED. */
-  admit: (person: string) => Promise<void>;
+export interface GetFaceParamsOptions {
+  /** How names are spelled for the vendor. */
+  names: Names;
+  orders: Pick<Orders, "userIdOf">;
+  prepareLaunch: PrepareLaunch;
 }
 
-/** Prepares one launch; `person` is the pseudonym of the request's ID number. */
-export type PrepareLaunch = (
-  request: GetFaceParamsRequest,
-  person: string,
-  call: Call,
-) => Promise<GetFaceParamsResponse>;
-
-/** Lifetime of a faceId, milliseconds (protocol.md 4.3). */
-const FACE_ID_LIFE_MS = 5 * 60 * 1000;
+/** GetFaceParams: an identity, normalised and checked, and the launch prepared for it. */
+export function createGetFaceParams({
+  names,
+  orders,
+  prepareLaunch,
+}: GetFaceParamsOptions): MethodSpec<typeof GetFaceParamsRequestSchema, typeof GetFaceParamsResponseSchema> {
+  return {
+    normalise: (request) => ({ ...request, ...normaliseIdentity(request, names) }),
+    violations: (request, caller) => [...identityViolations(request), ...ownOrderViolations(request, caller)],
+    handler(request, call) {
+      const person = orders.userIdOf(new Pii(personNumber(request.idNo)));
+      // Also for a call that joins another's launch: the audit trail lists every attempt.
+      call.note({ person });
+      return prepareLaunch(request, person, call);
+    },
+  };
+}
 
 /**
- * GetFaceParams: one identity upload and one NONCE ticket, requested in parallel, and the launch signature.
+ * Only internal callers may supply an order number: a stranger's could not be distinguished from a guess
+ * later.
  */
-export function createGetFaceParams(options: GetFaceParamsOptions): PrepareLaunch {
-  const { appId, licence, livemode, orders, signer, createNonce, tickets, upstream, admit, clock } = options;
-  const spaced = createNonceSpacing(options);
-
-  function uploadIdentity(
-    { orderNo: suppliedOrderNo, ...person }: Person,
-    userId: string,
-    { caller, note }: Call,
-    signal: AbortSignal,
-  ) {
-    return withValidPair(tickets, signal, async (pair) => {
-      // An order number is valid for one upload, so a second attempt mints another (protocol.md 4.4).
-      const orderNo = suppliedOrderNo || orders.mint(caller.subject, clock.now(), person.photo !== undefined);
-      note({ order_no: orderNo });
-      const nonce = createNonce();
-      const sign = signer.upload({ userId, nonce }, pair.signTicket);
-      const upload = { ...person, orderNo, userId, nonce, sign };
-      const sentAt = clock.monotonic();
-      const faceId = await upstream.upload(upload, signal);
-      return { orderNo, faceId, expiresAt: sentAt + FACE_ID_LIFE_MS };
-    });
-  }
-
-  function fetchNonceTicket(userId: string, signal: AbortSignal) {
-    return withValidPair(tickets, signal, async (pair) => {
-      const sentAt = clock.monotonic();
-      const { value, lifeMs } = await upstream.fetchNonceTicket(pair.accessToken, userId, signal);
-      // The ticket dies with its token, which survives the next rotation by one overlap.
-      return { value, expiresAt: Math.min(sentAt + lifeMs, tickets.safeUntil(pair)) };
-    });
-  }
-
-  return async (request, person, call) => {
-    await admit(person);
-    const userId = request.userId || person;
-    const [{ orderNo, ...face }, ticket] = await bothOrNeither(
-      call.signal,
-      (signal) => uploadIdentity(personOf(request), userId, call, signal),
-      (signal) => spaced(userId, signal, () => fetchNonceTicket(userId, signal)),
-    );
-    const nonce = createNonce();
-    const startInMs = Math.min(face.expiresAt, ticket.expiresAt) - clock.monotonic();
-    call.note({ launch_within_ms: Math.round(startInMs) });
-    const now = clock.now();
-    return create(GetFaceParamsResponseSchema, {
-      orderNo,
-      faceId: face.faceId,
-      appId,
-      version: PROTOCOL_VERSION,
-      nonce,
-      userId,
-      sign: signer.launch({ userId, nonce }, ticket.value),
-      licence,
-      startBefore: timestampFromMs(Math.floor(now + startInMs)),
-      serverTime: timestampFromMs(now),
-      livemode,
-    });
-  };
-}
-
-/** Runs both in parallel; if one fails, cancels the other and throws the first failure. */
-async function bothOrNeither<A, B>(
-  outer: AbortSignal,
-  first: (signal: AbortSignal) => Promise<A>,
-  second: (signal: AbortSignal) => Promise<B>,
-): Promise<[A, B]> {
-  const both = new AbortController();
-  const { signal } = both;
-  const release = onAbort(outer, (reason) => both.abort(reason));
-  try {
-    return await Promise.all([first(signal), second(signal)]);
-  } catch (error) {
-    both.abort(error);
-    throw error;
-  } finally {
-    release();
-  }
-}
-
-type Person = Pick<Upload, "orderNo" | "name" | "idNo" | "photo">;
-
-/** The person to verify, masked from here on. */
-function personOf({ orderNo, name, idNo, photo, photoType }: GetFaceParamsRequest): Person {
-  const type = photoType === PhotoType.WATERMARKED ? "1" : "2";
-  return {
-    orderNo,
-    name: new Pii(name),
-    idNo: new Pii(idNo),
-    photo: photo.length === 0 ? undefined : { bytes: new Pii(photo), type },
-  };
+function ownOrderViolations({ orderNo }: GetFaceParamsRequest, caller: Caller): FieldViolation[] {
+  if (orderNo === "" || caller.internal) return [];
+  return [{ field: "order_no", rule: "order_no.internal" }];
 }

@@ -46,32 +46,26 @@ export function createTicketAdmin(
   { operator, role, diagnose }: TicketAdminOptions,
 ): TicketAdmin {
   return implement(TicketAdminService, pipeline, {
-    ticketStatus: {
-      handler: async () => create(TicketStatusResponseSchema, { role, ...describe(operator.status()) }),
+    ticketStatus: async () => create(TicketStatusResponseSchema, { role, ...describe(operator.status()) }),
+    forceRefresh: async ({ allowWithoutStore }, { signal, note }) => {
+      const { previous, generation, alone } = await operator.forceRefresh(allowWithoutStore, signal);
+      note({ generation, previous });
+      return create(ForceRefreshResponseSchema, {
+        previousGeneration: BigInt(previous),
+        generation: BigInt(generation),
+        withoutStore: alone,
+      });
     },
-    forceRefresh: {
-      async handler({ allowWithoutStore }, { signal, note }) {
-        const { previous, generation, alone } = await operator.forceRefresh(allowWithoutStore, signal);
-        note({ generation, previous });
-        return create(ForceRefreshResponseSchema, {
-          previousGeneration: BigInt(previous),
-          generation: BigInt(generation),
-          withoutStore: alone,
-        });
-      },
-    },
-    diagnose: {
-      async handler() {
-        const checks = (await diagnose?.()) ?? [];
-        return create(DiagnoseResponseSchema, {
-          checks: checks.map(({ check, status, detail, cure = "" }) => ({
-            check,
-            status: STATUSES[status],
-            detail,
-            cure,
-          })),
-        });
-      },
+    diagnose: async () => {
+      const checks = (await diagnose?.()) ?? [];
+      return create(DiagnoseResponseSchema, {
+        checks: checks.map(({ check, status, detail, cure = "" }) => ({
+          check,
+          status: STATUSES[status],
+          detail,
+          cure,
+        })),
+      });
     },
   });
 }

@@ -8,7 +8,7 @@ import {
 } from "../../gen/faceverification/v1/face_verification_service_pb.ts";
 import type { Call } from "../calls/call.ts";
 import { ErrorReason, ServiceError } from "../errors.ts";
-import type { PrepareLaunch } from "../handlers/get-face-params.ts";
+import type { PrepareLaunch } from "../handlers/prepare-launch.ts";
 import { randomBase62 } from "../lib/base62.ts";
 import type { Clock } from "../lib/clock.ts";
 import { type SharedWork, shareWork } from "../lib/concurrency.ts";

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { FaceVerificationService } from "../../gen/faceverification/v1/face_verification_service_pb.ts";
 import { Verdict } from "../../gen/faceverification/v1/verdict_pb.ts";
+import type { Implementation } from "../../src/calls/implement.ts";
 import { codeEntry, CODES as VENDOR_CODES } from "../../src/domain/codes.ts";
 import { TEXTS } from "../../src/domain/messages.ts";
 import { judge } from "../../src/domain/verdict.ts";
@@ -8,7 +9,6 @@ import { createFormRoutes } from "../../src/doors/form/routes.ts";
 import { connectPlugin } from "../../src/doors/rpc/plugin.ts";
 import { createRoutes } from "../../src/doors/rpc/routes.ts";
 import { ErrorReason, reasonName, ServiceError } from "../../src/errors.ts";
-import type { FaceVerification } from "../../src/handlers/service.ts";
 import { createBudget } from "../../src/lib/budget.ts";
 import { systemClock } from "../../src/lib/clock.ts";
 import { SCENARIOS } from "../../src/sandbox/vendor/scenarios.ts";
@@ -45,7 +45,9 @@ describe("every reason", () => {
   beforeAll(async () => {
     // The doors as they are; behind them, methods that fail as the test says.
     const fail = () => Promise.reject(thrown);
-    const methods: FaceVerification["methods"] = { getFaceParams: fail, getResult: fail };
+    const methods = Object.fromEntries(
+      FaceVerificationService.methods.map(({ localName }) => [localName, fail]),
+    ) as unknown as Implementation<typeof FaceVerificationService>["methods"];
     const served = { service: FaceVerificationService, methods };
     const ignore = () => undefined;
     const events = {

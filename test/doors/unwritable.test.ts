@@ -5,11 +5,11 @@ import {
   GetFaceParamsResponseSchema,
   GetResultResponseSchema,
 } from "../../gen/faceverification/v1/face_verification_service_pb.ts";
+import type { Implementation } from "../../src/calls/implement.ts";
 import { createFormRoutes } from "../../src/doors/form/routes.ts";
 import { createFastPath } from "../../src/doors/rpc/fast-path/fast-path.ts";
 import { connectPlugin } from "../../src/doors/rpc/plugin.ts";
 import { createRoutes } from "../../src/doors/rpc/routes.ts";
-import type { FaceVerification } from "../../src/handlers/service.ts";
 import { createBudget } from "../../src/lib/budget.ts";
 import { systemClock } from "../../src/lib/clock.ts";
 import { createListener, type Listener } from "../../src/server/listener.ts";
@@ -24,7 +24,7 @@ const methods = {
     ...create(GetResultResponseSchema, { code: "0" }),
     occurredAt: time.startBefore,
   }),
-} as unknown as FaceVerification["methods"];
+} as unknown as Implementation<typeof FaceVerificationService>["methods"];
 const served = { service: FaceVerificationService, methods };
 
 let authority: Authority;

@@ -1,7 +1,10 @@
 import { randomBytes } from "node:crypto";
 import { create } from "@bufbuild/protobuf";
 import { expect, test } from "vitest";
-import { GetResultRequestSchema } from "../../gen/faceverification/v1/face_verification_service_pb.ts";
+import {
+  FaceVerificationService,
+  GetResultRequestSchema,
+} from "../../gen/faceverification/v1/face_verification_service_pb.ts";
 import { createAdmission } from "../../src/calls/admission.ts";
 import type { IncomingCall } from "../../src/calls/call.ts";
 import { createPipeline } from "../../src/calls/pipeline.ts";
@@ -9,7 +12,6 @@ import { createValidate } from "../../src/calls/validate.ts";
 import { createOrders } from "../../src/domain/order.ts";
 import { ErrorReason, ServiceError } from "../../src/errors.ts";
 import { createGetResult } from "../../src/handlers/get-result.ts";
-import { createFaceVerification } from "../../src/handlers/service.ts";
 import { systemClock as clock } from "../../src/lib/clock.ts";
 import { openScope } from "../../src/lib/deadline.ts";
 import { Secret } from "../../src/lib/redacted.ts";
@@ -46,27 +48,25 @@ test("a hundred thousand guessed and tampered order numbers never reach the vend
     clock,
     events: { callFinished: () => undefined },
   });
-  const { getResult } = createFaceVerification(pipeline, {
+  const { name, input, output } = FaceVerificationService.method.getResult;
+  const handler = createGetResult({
+    livemode: false,
     orders,
-    prepareLaunch: reached,
-    getResult: createGetResult({
-      livemode: false,
-      orders,
-      signer: createSigner({ appId: "TIDA0001" }),
-      createNonce,
-      tickets: {
-        current: () => pair,
-        isStale: () => false,
-        reread: async () => undefined,
-        accepted: () => undefined,
-        renewed: async () => undefined,
-        safeUntil: () => 0,
-        readiness: () => ({ ready: true, reason: "" }),
-      },
-      upstream: { query: reached },
-      clock,
-    }),
-  }).methods;
+    signer: createSigner({ appId: "TIDA0001" }),
+    createNonce,
+    tickets: {
+      current: () => pair,
+      isStale: () => false,
+      reread: async () => undefined,
+      accepted: () => undefined,
+      renewed: async () => undefined,
+      safeUntil: () => 0,
+      readiness: () => ({ ready: true, reason: "" }),
+    },
+    upstream: { query: reached },
+    clock,
+  });
+  const getResult = pipeline({ name, input, output, handler });
   const call: IncomingCall = {
     door: "form",
     listener: "public",

@@ -7,7 +7,7 @@ import {
   GetFaceParamsResponseSchema,
 } from "../../gen/faceverification/v1/face_verification_service_pb.ts";
 import type { Call } from "../../src/calls/call.ts";
-import type { PrepareLaunch } from "../../src/handlers/get-face-params.ts";
+import type { PrepareLaunch } from "../../src/handlers/prepare-launch.ts";
 import { createMemoryLaunchStore } from "../../src/launches/memory-store.ts";
 import { withFallback } from "../../src/launches/open-store.ts";
 import { shareLaunches } from "../../src/launches/share-launches.ts";

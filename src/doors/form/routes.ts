@@ -1,11 +1,12 @@
 import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import type { FaceVerificationService } from "../../../gen/faceverification/v1/face_verification_service_pb.ts";
 import type { IncomingCall } from "../../calls/call.ts";
+import type { Implementation } from "../../calls/implement.ts";
 import type { Wrapped } from "../../calls/pipeline.ts";
 import { type Language, languageOf } from "../../domain/messages.ts";
 import { callerLeft, ErrorReason, type FieldViolation, ServiceError } from "../../errors.ts";
 import type { ServiceEvents } from "../../events.ts";
-import type { FaceVerification } from "../../handlers/service.ts";
 import { openScope } from "../../lib/deadline.ts";
 import { bearerToken } from "../../lib/http.ts";
 import { formError, MethodNotAllowed } from "./errors.ts";
@@ -23,7 +24,7 @@ import { parseForm, strictViolations } from "./parse.ts";
 const FORM = "application/x-www-form-urlencoded";
 
 export interface FormOptions {
-  methods: FaceVerification["methods"];
+  methods: Implementation<typeof FaceVerificationService>["methods"];
   /** Largest body, bytes. */
   bodyLimit: number;
   /** What is done about what the demo's server never looked at: nothing, a word to the operator, or a refusal. */

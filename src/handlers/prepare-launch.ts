@@ -1,0 +1,137 @@
+import { create } from "@bufbuild/protobuf";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import {
+  type GetFaceParamsRequest,
+  type GetFaceParamsResponse,
+  GetFaceParamsResponseSchema,
+  PhotoType,
+} from "../../gen/faceverification/v1/face_verification_service_pb.ts";
+import type { Call } from "../calls/call.ts";
+import type { Orders } from "../domain/order.ts";
+import { PROTOCOL_VERSION } from "../domain/version.ts";
+import { onAbort } from "../lib/deadline.ts";
+import { Pii } from "../lib/redacted.ts";
+import type { TicketReader } from "../tickets/reader.ts";
+import type { Upload, UpstreamClient } from "../upstream/client.ts";
+import type { Signer } from "../upstream/signer.ts";
+import { createNonceSpacing, type NonceSpacingOptions } from "./nonce-spacing.ts";
+import { withValidPair } from "./with-valid-pair.ts";
+
+export interface PrepareLaunchOptions extends NonceSpacingOptions {
+  appId: string;
+  /** The SDK licence handed to the app; "" for none. */
+  licence: string;
+  livemode: boolean;
+  orders: Orders;
+  signer: Signer;
+  createNonce: () => string;
+  tickets: TicketReader;
+  upstream: Pick<UpstreamClient, "upload" | "fetchNonceTicket">;
+  /** Counts a launch for the person with this pseudonym; throws ServiceError RATE_LIMITED. */
+  admit: (person: string) => Promise<void>;
+}
+
+/** Prepares one launch; `person` is the pseudonym of the request's ID number. */
+export type PrepareLaunch = (
+  request: GetFaceParamsRequest,
+  person: string,
+  call: Call,
+) => Promise<GetFaceParamsResponse>;
+
+/** Lifetime of a faceId, milliseconds (protocol.md 4.3). */
+const FACE_ID_LIFE_MS = 5 * 60 * 1000;
+
+/**
+ * GetFaceParams: one identity upload and one NONCE ticket, requested in parallel, and the launch signature.
+ */
+export function createPrepareLaunch(options: PrepareLaunchOptions): PrepareLaunch {
+  const { appId, licence, livemode, orders, signer, createNonce, tickets, upstream, admit, clock } = options;
+  const spaced = createNonceSpacing(options);
+
+  function uploadIdentity(
+    { orderNo: suppliedOrderNo, ...person }: Person,
+    userId: string,
+    { caller, note }: Call,
+    signal: AbortSignal,
+  ) {
+    return withValidPair(tickets, signal, async (pair) => {
+      // An order number is valid for one upload, so a second attempt mints another (protocol.md 4.4).
+      const orderNo = suppliedOrderNo || orders.mint(caller.subject, clock.now(), person.photo !== undefined);
+      note({ order_no: orderNo });
+      const nonce = createNonce();
+      const sign = signer.upload({ userId, nonce }, pair.signTicket);
+      const upload = { ...person, orderNo, userId, nonce, sign };
+      const sentAt = clock.monotonic();
+      const faceId = await upstream.upload(upload, signal);
+      return { orderNo, faceId, expiresAt: sentAt + FACE_ID_LIFE_MS };
+    });
+  }
+
+  function fetchNonceTicket(userId: string, signal: AbortSignal) {
+    return withValidPair(tickets, signal, async (pair) => {
+      const sentAt = clock.monotonic();
+      const { value, lifeMs } = await upstream.fetchNonceTicket(pair.accessToken, userId, signal);
+      // The ticket dies with its token, which survives the next rotation by one overlap.
+      return { value, expiresAt: Math.min(sentAt + lifeMs, tickets.safeUntil(pair)) };
+    });
+  }
+
+  return async (request, person, call) => {
+    await admit(person);
+    const userId = request.userId || person;
+    const [{ orderNo, ...face }, ticket] = await bothOrNeither(
+      call.signal,
+      (signal) => uploadIdentity(personOf(request), userId, call, signal),
+      (signal) => spaced(userId, signal, () => fetchNonceTicket(userId, signal)),
+    );
+    const nonce = createNonce();
+    const startInMs = Math.min(face.expiresAt, ticket.expiresAt) - clock.monotonic();
+    call.note({ launch_within_ms: Math.round(startInMs) });
+    const now = clock.now();
+    return create(GetFaceParamsResponseSchema, {
+      orderNo,
+      faceId: face.faceId,
+      appId,
+      version: PROTOCOL_VERSION,
+      nonce,
+      userId,
+      sign: signer.launch({ userId, nonce }, ticket.value),
+      licence,
+      startBefore: timestampFromMs(Math.floor(now + startInMs)),
+      serverTime: timestampFromMs(now),
+      livemode,
+    });
+  };
+}
+
+/** Runs both in parallel; if one fails, cancels the other and throws the first failure. */
+async function bothOrNeither<A, B>(
+  outer: AbortSignal,
+  first: (signal: AbortSignal) => Promise<A>,
+  second: (signal: AbortSignal) => Promise<B>,
+): Promise<[A, B]> {
+  const both = new AbortController();
+  const { signal } = both;
+  const release = onAbort(outer, (reason) => both.abort(reason));
+  try {
+    return await Promise.all([first(signal), second(signal)]);
+  } catch (error) {
+    both.abort(error);
+    throw error;
+  } finally {
+    release();
+  }
+}
+
+type Person = Pick<Upload, "orderNo" | "name" | "idNo" | "photo">;
+
+/** The person to verify, masked from here on. */
+function personOf({ orderNo, name, idNo, photo, photoType }: GetFaceParamsRequest): Person {
+  const type = photoType === PhotoType.WATERMARKED ? "1" : "2";
+  return {
+    orderNo,
+    name: new Pii(name),
+    idNo: new Pii(idNo),
+    photo: photo.length === 0 ? undefined : { bytes: new Pii(photo), type },
+  };
+}
