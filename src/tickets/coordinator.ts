@@ -35,14 +35,14 @@ export interface CoordinatorOptions {
   clock: Clock;
   random: () => number;
   timings: TicketTimings;
-  /** A name of this process that no other has, now or later. */
+  /** Unique name of this process, never reused. */
   replica: string;
-  /** Whether this process refreshes, or only uses what others keep fresh. */
+  /** Whether this process refreshes the pair, or only uses it. */
   refreshes: boolean;
-  /** Who else runs on this machine. */
+  /** The processes of this machine. */
   processes: Processes;
   events: TicketEvents;
-  /** The protocol; replaced by tests only, to see that a broken one is noticed. */
+  /** The protocol; replaced only by tests, to prove that a broken one is noticed. */
   protocol?: typeof transition;
 }
 
@@ -52,12 +52,12 @@ export interface Coordinator extends Required<Part> {
   operator: TicketOperator;
 }
 
-/** How long a start waits for a first pair before it goes on without, milliseconds. */
+/** How long a start waits for the first pair before continuing without one, milliseconds. */
 const START_WAIT_MS = 1_000;
 
 /**
- * Keeps the pair fresh: polls the store, adopts what is newer, gives a store back what it lost, and refreshes when that
- * is needed and nobody else does. Any number of these on one store make one token call per interval (ticket-cache.md 2).
+ * Keeps the pair fresh: polls the store, adopts newer pairs, restores what the store lost, and refreshes when needed and no
+ * other process does. Any number of coordinators on one store make one token call per interval (ticket-cache.md 2).
  */
 export function createCoordinator(options: CoordinatorOptions): Coordinator {
   const { secrets, store, sealer, clock, random, timings, replica, refreshes, processes, events } = options;
@@ -90,10 +90,10 @@ export function createCoordinator(options: CoordinatorOptions): Coordinator {
   const patienceMs = timings.tokenTimeoutMs + timings.signTimeoutMs;
   const refreshInProgress = createOneRefresh({ clock, loop, patienceMs, cutOff: () => cutOff.abort() });
 
-  /** Looks at the store once. Also called by readers whose pair was refused; those who come at once share one look. */
+  /** Polls the store once. Also called for requests whose pair was refused; concurrent calls share one poll. */
   const poll = singleFlight(() => watcher.poll(!refreshInProgress.isRunning));
 
-  /** Looks, starts a refresh if one is needed, and returns how long there is nothing to do, milliseconds. */
+  /** Polls, starts a refresh if one is needed, and returns the delay until the next step, milliseconds. */
   async function step(): Promise<number> {
     const view = await poll();
     const pollMs = timings.pollMs * (0.8 + 0.4 * random());
@@ -101,12 +101,12 @@ export function createCoordinator(options: CoordinatorOptions): Coordinator {
     const facts = watcher.facts(view);
     const reason = refreshReason(view, facts, timings);
     const dueInMs = facts.dueMs - facts.ageMs;
-    // Overdue without a reason: a pair that is for others to replace.
+    // Overdue without a reason: the pair is left to another installation or a later release.
     if (!reason) return dueInMs > 0 ? Math.min(pollMs, dueInMs) : pollMs;
     cache.expectRotation();
     const due = dueInMs <= 0;
-    const heldBackMs = waitMs(view, credentials(), due, timings);
-    if (heldBackMs > 0) return Math.min(pollMs, heldBackMs, await watchLease(view));
+    const delayMs = waitMs(view, credentials(), due, timings);
+    if (delayMs > 0) return Math.min(pollMs, delayMs, await watchLease(view));
     const { latest } = cache;
     const atLeast = latest?.pair.generation ?? 0;
     const urgent = isUrgent(view, facts, timings);
@@ -116,7 +116,7 @@ export function createCoordinator(options: CoordinatorOptions): Coordinator {
     return pollMs;
   }
 
-  /** A refresh that only an operator asks for; a string says why it will not be made. */
+  /** A refresh without the store, on an operator's request; a string is the reason for refusing it. */
   function refreshSolo(): Promise<RefreshOutcome> | string {
     if (!refreshes) return "this process leaves refreshing to others";
     if (refreshInProgress.isRunning || stopping.signal.aborted)
@@ -161,8 +161,8 @@ export function createCoordinator(options: CoordinatorOptions): Coordinator {
   }
 
   const wake = () => loop.wake();
-  /** How long failures, and a refresh under way, hold the next one back, milliseconds. */
-  const heldBackMs = (view: StateView) => waitMs(view, credentials(), true, timings);
+  /** How long failures and a running refresh delay the next one, milliseconds. */
+  const nextDelayMs = (view: StateView) => waitMs(view, credentials(), true, timings);
   const tickets = createReader({ cache, watcher, sharedState, poll, loop, clock, timings, events });
   const unwatch: (() => void)[] = [];
 
@@ -177,18 +177,18 @@ export function createCoordinator(options: CoordinatorOptions): Coordinator {
       health,
       refreshSolo,
       refreshes,
-      heldBackMs,
+      nextDelayMs,
     }),
 
     async start() {
       unwatch.push(store.watch(wake));
       loop.start();
-      const waited = new AbortController();
-      await Promise.race([cache.next(), clock.sleep(START_WAIT_MS, waited.signal).catch(() => undefined)]);
-      waited.abort();
+      const arrived = new AbortController();
+      await Promise.race([cache.next(), clock.sleep(START_WAIT_MS, arrived.signal).catch(() => undefined)]);
+      arrived.abort();
     },
 
-    /** Waits for a refresh under way, for as long as its calls may take. */
+    /** Waits for a running refresh, for at most as long as its calls may take. */
     async stop() {
       stopping.abort();
       for (const end of unwatch.splice(0)) end();

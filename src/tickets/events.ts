@@ -1,7 +1,10 @@
 import type { CallOutcome } from "./protocol/failed-call.ts";
 import type { RefreshReason } from "./protocol/refresh-reason.ts";
 
-/** How a refresh ended: `ok`; fenced off by a later one; not begun; or as its failed call says. */
+/**
+ * How a refresh ended: `ok`; `fenced` off by a later one; `busy`: not begun; `store`: the store failed; `bad_stage`: the
+ * staged token was refused; `no_ticket`: the staged token still lacks its ticket; or the outcome of its failed token call.
+ */
 export type RefreshOutcome = "ok" | "fenced" | "busy" | "store" | "bad_stage" | "no_ticket" | CallOutcome;
 
 /** One refresh, for the log line and the metrics of ticket-cache.md 5. */
@@ -16,24 +19,24 @@ export interface RefreshFinished {
   signMs: number;
   commitMs: number;
   replica: string;
-  /** The failed call. */
+  /** The error of the failed call. */
   error: unknown;
 }
 
-/** What the ticket cache tells. Nothing here is secret. */
+/** What the ticket cache reports. None of it is secret. */
 export interface TicketEvents {
   refreshFinished(event: RefreshFinished): void;
-  /** `lagMs`: time from the commit to the adoption here. */
+  /** `lagMs`: time between the commit and its adoption by this process. */
   pairAdopted(event: { generation: number; own: boolean; lagMs: number }): void;
   pairRejected(event: { generation: number; code: string }): void;
-  /** The vendor refused the newest pair before its time: another installation uses this app id, or the secret was changed. */
+  /** The vendor refused the newest pair too early: another installation uses this app id, or the secret was changed. */
   foreignRotation(event: { generation: number; code: string; ageMs: number }): void;
   pairHealed(event: { generation: number }): void;
   pairOrphaned(event: { generation: number }): void;
   recordUnreadable(event: { why: string }): void;
-  /** Another process was given another REFRESH_INTERVAL, milliseconds. */
+  /** Another process is configured with a different REFRESH_INTERVAL, milliseconds. */
   intervalDiffers(event: { oursMs: number; theirsMs: number }): void;
-  /** A process of this machine died in the middle of a refresh, and its lease was ended. */
+  /** A process of this machine died during a refresh, and its lease was ended. */
   refresherDied(event: { holder: string }): void;
   storeChanged(event: { up: boolean; error: unknown }): void;
   suspended(event: { silentMs: number }): void;
@@ -42,7 +45,7 @@ export interface TicketEvents {
 
 const ignore = () => undefined;
 
-/** Hears nothing; for a caller that listens to a few of the events. */
+/** Ignores every event; a base for callers that handle only a few. */
 export const IGNORED_EVENTS: Readonly<TicketEvents> = {
   refreshFinished: ignore,
   pairAdopted: ignore,

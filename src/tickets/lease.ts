@@ -5,10 +5,10 @@ import type { Processes } from "./processes.ts";
 import type { LeaseClaim } from "./protocol/operations.ts";
 import type { SharedState, StateView } from "./shared-state.ts";
 
-/** A ready-made reason to end a sleep. */
+/** Preallocated: a bare `abort()` captures a stack trace that nobody reads. */
 const DONE = new Error("done");
 
-/** Renews the lease again and again while `work` runs: a beat that is missing says that this process is in trouble. */
+/** Renews the lease by regular beats while `work` runs; missing beats show others that this process is in trouble. */
 export async function whileBeating<T>(
   {
     sharedState,
@@ -23,7 +23,7 @@ export async function whileBeating<T>(
   async function beat(): Promise<void> {
     for (;;) {
       await clock.sleep(timings.beatMs, done.signal);
-      // One that is lost is made good by the next; who was overtaken learns it from the commit.
+      // The next beat makes up for a lost one; a holder that was superseded learns it from the commit.
       await sharedState.apply({ kind: "renew", ...mine }).catch(() => undefined);
     }
   }
@@ -44,8 +44,8 @@ export interface LeaseWatchOptions {
 }
 
 /**
- * Looks after the lease of another process of this machine: ends it when that process is dead for certain. Returns when
- * to look again, milliseconds; Infinity if nothing can be seen from here.
+ * Watches the lease of another process of this machine and ends it once that process is certainly dead. Returns the time
+ * until the next check, milliseconds; Infinity if that process cannot be seen from here.
  */
 export function createLeaseWatch({ processes, sharedState, events, timings }: LeaseWatchOptions) {
   return async ({ state: { lease, granted } }: StateView): Promise<number> => {
@@ -56,7 +56,7 @@ export function createLeaseWatch({ processes, sharedState, events, timings }: Le
     const buried = await sharedState
       .apply({ kind: "bury", holder, generation: granted })
       .catch(() => undefined);
-    // A store that has just failed is not asked again at once.
+    // The store has just failed: no retry at once.
     if (!buried) return Infinity;
     if (buried.status === "ok") events.refresherDied({ holder });
     return 0;

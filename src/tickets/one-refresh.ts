@@ -5,12 +5,12 @@ import type { PollLoop } from "./poll-loop.ts";
 export interface OneRefreshOptions {
   clock: Clock;
   loop: Pick<PollLoop, "wake" | "report">;
-  /** How long a stop waits for a refresh under way, and what is called when that was not enough. */
+  /** How long a stop waits for a running refresh, milliseconds, and what it calls if that was not enough. */
   patienceMs: number;
   cutOff: () => void;
 }
 
-/** The refresh that this process makes, of which there is one at a time. */
+/** This process's refresh; at most one runs at a time. */
 export function createOneRefresh({ clock, loop, patienceMs, cutOff }: OneRefreshOptions) {
   let running: Promise<void> | undefined;
 
@@ -19,7 +19,7 @@ export function createOneRefresh({ clock, loop, patienceMs, cutOff }: OneRefresh
       return running !== undefined;
     },
 
-    /** Begins one; whatever it throws, the next can begin. Only when none is running. */
+    /** Starts one; throws if one is running. An error from `work` is reported and does not block the next. */
     begin(work: () => Promise<RefreshOutcome>): void {
       if (running) throw new Error("a refresh is under way");
       running = work()
@@ -29,12 +29,12 @@ export function createOneRefresh({ clock, loop, patienceMs, cutOff }: OneRefresh
         })
         .then((outcome) => {
           running = undefined;
-          // A store that has just failed is not asked again at once.
+          // Not after a store failure: the store would be polled again at once.
           if (outcome !== "store") loop.wake();
         });
     },
 
-    /** Waits for the one under way, whose token would otherwise be lost. */
+    /** Waits for the running one, whose token would otherwise be lost. */
     async end(): Promise<void> {
       if (!running) return;
       const done = new AbortController();

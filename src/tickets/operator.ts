@@ -6,22 +6,22 @@ import type { ApplyResult, SharedState, StateView } from "./shared-state.ts";
 import type { TicketStatus } from "./status.ts";
 import type { StoreHealth } from "./store-health.ts";
 
-/** A rotation that an operator asked for. */
+/** A rotation requested by an operator. */
 export interface ForcedRefresh {
   previous: number;
   generation: number;
-  /** Whether it was made without the store. */
+  /** Whether it was done without the store. */
   alone: boolean;
 }
 
-/** What an operator can see of the ticket cache, and do to it. */
+/** The operator's view of the ticket cache, and control over it. */
 export interface TicketOperator {
   status(): TicketStatus;
   /**
-   * Has the pair replaced by whoever refreshes next, and waits until this process holds the new one; also when it cannot
-   * open the present one. While the store is away that is refused, unless `allowWithoutStore`: then this process refreshes
-   * alone (ticket-cache.md 2.9). Throws ServiceError TICKET_UNAVAILABLE with a `why`, at once where waiting is of no use;
-   * rejects with the signal's reason, and then the rotation goes on.
+   * Has the next refresher replace the pair, and waits until this process has the new one; also if it cannot open the
+   * current one. While the store is unreachable that is refused, unless `allowWithoutStore`: then this process refreshes
+   * alone (ticket-cache.md 2.9). Throws ServiceError TICKET_UNAVAILABLE with a `why`, at once if waiting is pointless;
+   * rejects with the signal's reason when it aborts, but the rotation continues.
    */
   forceRefresh(allowWithoutStore: boolean, signal: AbortSignal): Promise<ForcedRefresh>;
 }
@@ -33,19 +33,19 @@ export interface OperatorOptions {
   poll: () => Promise<StateView | undefined>;
   wake: () => void;
   health: Pick<StoreHealth, "isUp">;
-  /** Refreshes without the store; a string says why it will not. */
+  /** Refreshes without the store; a string is the reason for refusing to. */
   refreshSolo: () => Promise<RefreshOutcome> | string;
   /** Whether this process refreshes. */
   refreshes: boolean;
-  /** How long failures hold the next refresh back, milliseconds. */
-  heldBackMs: (view: StateView) => number;
+  /** How long failures and a running refresh delay the next one, milliseconds. */
+  nextDelayMs: (view: StateView) => number;
 }
 
-/** What an operator waits for without being told, milliseconds; it fits the time of one RPC. */
-const PATIENCE_MS = 30_000;
+/** The longest delay that a call waits out, milliseconds; before a longer one it fails at once. Fits in one RPC. */
+const MAX_DELAY_MS = 30_000;
 
 export function createOperator(options: OperatorOptions): TicketOperator {
-  const { status, cache, sharedState, poll, wake, health, refreshSolo, refreshes, heldBackMs } = options;
+  const { status, cache, sharedState, poll, wake, health, refreshSolo, refreshes, nextDelayMs } = options;
 
   async function newerThan(generation: number): Promise<number> {
     for (;;) {
@@ -63,12 +63,12 @@ export function createOperator(options: OperatorOptions): TicketOperator {
     if (view?.flaw === "newer") throw unavailable(OBSTACLES.newer);
     if (view && health.isUp) {
       const published = view.state.published?.generation ?? 0;
-      // Without one, a first pair is on its way as it is.
+      // Without one, the first pair is already due.
       const marked = published > 0 ? (await invalidate(published)).view : view;
       wake();
-      const waitsMs = heldBackMs(marked);
-      if (waitsMs > PATIENCE_MS)
-        throw unavailable(`the rotation begins in ${words(waitsMs)}: the last refresh failed`);
+      const delayMs = nextDelayMs(marked);
+      if (delayMs > MAX_DELAY_MS)
+        throw unavailable(`the rotation begins in ${seconds(delayMs)}: the last refresh failed`);
       const previous = Math.max(latest, published);
       return { previous, generation: await newerThan(previous), alone: false };
     }
@@ -93,19 +93,19 @@ export function createOperator(options: OperatorOptions): TicketOperator {
     status,
     async forceRefresh(allowWithoutStore, signal) {
       signal.throwIfAborted();
-      const given = Promise.withResolvers<never>();
-      const giveUp = () => given.reject(signal.reason);
-      signal.addEventListener("abort", giveUp, { once: true });
+      const aborted = Promise.withResolvers<never>();
+      const onAborted = () => aborted.reject(signal.reason);
+      signal.addEventListener("abort", onAborted, { once: true });
       try {
-        return await Promise.race([force(allowWithoutStore), given.promise]);
+        return await Promise.race([force(allowWithoutStore), aborted.promise]);
       } finally {
-        signal.removeEventListener("abort", giveUp);
+        signal.removeEventListener("abort", onAborted);
       }
     },
   };
 }
 
-const words = (ms: number) => `${Math.ceil(ms / 1_000)} s`;
+const seconds = (ms: number) => `${Math.ceil(ms / 1_000)} s`;
 
 const unavailable = (why: string) =>
   new ServiceError(ErrorReason.TICKET_UNAVAILABLE, why, { metadata: { why } });

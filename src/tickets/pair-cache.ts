@@ -3,12 +3,12 @@ import type { Clock } from "../lib/clock.ts";
 import type { IssuedPair } from "./pair.ts";
 import type { TicketPair } from "./reader.ts";
 
-/** A pair to be held: opened, with what is known of its age. */
+/** A decrypted pair with its known ages, as a candidate for the cache. */
 export interface OpenedPair {
   generation: number;
   sealed: string;
   issued: IssuedPair;
-  /** Age since its commit, and time since its two calls, milliseconds, at `asOf` on the monotonic clock. */
+  /** Time since its commit and since its two calls, milliseconds, at `asOf` on the monotonic clock. */
   ageMs: number;
   tokenAgeMs: number;
   signAgeMs: number;
@@ -17,12 +17,12 @@ export interface OpenedPair {
   own: boolean;
 }
 
-/** The pair in hand. Frozen; a newer one takes its place as a whole. */
+/** The cached pair; immutable, replaced as a whole. */
 export interface CachedPair {
   readonly pair: TicketPair;
   readonly sealed: string;
   readonly secretId: string;
-  /** Monotonic times: of its commit, of its two calls, from when a refresh is due here, from when it must not be used. */
+  /** Monotonic times: of its commit, of its two calls, when a refresh is due here, when it must no longer be used. */
   readonly bornAt: number;
   readonly tokenBornAt: number;
   readonly signBornAt: number;
@@ -30,11 +30,11 @@ export interface CachedPair {
   readonly endsAt: number;
 }
 
-/** How long token and ticket both last, from `asOf`, milliseconds. */
-const leftMs = ({ issued, tokenAgeMs, signAgeMs }: OpenedPair) =>
+/** How long token and ticket both remain valid, from `asOf`, milliseconds. */
+const remainingLifeMs = ({ issued, tokenAgeMs, signAgeMs }: OpenedPair) =>
   Math.min(issued.lifeMs - tokenAgeMs, issued.signLifeMs - signAgeMs);
 
-/** Holds the newest pair seen. Everything about ages happens here, on the monotonic clock alone. */
+/** Caches the newest pair seen. All reckoning of ages happens here, on the monotonic clock alone. */
 export function createPairCache(clock: Clock, timings: TicketTimings, random: () => number) {
   const { refreshIntervalMs, overlapMs, hardMarginMs, jitterMs, pollMs } = timings;
   let latest: CachedPair | undefined;
@@ -42,41 +42,41 @@ export function createPairCache(clock: Clock, timings: TicketTimings, random: ()
   let rotatesAt = 0;
   let adoptedAt = Number.NEGATIVE_INFINITY;
   let arrival = Promise.withResolvers<TicketPair>();
-  /** How long the old token certainly works once it is replaced, from when this replica knows. */
+  /** How long a replaced token certainly still works, from when this replica learns of it. */
   const sureOverlapMs = overlapMs - pollMs * 1.2;
 
   return {
-    /** The pair in hand, usable or not. */
+    /** The cached pair, usable or not. */
     get latest(): CachedPair | undefined {
       return latest;
     },
 
-    /** When the pair in hand was taken, on the monotonic clock. */
+    /** When the cached pair was adopted, on the monotonic clock. */
     get adoptedAt(): number {
       return adoptedAt;
     },
 
-    /** Time since the commit of the pair in hand, milliseconds. */
+    /** Time since the commit of the cached pair, milliseconds. */
     ageMs: () => (latest ? clock.monotonic() - latest.bornAt : 0),
 
-    /** Whether the candidate has nothing left to be used for. */
-    isOver: (opened: OpenedPair) => leftMs(opened) <= hardMarginMs,
+    /** Whether the pair is too close to its end to be used. */
+    isOver: (opened: OpenedPair) => remainingLifeMs(opened) <= hardMarginMs,
 
     isUsable: () => latest !== undefined && clock.monotonic() < latest.endsAt,
 
-    /** The pair in hand, if it can be used: one property read. */
+    /** The cached pair, if usable: one property read. */
     usable: (): TicketPair | undefined =>
       latest !== undefined && clock.monotonic() < latest.endsAt ? latest.pair : undefined,
 
-    /** Takes the candidate if it is newer than what is held: generations only rise. */
+    /** Adopts the pair if it is newer than the cached one: generations only rise. */
     adopt(opened: OpenedPair): boolean {
       const { generation, sealed, issued, ageMs, tokenAgeMs, signAgeMs, asOf, own } = opened;
       if (latest && generation <= latest.pair.generation) return false;
-      // The vendor's hour allows twenty minutes; a shorter life shortens the interval in proportion.
+      // The vendor's one hour allows twenty minutes; a shorter life shortens the interval in proportion.
       const intervalMs = Math.min(refreshIntervalMs, issued.signLifeMs / 3);
       const bornAt = asOf - ageMs;
       rotatesAt = bornAt + intervalMs;
-      // Who refreshed last does so again, and the others stand by, without an election.
+      // The last refresher goes first again and the others stand by, without an election.
       const delayMs = own ? 0 : jitterMs.from + random() * (jitterMs.to - jitterMs.from);
       if (latest) previous = { generation: latest.pair.generation, supersededAt: clock.monotonic() };
       latest = Object.freeze({
@@ -87,7 +87,7 @@ export function createPairCache(clock: Clock, timings: TicketTimings, random: ()
         tokenBornAt: asOf - tokenAgeMs,
         signBornAt: asOf - signAgeMs,
         dueAt: rotatesAt + delayMs,
-        endsAt: asOf + leftMs(opened) - hardMarginMs,
+        endsAt: asOf + remainingLifeMs(opened) - hardMarginMs,
       });
       adoptedAt = clock.monotonic();
       arrival.resolve(latest.pair);
@@ -98,7 +98,7 @@ export function createPairCache(clock: Clock, timings: TicketTimings, random: ()
     /** Resolves at the next adoption. */
     next: () => arrival.promise,
 
-    /** Tells that any replica may replace the pair from now on. */
+    /** Marks the pair as replaceable by any replica from now on. */
     expectRotation() {
       rotatesAt = Math.min(rotatesAt, clock.monotonic());
     },

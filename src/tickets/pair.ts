@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { Secret } from "../lib/redacted.ts";
 
-/** A token as it was issued; `issuedAt` is the store's time just before the call, so that its end is early, never late. */
+/** An issued token. `issuedAt`: the store's time just before the call, so its end is computed too early, never too late. */
 export interface IssuedToken {
   accessToken: Secret;
   issuedAt: number;
@@ -10,22 +10,22 @@ export interface IssuedToken {
   secretId: string;
 }
 
-/** A token and the SIGN ticket that was issued for it: they live and die together (protocol.md 1). */
+/** A token and the SIGN ticket issued for it: they live and die together (protocol.md 1). */
 export interface IssuedPair extends IssuedToken {
   signTicket: Secret;
   signIssuedAt: number;
   signLifeMs: number;
 }
 
-/** Tells secrets apart without telling anything about them. */
+/** Identifies a secret without revealing anything about it. */
 export const fingerprint = (secret: Secret): string =>
   createHash("sha256").update(`secret fingerprint ${secret.reveal()}`).digest("hex").slice(0, 16);
 
-/** The secret of this fingerprint, if it is among them. */
+/** The secret with this fingerprint, if configured. */
 export const secretOf = (secrets: readonly Secret[], secretId: string): Secret | undefined =>
   secrets.find((secret) => fingerprint(secret) === secretId);
 
-/** The text that is sealed; the one place where tokens are written out. */
+/** The plain text to seal; the only place where tokens are serialised. */
 export function writePair(pair: IssuedToken | IssuedPair): string {
   const { accessToken } = pair;
   return JSON.stringify({
@@ -35,7 +35,7 @@ export function writePair(pair: IssuedToken | IssuedPair): string {
   });
 }
 
-/** A staged token; undefined when the text is none. */
+/** Parses a staged token; undefined if invalid. */
 export function readToken(text: string): IssuedToken | undefined {
   const { accessToken, issuedAt, lifeMs, secretId } = parse(text);
   if (typeof accessToken !== "string" || accessToken === "" || typeof secretId !== "string") return undefined;
@@ -43,7 +43,7 @@ export function readToken(text: string): IssuedToken | undefined {
   return { accessToken: new Secret(accessToken), issuedAt, lifeMs, secretId };
 }
 
-/** A pair; undefined when the text is none. */
+/** Parses a pair; undefined if invalid. */
 export function readPair(text: string): IssuedPair | undefined {
   const token = readToken(text);
   const { signTicket, signIssuedAt, signLifeMs } = parse(text);

@@ -2,34 +2,34 @@ import type { Clock } from "../lib/clock.ts";
 
 export interface PollLoopOptions {
   clock: Clock;
-  /** Does what there is to do, and returns how long there will be nothing, milliseconds. */
+  /** Does the work due and returns the delay until the next step, milliseconds. */
   step: () => Promise<number>;
-  /** The rest after a step that threw, milliseconds. */
+  /** Delay after a step that threw, milliseconds. */
   retryMs: number;
-  /** Told of what a step threw. */
+  /** Called with the error of a step that threw. */
   failed: (error: unknown) => void;
 }
 
-/** Steps, one at a time, until it is stopped. */
+/** Runs steps, one at a time, until stopped. */
 export interface PollLoop {
   start(): void;
-  /** Ends the rest before the next step, or has one more step follow the one under way. */
+  /** Starts the next step now, or right after the running one. */
   wake(): void;
-  /** Tells of an error outside the steps. Never throws. */
+  /** Reports an error from outside the steps. Never throws. */
   report(error: unknown): void;
-  /** Ends it once the step under way is done. */
+  /** Stops once the running step is done. */
   stop(): Promise<void>;
-  /** Time since a step last ended, well or badly, milliseconds: tells a loop that hangs. */
+  /** Time since a step last ended, successfully or not, milliseconds: reveals a hanging loop. */
   silentMs(): number;
 }
 
-/** A ready-made reason to end a sleep. */
+/** Preallocated: a bare `abort()` captures a stack trace that nobody reads. */
 const WOKEN = new Error("woken");
 
-/** A loop that ends with the process only: whatever a step throws, and whatever telling of it throws, there is a next one. */
+/** A loop that survives errors: whatever a step or the reporting of its error throws, the next step follows. */
 export function createPollLoop({ clock, step, retryMs, failed }: PollLoopOptions): PollLoop {
-  let [hinted, stopping] = [false, false];
-  let rest = new AbortController();
+  let [woken, stopping] = [false, false];
+  let pause = new AbortController();
   let steppedAt = clock.monotonic();
   let running: Promise<void> | undefined;
 
@@ -37,7 +37,7 @@ export function createPollLoop({ clock, step, retryMs, failed }: PollLoopOptions
     try {
       failed(error);
     } catch {
-      // There is nobody left to tell.
+      // Nothing left to report to.
     }
   }
 
@@ -52,18 +52,18 @@ export function createPollLoop({ clock, step, retryMs, failed }: PollLoopOptions
 
   async function run(): Promise<void> {
     while (!stopping) {
-      rest = new AbortController();
-      hinted = false;
-      const restMs = await safely();
+      pause = new AbortController();
+      woken = false;
+      const delayMs = await safely();
       steppedAt = clock.monotonic();
-      if (hinted || stopping) continue;
-      await clock.sleep(restMs, rest.signal).catch(() => undefined);
+      if (woken || stopping) continue;
+      await clock.sleep(delayMs, pause.signal).catch(() => undefined);
     }
   }
 
   function wake(): void {
-    hinted = true;
-    rest.abort(WOKEN);
+    woken = true;
+    pause.abort(WOKEN);
   }
 
   return {

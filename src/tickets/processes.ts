@@ -1,20 +1,20 @@
 import { readFileSync, readlinkSync } from "node:fs";
 
-/** Tells which processes of this machine are dead. */
+/** Detects dead processes of this machine. */
 export interface Processes {
-  /** What others on this machine know this process by; undefined where the system does not say enough. */
+  /** This process's name for others on this machine; undefined if the system exposes too little to form one. */
   readonly own: string | undefined;
   /**
-   * Whether the process of that name is dead, which is certain, or alive; undefined for one that cannot be seen from
-   * here: of another machine, another start of it, or another container.
+   * True if the process with that name is certainly dead, false if it is alive; undefined if it cannot be seen from here:
+   * on another machine, from another boot, or in another container.
    */
   isDead(name: string): boolean | undefined;
 }
 
-/** Sees nothing and is not seen: what happens where the system does not say enough. */
+/** Sees no process and is seen by none: the fallback where the system exposes too little. */
 export const UNSEEN: Processes = { own: undefined, isDead: () => undefined };
 
-/** What is asked of the system; replaced by tests only. Both throw as the system does. */
+/** System calls; replaced only by tests. All throw the system's own errors. */
 export interface ProcessTable {
   read: (path: string) => string;
   readLink: (path: string) => string;
@@ -28,8 +28,8 @@ const thisSystem: ProcessTable = {
 };
 
 /**
- * Processes by number and start time, as Linux shows them in /proc. Only those of the same start of the same kernel and
- * the same PID namespace can be judged: elsewhere a number means another process. Without /proc nobody can.
+ * Identifies processes by pid and start time from Linux' /proc. Only those of the same boot and the same PID namespace can
+ * be judged: elsewhere a pid means another process. Without /proc, none can.
  */
 export function createProcesses(table = thisSystem, pid = process.pid): Processes {
   const place = placeOf(table);
@@ -41,7 +41,7 @@ export function createProcesses(table = thisSystem, pid = process.pid): Processe
     isDead(name) {
       const [, where, number = "", start] = /^(.+)\|(\d+)\|(\d+)$/.exec(name) ?? [];
       if (own === undefined || where !== place) return undefined;
-      // Not by /proc alone, which may hide the processes of others.
+      // Not by /proc alone, which may hide other users' processes.
       if (!exists(table, Number(number))) return true;
       const now = startOf(table, Number(number));
       return now === undefined ? undefined : now !== start;
@@ -49,7 +49,7 @@ export function createProcesses(table = thisSystem, pid = process.pid): Processe
   };
 }
 
-/** Kernel, PID namespace and time namespace, the latter since start times are told relative to it. */
+/** Boot, PID namespace and time namespace; the latter because start times are relative to it. */
 function placeOf({ read, readLink }: ProcessTable): string | undefined {
   try {
     const boot = read("/proc/sys/kernel/random/boot_id").trim();
@@ -65,18 +65,18 @@ function exists({ signal }: ProcessTable, pid: number): boolean {
     signal(pid);
     return true;
   } catch (error) {
-    // EPERM: it is there, and not ours.
+    // EPERM: it exists, but belongs to another user.
     return (error as NodeJS.ErrnoException).code !== "ESRCH";
   }
 }
 
-/** Clock ticks from the start of the machine to that of the process (proc_pid_stat(5), field 22); undefined if hidden. */
+/** Clock ticks from boot to the start of the process (proc_pid_stat(5), field 22); undefined if hidden. */
 function startOf({ read }: ProcessTable, pid: number): string | undefined {
   try {
     const stat = read(`/proc/${pid}/stat`);
-    // The name in parentheses may hold anything, parentheses and spaces among it.
+    // The command name in parentheses may contain anything, even parentheses and spaces.
     const [state = "", ...fields] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    // Ended, and not yet collected by its parent.
+    // A zombie: ended, not yet reaped by its parent.
     return "ZX".includes(state) ? "dead" : fields[18];
   } catch {
     return undefined;

@@ -10,7 +10,7 @@ import { doubtAgeMs, doubtWaitMs } from "./protocol/doubt.ts";
 import type { ApplyResult, SharedState } from "./shared-state.ts";
 import type { StoreWatcher } from "./store-watcher.ts";
 
-/** What requests are signed with: a token and the SIGN ticket that was issued for it. */
+/** What requests are signed with: a token and the SIGN ticket issued for it. */
 export interface TicketPair {
   /** Rises with every rotation. */
   readonly generation: number;
@@ -18,25 +18,25 @@ export interface TicketPair {
   readonly signTicket: Secret;
 }
 
-/** The river of tickets as the handlers see it. */
+/** The ticket cache as the handlers see it. */
 export interface TicketReader {
-  /** The pair to use now: one property read. Throws ServiceError TICKET_UNAVAILABLE when none can be used. */
+  /** The pair to use now: one property read. Throws ServiceError TICKET_UNAVAILABLE if none is usable. */
   current(): TicketPair;
   /**
-   * Whether the process slept, so that `current` may be dead without knowing; then `reread` first (ticket-cache.md 1,
-   * case 23). False while all is well, store away or not.
+   * Whether the process was suspended, so that `current` may be dead unnoticed; then call `reread` first (ticket-cache.md 1,
+   * case 23). False in normal operation, even while the store is unreachable.
    */
   isStale(): boolean;
-  /** Reads the store, for half a second at most. Never rejects. */
+  /** Polls the store, for half a second at most. Never rejects. */
   reread(): Promise<void>;
-  /** Tells that the vendor accepted the pair. */
+  /** Records that the vendor accepted the pair. */
   accepted(pair: TicketPair): void;
   /**
-   * Reports that the vendor refused the pair with `code`, and waits for a newer one; undefined when there is none in
-   * time. The refresh is shared and goes on when `signal` aborts; then rejects with its reason.
+   * Reports that the vendor refused the pair with `code`, and waits for a newer one; undefined if none arrives in time.
+   * Rejects with the signal's reason when it aborts; the refresh itself is shared and continues.
    */
   renewed(pair: TicketPair, code: string, signal: AbortSignal): Promise<TicketPair | undefined>;
-  /** Until when the pair's token certainly works, if nothing goes wrong, on the monotonic clock, milliseconds. */
+  /** Until when the pair's token is safe to use, barring faults, on the monotonic clock, milliseconds. */
   safeUntil(pair: TicketPair): number;
   /** Whether requests can be served, and if not, why. */
   readiness(): { ready: boolean; reason: string };
@@ -46,29 +46,29 @@ export interface ReaderOptions {
   cache: PairCache;
   watcher: StoreWatcher;
   sharedState: SharedState;
-  /** Looks at the store, together with all who want that now. */
+  /** Polls the store; concurrent calls share one poll. */
   poll: () => Promise<unknown>;
-  /** Keeps the pair fresh; woken, it looks again at once. */
+  /** The loop that keeps the pair fresh; when woken it polls at once. */
   loop: Pick<PollLoop, "wake" | "silentMs">;
   clock: Clock;
   timings: TicketTimings;
   events: TicketEvents;
 }
 
-/** A look that a request waits for, milliseconds (ticket-cache.md 1, case 23). */
+/** The longest that a request waits for a poll, milliseconds (ticket-cache.md 1, case 23). */
 const REREAD_MS = 500;
 
 export function createReader(options: ReaderOptions): TicketReader {
   const { cache, watcher, sharedState, poll, loop, clock, timings, events } = options;
   const staleMs = timings.pollMs * 3;
-  /** As long as the two calls of a refresh may take. */
+  /** The longest that the two calls of a refresh may take. */
   const renewalMs = timings.tokenTimeoutMs + timings.signTimeoutMs;
   const rejectionMs = timings.overlapMs / 2;
   let rejectedAt = Number.NEGATIVE_INFINITY;
   let acceptedAt = Number.NEGATIVE_INFINITY;
   let invalidation: { generation: number; done: Promise<ApplyResult> } | undefined;
 
-  /** One conditional invalidation, however many requests were refused at once. */
+  /** One conditional invalidation, however many requests are refused at once. */
   function invalidate(generation: number, code: string): Promise<ApplyResult> {
     if (invalidation?.generation === generation) return invalidation.done;
     const done = sharedState.apply({ kind: "invalidate", generation, by: "refusal" });
@@ -91,8 +91,8 @@ export function createReader(options: ReaderOptions): TicketReader {
   async function renewal(pair: TicketPair, code: string): Promise<TicketPair | undefined> {
     const arrival = cache.next();
     await poll();
-    const known = newerThan(pair);
-    if (known) return known;
+    const polled = newerThan(pair);
+    if (polled) return polled;
     const { view } = await invalidate(pair.generation, code);
     loop.wake();
     if (doubtWaitMs(view.state, view.now, timings.floorMs) > renewalMs) return undefined;
@@ -100,16 +100,16 @@ export function createReader(options: ReaderOptions): TicketReader {
     return newerThan(pair);
   }
 
-  /** Why there is no pair to use. */
+  /** Why there is no usable pair. */
   const absence = () =>
     watcher.obstacle ?? (cache.latest ? "the ticket pair has expired" : "there is no ticket pair yet");
 
-  /** How long the pair in hand has been in doubt, and the vendor has not accepted it since, milliseconds. */
+  /** How long the cached pair has been in doubt without being accepted by the vendor since, milliseconds. */
   function doubtfulMs({ generation }: TicketPair, now: number): number {
     const { view } = watcher;
     if (!view?.state.doubt || view.state.doubt.upTo < generation) return 0;
-    const doubtMs = doubtAgeMs(view.state, view.now + (now - view.askedAt));
-    // The old token works on for an overlap; one that is accepted after that was not replaced.
+    const doubtMs = doubtAgeMs(view.state, view.now + (now - view.requestedAt));
+    // A replaced token works for one overlap longer; one that is accepted after that was not replaced.
     return now - acceptedAt < doubtMs - timings.overlapMs ? 0 : doubtMs;
   }
 

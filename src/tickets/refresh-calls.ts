@@ -7,7 +7,7 @@ import type { Secret } from "../lib/redacted.ts";
 import { fingerprint } from "./pair.ts";
 import { type CallOutcome, callOutcome } from "./protocol/failed-call.ts";
 
-/** The two calls of a refresh. They must not be repeated underneath: a token call rotates the token each time. */
+/** The two calls of a refresh. Implementations must not retry: each token call rotates the token. */
 export interface TicketUpstream {
   fetchAccessToken(secret: Secret, signal: AbortSignal): Promise<IssuedCredential>;
   fetchSignTicket(accessToken: Secret, signal: AbortSignal): Promise<IssuedCredential>;
@@ -18,7 +18,7 @@ interface IssuedCredential {
   lifeMs: number;
 }
 
-/** A call that brought nothing. `late`: it was not begun, because the lease would have ended before it. */
+/** A failed call. `late`: not attempted, because it could not finish within the lease. */
 export interface FailedCall {
   failed: CallOutcome | "late";
   error?: unknown;
@@ -31,15 +31,15 @@ export interface RefreshCallsOptions {
   timings: TicketTimings;
 }
 
-const SIGN_TRIES = 6;
-/** Between the tries, at the vendor's minute of overlap. */
+const SIGN_ATTEMPTS = 6;
+/** Delays between attempts at the vendor's one-minute overlap; scaled with TOKEN_OVERLAP. */
 const SIGN_RETRY = { baseMs: 200, maxMs: 2_000 };
 
-/** The vendor's two calls as a refresh makes them: within the lease, with the secret that works, and the ticket with patience. */
+/** The vendor's two calls as a refresh makes them: within the lease, with a working secret, retrying the ticket. */
 export function createRefreshCalls({ secrets, upstream, clock, timings }: RefreshCallsOptions) {
   const { tokenTimeoutMs, signTimeoutMs, overlapMs } = timings;
 
-  /** Not begun unless it fits: measured right before the call, since the process may just have slept. */
+  /** Skipped unless it fits the lease; checked immediately before, in case the process was suspended. */
   async function timed<T>(ms: number, deadline: number, call: (signal: AbortSignal) => Promise<T>) {
     if (clock.monotonic() + ms > deadline) return { failed: "late" } satisfies FailedCall;
     try {
@@ -51,34 +51,34 @@ export function createRefreshCalls({ secrets, upstream, clock, timings }: Refres
 
   return {
     /**
-     * A new token; a second secret is tried when the first is refused (ticket-cache.md 1, case 27). `renew` prolongs the
-     * lease for that, and returns its deadline.
+     * A new token. If the vendor refuses the first secret, the next is tried (ticket-cache.md 1, case 27), for which `renew`
+     * extends the lease and returns its deadline.
      */
     async token(
       preferred: string | undefined,
       deadline: number,
       renew: () => Promise<number>,
     ): Promise<(IssuedCredential & { secretId: string }) | FailedCall> {
-      const known = secrets().map((secret) => ({ secret, secretId: fingerprint(secret) }));
-      known.sort((a, b) => Number(b.secretId === preferred) - Number(a.secretId === preferred));
+      const candidates = secrets().map((secret) => ({ secret, secretId: fingerprint(secret) }));
+      candidates.sort((a, b) => Number(b.secretId === preferred) - Number(a.secretId === preferred));
       let last: FailedCall = { failed: "fatal" };
-      for (const { secret, secretId } of known) {
-        const ends = last.error === undefined ? deadline : await renew();
-        const result = await timed(tokenTimeoutMs, ends, (signal) =>
+      for (const { secret, secretId } of candidates) {
+        const endsAt = last.error === undefined ? deadline : await renew();
+        const result = await timed(tokenTimeoutMs, endsAt, (signal) =>
           upstream.fetchAccessToken(secret, signal),
         );
         if ("done" in result) return { ...result.done, secretId };
-        // Out of time for the next one: what the vendor said of the one before still counts.
+        // No time for the next secret: the vendor's response to the previous one still counts.
         if (result.failed !== "late" || last.error === undefined) last = result;
         if (result.failed !== "refused") break;
       }
       return last;
     },
 
-    /** A SIGN ticket for the token, asked for again after each failure but a refusal, while the lease lasts. */
+    /** A SIGN ticket for the token, retried while the lease lasts, except when refused or throttled. */
     async signTicket(accessToken: Secret, deadline: number): Promise<IssuedCredential | FailedCall> {
       let last: FailedCall = { failed: "late" };
-      for (let i = 0; i < SIGN_TRIES; i++) {
+      for (let i = 0; i < SIGN_ATTEMPTS; i++) {
         if (i > 0) await clock.sleep((exponentialMs(SIGN_RETRY, i - 1) * overlapMs) / 60_000);
         const result = await timed(signTimeoutMs, deadline, (signal) =>
           upstream.fetchSignTicket(accessToken, signal),

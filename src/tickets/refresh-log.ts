@@ -1,7 +1,7 @@
 import type { Clock } from "../lib/clock.ts";
 import type { RefreshFinished, RefreshOutcome, TicketEvents } from "./events.ts";
 
-/** Watches refreshes and tells what became of each. */
+/** Measures refreshes and reports how each ended. */
 export function createRefreshLog({
   clock,
   events,
@@ -14,12 +14,12 @@ export function createRefreshLog({
   let last: (RefreshFinished & { at: number }) | undefined;
 
   return {
-    /** What ended last, and when on the monotonic clock. */
+    /** The last finished refresh, and when it ended on the monotonic clock. */
     get last() {
       return last;
     },
 
-    /** Runs one refresh to its end; `work` fills in the report as it goes. What it throws is reported too. */
+    /** Runs one refresh to its end; `work` fills in the report. An error that it throws is reported too. */
     async watch(
       { reason, previous }: Pick<RefreshFinished, "reason" | "previous">,
       work: (report: RefreshFinished) => Promise<RefreshOutcome>,

@@ -22,32 +22,32 @@ export interface RefreshOptions {
   random: () => number;
   timings: TicketTimings;
   replica: string;
-  /** What others on this machine know this process by (`processes.ts`). */
+  /** This process's name for others on its machine (`processes.ts`). */
   process: string | undefined;
-  /** The fingerprints of the secrets. */
+  /** Fingerprint of all secrets. */
   credentials: Reloadable<string>;
   events: TicketEvents;
-  /** Ends the repetition of writes; calls to the vendor are never cut off. */
+  /** Ends retries of writes; calls to the vendor are never aborted. */
   stopping: AbortSignal;
 }
 
 export interface RefreshRequest {
   view: StateView;
-  /** The highest generation this replica has held. */
+  /** The highest generation this replica has cached. */
   atLeast: number;
-  /** Whether the pair is old enough for an ordinary refresh, and whether it is so bad that delays must be short. */
+  /** Whether the pair is old enough for an ordinary refresh, and whether it ends so soon that delays must be short. */
   due: boolean;
   urgent: boolean;
-  /** Fingerprint of the secret that made the pair in hand: it is tried first. */
+  /** Fingerprint of the secret that obtained the cached pair: it is tried first. */
   secretId: string | undefined;
 }
 
-/** A staged token of this age is not worth a ticket any more: its ticket would end too soon. */
+/** Age from which a staged token is not worth a ticket: the pair would end too soon. */
 const STAGE_LIFE_MS = 60 * 60_000;
 
 /**
  * One refresh, step by step as in ticket-cache.md 2.4: lease and intent, token, stage, SIGN ticket, adoption, commit. Each
- * step is durable before the next, so that whoever comes after a crash knows what may have happened at the vendor.
+ * step is durable before the next, so that after a crash the successor knows what may have happened at the vendor.
  */
 export function createRefresh(options: RefreshOptions) {
   const { secrets, calls, sharedState, sealer, clock, random, timings, replica, credentials, stopping } =
@@ -57,16 +57,16 @@ export function createRefresh(options: RefreshOptions) {
 
   function stagedToken({ state, now }: StateView): IssuedToken | undefined {
     const { stage } = state;
-    // Nor one of the future, whose age nobody knows.
+    // A stage from the future, after the clock went back, is of unknown age.
     if (!stage || now - stage.at > STAGE_LIFE_MS || stage.at - now > timings.floorMs) return undefined;
     const opened = sealer.open(stage.sealed, { generation: stage.generation, kind: "stage" });
     return opened.ok ? readToken(opened.plain) : undefined;
   }
 
-  /** When the last call of the lease must have ended, by our own clock: counted from before the store was asked. */
-  function deadlineOf({ state, now, askedAt }: StateView): number {
+  /** When the lease's last call must have ended, on our monotonic clock: counted from before the request to the store. */
+  function deadlineOf({ state, now, requestedAt }: StateView): number {
     const { until, ms } = state.lease ?? { until: now, ms: 0 };
-    return askedAt + Math.min(until - now, ms) - timings.marginMs;
+    return requestedAt + Math.min(until - now, ms) - timings.marginMs;
   }
 
   async function abandon(
@@ -89,7 +89,7 @@ export function createRefresh(options: RefreshOptions) {
     return failed.failed === "late" ? "busy" : failed.failed;
   }
 
-  /** Runs one refresh to its end and fills in the report. Rejects when the store is away at the beginning. */
+  /** Runs one refresh to its end and fills in the report. Rejects if the store is unreachable at the start. */
   return async (request: RefreshRequest, report: RefreshFinished): Promise<RefreshOutcome> => {
     const staged = stagedToken(request.view);
     const { published, stage } = request.view.state;
@@ -110,9 +110,9 @@ export function createRefresh(options: RefreshOptions) {
     if (status !== "ok" || generation === undefined) return "busy";
     const mine: LeaseClaim = { holder, generation };
     report.generation = generation;
-    const kept = view.state.stage;
-    if (kept && staged)
-      return publication.publish(mine, { token: staged, generation: kept.generation }, view, report);
+    const continued = view.state.stage;
+    if (continued && staged)
+      return publication.publish(mine, { token: staged, generation: continued.generation }, view, report);
 
     const calledAt = clock.monotonic();
     let deadline = deadlineOf(view);
@@ -124,7 +124,7 @@ export function createRefresh(options: RefreshOptions) {
     report.tokenMs = clock.monotonic() - calledAt;
     if ("failed" in result) return abandon(mine, result, report, request, view);
     const { value, lifeMs, secretId } = result;
-    // The store's time before the call: the end can only be early, never late.
+    // The store's time before the call: the computed end can only be too early, never too late.
     const token: IssuedToken = { accessToken: value, issuedAt: view.now, lifeMs, secretId };
     const sealed = sealer.seal(
       writePair(token),

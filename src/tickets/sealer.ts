@@ -4,23 +4,23 @@ import { randomBytes } from "../lib/base62.ts";
 import type { Reloadable } from "../lib/memoize.ts";
 import type { Secret } from "../lib/redacted.ts";
 
-/** Which record a sealed text is: it opens as this one and no other (ticket-cache.md 2.11). */
+/** Which record a sealed text is; it opens as no other (ticket-cache.md 2.11). */
 export interface SealedIdentity {
   generation: number;
   kind: "pair" | "stage" | `launch ${string}`;
 }
 
 /**
- * Opened, or why not: `key`: sealed with a key that is not in the ring; `secret`: with one derived from another secret;
- * `tag`: damaged, or the record of another app, generation or kind; `format`: none of ours.
+ * The plain text, or why it cannot be opened: `key`: its key is not in the ring; `secret`: its key was derived from another
+ * secret; `tag`: damaged, or the record of another app, generation or kind; `format`: not a sealed text.
  */
 export type OpenResult =
   | { ok: true; plain: string }
   | { ok: false; why: "key" | "secret" | "tag" | "format" };
 
-/** Seals what leaves the process with AES-256-GCM. */
+/** Encrypts what leaves the process, with AES-256-GCM. */
 export interface Sealer {
-  /** `1.<key id>.<iv>.<tag>.<ciphertext>`. With derived keys, the key is that of the secret in use. */
+  /** `1.<key id>.<iv>.<tag>.<ciphertext>`. With derived keys, uses the key of `secret`. */
   seal(plain: string, identity: SealedIdentity, secret?: Secret): string;
   /** Never throws, whatever the text. */
   open(sealed: string, identity: SealedIdentity): OpenResult;
@@ -29,7 +29,7 @@ export interface Sealer {
 const VERSION = "1";
 const CIPHER = "aes-256-gcm";
 
-/** A sealer for the records of one app id; the key ring may be replaced. */
+/** A sealer for the records of one app id. */
 export function createSealer(appId: string, keys: Reloadable<readonly SealKey[]>): Sealer {
   const associated = ({ generation, kind }: SealedIdentity) =>
     Buffer.from(`${appId}|${generation}|${kind}|${VERSION}`);

@@ -8,38 +8,38 @@ import type { TicketStore } from "./stores/store.ts";
 /** The shared state as it was at one moment. */
 export interface StateView {
   state: TicketState;
-  /** The store's clock then. */
+  /** The store's clock at that moment. */
   now: number;
-  /** Our monotonic clock just before the store was asked: the store's time is at least `now` that long ago. */
-  askedAt: number;
-  /** `newer`: written by a later release, to be left alone. `corrupt`: no state; reads as an empty one. */
+  /** Our monotonic clock just before the request, when the store's clock read at most `now`. */
+  requestedAt: number;
+  /** `newer`: written by a later release, to be left alone. `corrupt`: not a state; treated as empty. */
   flaw?: "newer" | "corrupt";
 }
 
 export interface ApplyResult {
   status: TransitionStatus;
-  /** With `acquire` and `ok`: the generation granted. */
+  /** For `acquire` with `ok`: the generation granted. */
   generation?: number;
   view: StateView;
 }
 
 /** The shared state behind the store: read it, or apply an operation to it atomically. */
 export interface SharedState {
-  /** Rejects when the store is away. */
+  /** Rejects if the store is unreachable. */
   read(): Promise<StateView>;
-  /** Rejects when the store is away or the state is of a later release; then the operation may or may not have been done. */
+  /** Rejects if the store is unreachable, with the outcome unknown, or if the state is a later release's. */
   apply(operation: Operation): Promise<ApplyResult>;
   /**
-   * As `apply`, repeated for up to `forMs` milliseconds while the store is away; operations done twice count once.
-   * Never rejects; undefined when the store stayed away, or once `stopping` aborts.
+   * As `apply`, retried for up to `forMs` milliseconds while the store is unreachable; operations are idempotent.
+   * Never rejects; undefined if the store stayed unreachable, or once `stopping` aborts.
    */
   insist(operation: Operation, forMs: number, stopping: AbortSignal): Promise<ApplyResult | undefined>;
 }
 
-/** Every lost race means that another replica has got on, so this many in a row mean that something is broken. */
-const MOST_RACES = 100;
+/** Each lost race means that another replica made progress; this many in a row mean that something is broken. */
+const MAX_RACES = 100;
 
-/** The register of `store`, whose operations do what `protocol` says. A write that the store rejects is reported. */
+/** The state in `store`, changed by `protocol`. Calls `writeFailed` when the store rejects a write. */
 export function createSharedState(
   store: TicketStore,
   clock: Clock,
@@ -48,15 +48,15 @@ export function createSharedState(
   writeFailed: (error: unknown) => void = () => undefined,
 ): SharedState {
   async function readVersioned(): Promise<StateView & { version: string }> {
-    const askedAt = clock.monotonic();
+    const requestedAt = clock.monotonic();
     const { value, version, now } = await store.read();
     const state = value === undefined ? EMPTY_STATE : parseState(value);
-    if (typeof state === "string") return { state: EMPTY_STATE, now, askedAt, version, flaw: state };
-    return { state, now, askedAt, version };
+    if (typeof state === "string") return { state: EMPTY_STATE, now, requestedAt, version, flaw: state };
+    return { state, now, requestedAt, version };
   }
 
   async function apply(operation: Operation): Promise<ApplyResult> {
-    for (let races = 0; races < MOST_RACES; races++) {
+    for (let races = 0; races < MAX_RACES; races++) {
       const view = await readVersioned();
       if (view.flaw === "newer") throw new Error("the stored state is of a later release");
       const { state, status, generation } = protocol(view.state, operation, view.now, timings);

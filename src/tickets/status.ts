@@ -6,41 +6,41 @@ import { EMPTY_STATE, type TimedHold } from "./protocol/state.ts";
 import type { StateView } from "./shared-state.ts";
 
 /**
- * The ticket cache of one process at one moment: for the operator's RPC and for the gauges (ticket-cache.md 5). Numbers
- * and words, never a token. Ages and remaining times are milliseconds; undefined where there is nothing to measure.
+ * A snapshot of one process's ticket cache, for the operator's RPC and for the gauges (ticket-cache.md 5). Never contains a
+ * token. Ages and remaining times are milliseconds; undefined where there is nothing to measure.
  */
 export interface TicketStatus {
   replica: string;
-  /** Whether this process refreshes, or only uses what others keep fresh. */
+  /** Whether this process refreshes the pair, or only uses it. */
   refreshes: boolean;
   ready: boolean;
   reason: string;
-  /** The pair in hand: its generation (0 for none), whether it can be used, and its ages. */
+  /** The cached pair: its generation (0 for none), whether it is usable, and its ages. */
   generation: number;
   usable: boolean;
   ageMs: number | undefined;
   tokenAgeMs: number | undefined;
   signAgeMs: number | undefined;
-  /** Time until it must not be used any more, and until this process replaces it; 0 for past. */
+  /** Time until it must no longer be used, and until this process replaces it; 0 if past. */
   hardLimitInMs: number | undefined;
   refreshInMs: number | undefined;
-  /** The store: whether it answered last, how long ago it was asked, and what it said then. */
+  /** The store: whether it is up, time since the last poll, and the published generation it last returned. */
   storeUp: boolean;
   storeSilentMs: number;
   storeGeneration: number;
-  /** Whose refresh is under way. */
+  /** The running refresh, of whichever process. */
   lease: { holder: string; endsInMs: number } | undefined;
-  /** For how long a refresh has not reported, a staged token has waited, and the pair has been in doubt. */
+  /** How long a refresh has not reported, a staged token has waited, and the pair has been in doubt. */
   intentMs: number | undefined;
   stageMs: number | undefined;
   doubtMs: number | undefined;
-  /** How long the doubt, and the backoff, still hold a refresh back. */
+  /** How long doubt and backoff still delay a refresh. */
   doubtHoldMs: number;
   backoffMs: number;
-  /** Refreshes in a row that failed; rotations because of refusals within the hour. */
+  /** Number of consecutive failed refreshes; rotations after refusals within the hour. */
   failures: number;
   forcedRotations: number;
-  /** Whether this process is refreshing, what ended last here, and how long ago. */
+  /** Whether this process is refreshing, its last finished refresh, and how long ago that ended. */
   refreshing: boolean;
   last:
     | (Pick<RefreshFinished, "outcome" | "generation" | "error"> & {
@@ -48,11 +48,11 @@ export interface TicketStatus {
         agoMs: number;
       })
     | undefined;
-  /** Time since the loop that keeps the pair fresh last came round. */
+  /** Time since the loop that keeps the pair fresh last finished a step. */
   loopSilentMs: number;
 }
 
-/** What the parts of the cache know. */
+/** The inputs of a snapshot, from the parts of the cache. */
 export interface StatusFacts
   extends Pick<
     TicketStatus,
@@ -67,7 +67,7 @@ export interface StatusFacts
     | "loopSilentMs"
   > {
   cached: CachedPair | undefined;
-  /** What the store said last. */
+  /** The last successful read of the store. */
   view: StateView | undefined;
   last: (Omit<NonNullable<TicketStatus["last"]>, "agoMs"> & { at: number }) | undefined;
   /** The monotonic clock. */
@@ -76,15 +76,15 @@ export interface StatusFacts
   forcedWindowMs: number;
 }
 
-/** One snapshot from what the parts know. Pure. */
-export function ticketStatus(known: StatusFacts): TicketStatus {
-  const { cached, view, last, now, floorMs, forcedWindowMs, ...plain } = known;
+/** Composes a snapshot. Pure. */
+export function ticketStatus(facts: StatusFacts): TicketStatus {
+  const { cached, view, last, now, floorMs, forcedWindowMs, ...plain } = facts;
   const state = view?.state ?? EMPTY_STATE;
-  // The store's clock, as far as it can be told from here.
-  const storeNow = view ? view.now + (now - view.askedAt) : 0;
+  // The store's clock, extrapolated.
+  const storeNow = view ? view.now + (now - view.requestedAt) : 0;
   const { published, lease, intent, stage, doubt, backoff, failures, forced } = state;
   const since = (at: number | undefined) => (at === undefined ? undefined : Math.max(0, storeNow - at));
-  const left = (hold: TimedHold | undefined) =>
+  const leftMs = (hold: TimedHold | undefined) =>
     hold ? Math.max(0, Math.min(hold.until - storeNow, hold.ms)) : 0;
   return {
     ...plain,
@@ -95,12 +95,12 @@ export function ticketStatus(known: StatusFacts): TicketStatus {
     hardLimitInMs: cached && Math.max(0, cached.endsAt - now),
     refreshInMs: cached && Math.max(0, cached.dueAt - now),
     storeGeneration: published?.generation ?? 0,
-    lease: lease && left(lease) > 0 ? { holder: lease.holder, endsInMs: left(lease) } : undefined,
+    lease: lease && leftMs(lease) > 0 ? { holder: lease.holder, endsInMs: leftMs(lease) } : undefined,
     intentMs: since(intent?.at),
     stageMs: since(stage?.at),
     doubtMs: since(doubt?.since),
     doubtHoldMs: doubtWaitMs(state, storeNow, floorMs),
-    backoffMs: left(backoff),
+    backoffMs: leftMs(backoff),
     failures,
     forcedRotations: forced.filter((at) => storeNow - at < forcedWindowMs).length,
     last: last && {

@@ -6,38 +6,38 @@ import type { TicketStore } from "./stores/store.ts";
 export interface StoreHealthOptions {
   store: Pick<TicketStore, "probe">;
   clock: Clock;
-  /** Whether this process writes to the store at all. */
+  /** Whether this process refreshes, and so writes to the store. */
   refreshes: boolean;
   timings: Pick<TicketTimings, "refreshIntervalMs">;
   events: Pick<TicketEvents, "storeChanged">;
 }
 
-/** Whether the store answers and takes writes. One that can only be read goes on being read, and counts as down. */
+/** Whether the store responds and accepts writes. A read-only store counts as down, but is still polled. */
 export interface StoreHealth {
   /** Undefined before the first read. */
   readonly isUp: boolean | undefined;
   /** A read or a write failed. */
   failed: (error: unknown) => void;
-  /** A read succeeded: tries a write where that is due, and at every read until one succeeds. Never rejects. */
-  answered(): Promise<void>;
+  /** A read succeeded. Probes with a write if one is due or the store is down. Never rejects. */
+  readSucceeded(): Promise<void>;
 }
 
-/** How often in each refresh interval a write is tried while all is well: to know before one is due. */
-const PROBES = 20;
+/** Probe writes per refresh interval while the store is up: to detect a failure before a refresh is due. */
+const PROBES_PER_INTERVAL = 20;
 
 export function createStoreHealth(options: StoreHealthOptions): StoreHealth {
   const { store, clock, refreshes, timings, events } = options;
-  const probeMs = timings.refreshIntervalMs / PROBES;
+  const probeMs = timings.refreshIntervalMs / PROBES_PER_INTERVAL;
   let isUp: boolean | undefined;
-  let triedAt = Number.NEGATIVE_INFINITY;
-  /** What has been reported of this outage: it may begin as a timeout and turn out to be a full disk. */
+  let probedAt = Number.NEGATIVE_INFINITY;
+  /** Errors already reported in this outage: it may begin as a timeout and turn out to be a full disk. */
   const reported = new Set<string>();
 
   function failed(error: unknown): void {
     isUp = false;
-    const word = wordOf(error);
-    if (reported.has(word)) return;
-    reported.add(word);
+    const code = codeOf(error);
+    if (reported.has(code)) return;
+    reported.add(code);
     events.storeChanged({ up: false, error });
   }
 
@@ -46,10 +46,10 @@ export function createStoreHealth(options: StoreHealthOptions): StoreHealth {
       return isUp;
     },
     failed,
-    async answered() {
-      const due = isUp === false || clock.monotonic() - triedAt >= probeMs;
+    async readSucceeded() {
+      const due = isUp === false || clock.monotonic() - probedAt >= probeMs;
       if (due && refreshes) {
-        triedAt = clock.monotonic();
+        probedAt = clock.monotonic();
         try {
           await store.probe?.();
         } catch (error) {
@@ -63,7 +63,7 @@ export function createStoreHealth(options: StoreHealthOptions): StoreHealth {
   };
 }
 
-function wordOf(error: unknown): string {
+function codeOf(error: unknown): string {
   const { code, name } = (error ?? {}) as { code?: unknown; name?: unknown };
   return String(code ?? name);
 }

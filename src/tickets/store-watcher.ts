@@ -19,10 +19,10 @@ export interface StoreWatcherOptions {
   timings: Pick<TicketTimings, "refreshIntervalMs" | "floorMs">;
 }
 
-/** Longest life of a pair: that of its SIGN ticket (protocol.md 2), milliseconds. */
+/** Maximum life of a pair: that of its SIGN ticket (protocol.md 2), milliseconds. */
 const PAIR_LIFE_MS = 60 * 60_000;
 
-/** Looks at the store: adopts what is newer, and gives back what the store lost. */
+/** Polls the store: adopts newer pairs and restores one that the store lost. */
 export function createStoreWatcher({
   sharedState,
   cache,
@@ -32,15 +32,15 @@ export function createStoreWatcher({
   events,
   timings,
 }: StoreWatcherOptions) {
-  let lastLookAt = clock.monotonic();
-  /** Why the published pair cannot be used, and which one that is. */
+  let polledAt = clock.monotonic();
+  /** The published pair that cannot be used, and why. */
   let unreadable: { record: string; why: Exclude<ReplicaFacts["opened"], "ok" | undefined> } | undefined;
   let flaw: StateView["flaw"];
   let last: StateView | undefined;
-  /** REFRESH_INTERVALs that are no news. */
-  const intervals = new Set([timings.refreshIntervalMs]);
+  /** REFRESH_INTERVALs that need no report (any more), milliseconds. */
+  const knownIntervals = new Set([timings.refreshIntervalMs]);
 
-  /** Whether the store's clock has gone back behind a commit, whose age nobody can tell then. */
+  /** Whether the store's clock went back behind a commit, whose age is unknown then. */
   const isOfFuture = (at: number, now: number) => at - now > timings.floorMs;
 
   function adopt(candidate: OpenedPair): void {
@@ -48,40 +48,40 @@ export function createStoreWatcher({
     events.pairAdopted({ generation: candidate.generation, own: candidate.own, lagMs: candidate.ageMs });
   }
 
-  /** Told once, but tried at every look: the ring that could not open it may be another one by then. */
+  /** Reported once, though every poll tries again: the key ring may have been reloaded by then. */
   function reject(record: string, why: Exclude<ReplicaFacts["opened"], "ok" | undefined>): void {
     const known = unreadable?.record === record && unreadable.why === why;
     unreadable = { record, why };
     if (!known) events.recordUnreadable({ why });
   }
 
-  function adoptPublished({ generation, sealed, at }: SealedPair, { now, askedAt }: StateView): void {
+  function adoptPublished({ generation, sealed, at }: SealedPair, { now, requestedAt }: StateView): void {
     if ((cache.latest?.pair.generation ?? 0) >= generation) return;
     const opened = sealer.open(sealed, { generation, kind: "pair" });
     const issued = opened.ok ? readPair(opened.plain) : undefined;
     if (!issued) return reject(sealed, opened.ok ? "format" : opened.why);
-    // Of an unknown age it is used, and due; as after a restart of a machine whose clock was set back.
-    const leastMs = isOfFuture(at, now) ? timings.refreshIntervalMs : 0;
-    const since = (time: number) => Math.max(leastMs, now - time);
+    // A pair of unknown age is used and due at once, as after a reboot of a machine whose clock was set back.
+    const minAgeMs = isOfFuture(at, now) ? timings.refreshIntervalMs : 0;
+    const since = (time: number) => Math.max(minAgeMs, now - time);
     const ages = {
       ageMs: since(at),
       tokenAgeMs: since(issued.issuedAt),
       signAgeMs: since(issued.signIssuedAt),
     };
-    const candidate = { generation, sealed, issued, ...ages, asOf: askedAt, own: false };
-    // Not in exchange for one that works: a store's clock that jumped makes a new pair look old.
+    const candidate = { generation, sealed, issued, ...ages, asOf: requestedAt, own: false };
+    // Never trade a working pair for one that merely looks expired: the store's clock may have jumped.
     unreadable = cache.isOver(candidate) ? { record: sealed, why: "expired" } : undefined;
     if (!unreadable) adopt(candidate);
   }
 
-  /** Processes that are configured differently all work, but not as anybody meant them to. */
-  function compare(theirs: number | undefined): void {
-    if (theirs === undefined || intervals.has(theirs)) return;
-    intervals.add(theirs);
+  /** Processes with different intervals all work, but not as any operator intended. */
+  function compareInterval(theirs: number | undefined): void {
+    if (theirs === undefined || knownIntervals.has(theirs)) return;
+    knownIntervals.add(theirs);
     events.intervalDiffers({ oursMs: timings.refreshIntervalMs, theirsMs: theirs });
   }
 
-  /** A store that lost data gets the newest pair back from whoever holds it. */
+  /** Restores the newest pair to a store that lost data. */
   async function heal(view: StateView): Promise<void> {
     const { latest } = cache;
     const { published } = view.state;
@@ -95,15 +95,15 @@ export function createStoreWatcher({
   return {
     adopt,
 
-    /** The state as it is now; undefined when the store is away. `mayHeal`: no refresh of ours is about to commit. */
+    /** The current state; undefined if the store is unreachable. `mayHeal`: no refresh of ours is about to commit. */
     async poll(mayHeal: boolean): Promise<StateView | undefined> {
       try {
         const view = await sharedState.read();
-        await health.answered();
+        await health.readSucceeded();
         last = view;
         if (view.flaw && view.flaw !== flaw) events.recordUnreadable({ why: view.flaw });
         flaw = view.flaw;
-        compare(view.state.intervalMs);
+        compareInterval(view.state.intervalMs);
         if (view.state.published) adoptPublished(view.state.published, view);
         if (mayHeal && view.flaw !== "newer") await heal(view);
         return view;
@@ -111,11 +111,11 @@ export function createStoreWatcher({
         health.failed(error);
         return undefined;
       } finally {
-        lastLookAt = clock.monotonic();
+        polledAt = clock.monotonic();
       }
     },
 
-    /** What `needOf` wants to know. */
+    /** The replica's input to `refreshReason`. */
     facts({ state, now }: StateView): ReplicaFacts {
       const { published } = state;
       const { latest } = cache;
@@ -124,7 +124,7 @@ export function createStoreWatcher({
       return {
         opened: published && (current ? "ok" : (unreadable?.why ?? "ok")),
         usable: cache.isUsable(),
-        // Whichever clock says older.
+        // The larger of what the two clocks say.
         ageMs: Math.max(current ? cache.ageMs() : 0, published ? now - published.at : 0),
         dueMs: latest && !unknownAge ? latest.dueAt - latest.bornAt : 0,
         lifeMs: PAIR_LIFE_MS,
@@ -135,20 +135,20 @@ export function createStoreWatcher({
       return health.isUp === true;
     },
 
-    /** Why the pair in the store is not the one in hand, for people; undefined when there is nothing in the way. */
+    /** Why the published pair is not the cached one, in words; undefined if nothing is wrong. */
     get obstacle(): string | undefined {
       if (flaw) return OBSTACLES[flaw];
       const newer = (last?.state.published?.generation ?? 0) > (cache.latest?.pair.generation ?? 0);
       return newer && unreadable ? OBSTACLES[unreadable.why] : undefined;
     },
 
-    /** What the store said when it answered last. */
+    /** The last successful read of the store. */
     get view() {
       return last;
     },
 
-    /** Time since the store was last asked, whether or not it answered, milliseconds. */
-    silentMs: () => clock.monotonic() - lastLookAt,
+    /** Time since the last poll ended, successful or not, milliseconds. */
+    silentMs: () => clock.monotonic() - polledAt,
   };
 }
 

@@ -32,25 +32,25 @@ describe("a store that answers", () => {
       if (refusal) throw refusal;
     });
     for (let look = 0; look < 5; look++) {
-      await health.answered();
+      await health.readSucceeded();
       pass(400);
     }
     expect([probes, health.isUp]).toEqual([2, true]);
     refusal = trouble("ENOSPC");
     pass(1_000);
-    for (let look = 0; look < 3; look++) await health.answered();
+    for (let look = 0; look < 3; look++) await health.readSucceeded();
     expect([probes, health.isUp, events]).toEqual([5, false, ["ENOSPC"]]);
     refusal = undefined;
-    await health.answered();
+    await health.readSucceeded();
     expect([health.isUp, events]).toEqual([true, ["ENOSPC", "up"]]);
   });
 
   test("is down after a write that failed, until one is taken", async () => {
     const { health, events } = observed(async () => undefined);
-    await health.answered();
+    await health.readSucceeded();
     health.failed(trouble("READONLY"));
     expect(health.isUp).toBe(false);
-    await health.answered();
+    await health.readSucceeded();
     expect([health.isUp, events]).toEqual([true, ["READONLY", "up"]]);
   });
 
@@ -62,7 +62,7 @@ describe("a store that answers", () => {
 
   test("is never written to by a process that does not refresh", async () => {
     const { health } = observed(() => Promise.reject(trouble("NOPERM")), false);
-    await health.answered();
+    await health.readSucceeded();
     expect(health.isUp).toBe(true);
   });
 });

@@ -368,7 +368,7 @@ describe("calls and writes that must not be made", () => {
     const view = {
       state: { ...EMPTY_STATE, granted: 5, lease: { holder: "z", until: NOW + 9_000, ms: 13_000 } },
       now: NOW,
-      askedAt: 0,
+      requestedAt: 0,
     };
     const at = (ms: number) => planSoloRefresh(view, undefined, { now: () => NOW, monotonic: () => ms });
     expect(at(8_999)).toBe("another process may be refreshing");

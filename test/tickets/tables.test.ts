@@ -69,7 +69,7 @@ describe("when a refresh is needed", () => {
   };
   const published = { generation: 5, sealed: "x", at: NOW };
   const full: TicketState = { ...EMPTY_STATE, granted: 5, published };
-  const view = (state: TicketState, more = {}) => ({ state, now: NOW, askedAt: 0, ...more });
+  const view = (state: TicketState, more = {}) => ({ state, now: NOW, requestedAt: 0, ...more });
   const none = { ...fine, opened: undefined, usable: false } as const;
 
   test.each<[string, ReturnType<typeof view>, Partial<ReplicaFacts>, ReturnType<typeof refreshReason>]>([

@@ -1,14 +1,14 @@
 /** The listeners of one store handle (`TicketStore.watch`). */
 export interface ChangeHints {
-  /** Returns a function that ends it; to call that again does nothing. */
+  /** Returns an idempotent function that ends the watch. */
   watch(listener: () => void): () => void;
-  /** Calls every listener in a later turn, so that a writer is never entered again by its own write. */
+  /** Calls every listener asynchronously, so that a writer is never re-entered by its own write. */
   fire(): void;
-  /** Ends every watch, and those that are begun later. */
+  /** Ends every watch; later ones never fire. */
   close(): void;
 }
 
-/** `onFirst` and `onLast` are called when there begins and ceases to be anybody who listens. */
+/** Calls `onFirst` when the first listener is added, `onLast` when the last one is removed. */
 export function createChangeHints(onFirst?: () => void, onLast?: () => void): ChangeHints {
   const listeners = new Set<() => void>();
   let closed = false;
@@ -16,7 +16,7 @@ export function createChangeHints(onFirst?: () => void, onLast?: () => void): Ch
   return {
     watch(listener) {
       if (closed) return () => undefined;
-      // A function of its own, so that the same listener given twice is two watches.
+      // A new function, so that the same listener passed twice makes two watches.
       const hint = () => {
         if (listeners.has(hint)) listener();
       };

@@ -2,20 +2,20 @@ import { readFileSync } from "node:fs";
 import os from "node:os";
 import type { Clock } from "../../lib/clock.ts";
 
-/** A moment of the file store's clock, kept in every state file so that any process can go on counting from it. */
+/** A reading of the file store's clock, saved in every state file so that any process can continue from it. */
 export interface Moment {
   /** The store's clock, milliseconds. */
   now: number;
-  /** Which start of the kernel this was, and how long it had been up, milliseconds. */
+  /** The kernel's boot id, and its uptime, milliseconds. */
   boot: string;
   upMs: number;
 }
 
-/** What the kernel says about itself. */
+/** The kernel's boot and uptime. */
 export interface Kernel {
-  /** A new one after every restart of the machine. */
+  /** Changes with every boot. */
   bootId(): string;
-  /** Milliseconds since that start, suspended time included; the same for all processes. */
+  /** Milliseconds since boot, suspended time included; the same for all processes. */
   uptimeMs(): number;
 }
 
@@ -26,7 +26,7 @@ export const thisKernel: Kernel = {
     try {
       ownBootId ??= readFileSync("/proc/sys/kernel/random/boot_id", "latin1").trim();
     } catch {
-      // Not Linux: every process counts as a start of its own, and so goes by the wall clock.
+      // Not Linux: every process counts as its own boot, and so uses the wall clock.
       ownBootId = `process-${crypto.randomUUID()}`;
     }
     return ownBootId;
@@ -35,10 +35,10 @@ export const thisKernel: Kernel = {
 };
 
 /**
- * The moment it is now, counted from the `last` one in the store (ticket-cache.md 2.10). A pure function of the kernel
- * within one boot, so all processes agree and a step of the wall clock changes nothing. After a restart of the machine
- * only the wall clock can say how long it was off. If that reads earlier than the store did, nobody knows:
- * then `unknownAgeMs` have passed and the time since the start, so a pair is still used and at once due.
+ * The current moment, counted from the store's `last` one (ticket-cache.md 2.10). Within one boot a pure function of the
+ * kernel, so all processes agree and a step of the wall clock changes nothing. After a reboot only the wall clock can tell
+ * how long the machine was off. If it reads earlier than the store did, the time off is unknown: `unknownAgeMs` plus the
+ * uptime are taken to have passed, so that a pair is still used, and due at once.
  */
 export function momentAfter(
   last: Moment | undefined,
@@ -48,7 +48,7 @@ export function momentAfter(
   const upMs = kernel.uptimeMs();
   const wall = Math.floor(clock.now());
   if (last === undefined) return { boot, upMs, now: wall };
-  // A container may show an uptime of its own under the host's boot id; it betrays itself by starting again.
+  // A container may have its own uptime under the host's boot id; an uptime that went back reveals that.
   if (last.boot === boot && upMs >= last.upMs) return { boot, upMs, now: last.now + (upMs - last.upMs) };
   return { boot, upMs, now: wall >= last.now ? wall : last.now + unknownAgeMs + upMs };
 }

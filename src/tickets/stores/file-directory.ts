@@ -18,19 +18,19 @@ const NETWORK: Readonly<Record<number, string>> = {
   0x01161970: "GFS2",
   0x7461636f: "OCFS2",
 };
-/** Trouble that passes: no reason to refuse a directory. */
-const PASSING = new Set(["ENOSPC", "EDQUOT", "EIO", "EROFS", "EMFILE", "ENFILE", "EAGAIN"]);
+/** Transient errors; not grounds to reject the directory. */
+const TRANSIENT = new Set(["ENOSPC", "EDQUOT", "EIO", "EROFS", "EMFILE", "ENFILE", "EAGAIN"]);
 
 export const errorCode = (error: unknown): string => (error as NodeJS.ErrnoException)?.code ?? "";
 
-/** The number statfs(2) gives for the file system of a path; replaced by tests only. */
+/** The file system type of a path, as in statfs(2); replaced only by tests. */
 export type FileSystemType = (path: string) => Promise<number>;
 const realType: FileSystemType = async (path) => (await statfs(path)).type;
 
 /**
- * Makes the directory if it is not there, and makes it private (0700). Throws a sentence for the operator if it can never
- * hold the tickets safely: on a network file system, without hard links, not a directory, somebody else's, or closed to
- * us. A disk that is full or read-only at the moment is no such reason (ticket-cache.md 2.12).
+ * Creates the directory if it is missing, and makes it private (0700). Throws OperatorError if it can never hold the tickets
+ * safely: on a network file system, without hard links, not a directory, another user's, or inaccessible to us. A disk that
+ * is currently full or read-only is no such reason (ticket-cache.md 2.12).
  */
 export async function prepareDirectory(directory: string, fileSystemType = realType): Promise<void> {
   const refuse = (why: string) =>
@@ -40,8 +40,8 @@ export async function prepareDirectory(directory: string, fileSystemType = realT
   try {
     await make(directory);
   } catch (error) {
-    // EEXIST is answered below, by what is there instead.
-    if (PASSING.has(errorCode(error)) && errorCode(error) !== "EROFS") return;
+    // EEXIST is handled below, by checking what is there instead.
+    if (TRANSIENT.has(errorCode(error)) && errorCode(error) !== "EROFS") return;
     if (errorCode(error) !== "EEXIST") throw refuse(`it cannot be made (${errorCode(error)})`);
   }
 
@@ -65,12 +65,12 @@ export async function prepareDirectory(directory: string, fileSystemType = realT
     await access(directory, constants.R_OK | constants.W_OK | constants.X_OK);
     await tryLink(directory);
   } catch (error) {
-    if (PASSING.has(errorCode(error))) return;
+    if (TRANSIENT.has(errorCode(error))) return;
     throw refuse(`it cannot be written, or knows no hard links (${errorCode(error)})`);
   }
 }
 
-/** Also its parents. Not `recursive: true`, which never ends where a parent exists but takes no children, as /proc. */
+/** Creates parents, too. Not by `recursive: true`, which never ends under a parent that takes no children, such as /proc. */
 async function make(directory: string): Promise<void> {
   const attempt = () => mkdir(directory, { mode: 0o700 });
   await attempt().catch(async (error: unknown) => {

@@ -3,18 +3,18 @@ import { join } from "node:path";
 import type { Moment } from "./file-clock.ts";
 import { errorCode } from "./file-directory.ts";
 
-/** The content of a state file, which never changes once it has its name. */
+/** The content of a state file; immutable once it has its name. */
 export interface Slot extends Moment {
   number: number;
-  /** Random; with the number it is the version, so that a directory begun anew repeats none. */
+  /** Random; number and id form the version, so that a recreated directory never repeats one. */
   id: string;
-  /** The id of the state this one replaced; empty for the first. */
+  /** The id of the state that this one replaced; empty for the first. */
   prev: string;
   value: string;
 }
 
 const KEEP = 8;
-/** A temporary file this much older than a newer state has no writer any more. */
+/** A temporary file that is older than the newest state by more than this, milliseconds, no longer has a writer. */
 const STALE_MS = 60_000;
 
 export const slotName = (number: number): string => `s-${String(number).padStart(16, "0")}`;
@@ -23,7 +23,7 @@ export const slotName = (number: number): string => `s-${String(number).padStart
 export function createSlots(directory: string) {
   const path = (name: string) => join(directory, name);
 
-  /** The numbers in use, rising. */
+  /** The numbers in use, ascending. */
   async function numbers(): Promise<number[]> {
     const names = await readdir(directory).catch((error: unknown) => {
       if (errorCode(error) === "ENOENT") return [];
@@ -35,7 +35,7 @@ export function createSlots(directory: string) {
       .sort((a, b) => a - b);
   }
 
-  /** Undefined if there is no such file, or it is not whole, as after a loss of power. */
+  /** Undefined if the file is missing or incomplete, as after a power failure. */
   async function read(number: number): Promise<Slot | undefined> {
     const text = await readFile(path(slotName(number)), "utf8").catch((error: unknown) => {
       if (errorCode(error) === "ENOENT") return undefined;
@@ -44,7 +44,7 @@ export function createSlots(directory: string) {
     return text === undefined ? undefined : parse(number, text);
   }
 
-  /** The newest whole state, and the highest number in use. */
+  /** The newest complete state, and the highest number in use. */
   async function newest(): Promise<{ slot: Slot | undefined; top: number }> {
     for (let tries = 1; ; tries++) {
       const listed = await numbers();
@@ -58,7 +58,7 @@ export function createSlots(directory: string) {
     }
   }
 
-  /** Writes a file under a passing name and makes it durable; returns that name. */
+  /** Writes a file under a temporary name and makes it durable; returns that name. */
   async function stage(slot: Omit<Slot, "number">): Promise<string> {
     const name = `t-${slot.id}`;
     try {
@@ -76,7 +76,7 @@ export function createSlots(directory: string) {
     return name;
   }
 
-  /** Gives a staged file its number, if nobody has it: link(2) never replaces. */
+  /** Gives a staged file its number, unless the number is taken: link(2) never replaces. */
   const claim = (staged: string, number: number) => link(path(staged), path(slotName(number)));
 
   /** Makes the names in the directory durable. */
@@ -85,15 +85,15 @@ export function createSlots(directory: string) {
     await handle.sync().finally(() => handle.close());
   }
 
-  /** Removes a name if it can; what is left over is removed by a later `prune`. */
+  /** Best-effort removal of a name; a later `prune` removes leftovers. */
   const drop = (name: string) => unlink(path(name)).catch(() => undefined);
 
-  /** Removes all states but the newest, oldest first (`proof` relies on that), and what dead writers left behind. */
+  /** Removes all but the newest states, oldest first (`confirmWin` relies on that), and files of dead writers. */
   async function prune(newestNumber: number): Promise<void> {
     for (const number of await numbers()) {
       if (number <= newestNumber - KEEP) await drop(slotName(number));
     }
-    // Both times come from the file system, so no clock is asked.
+    // Both times are the file system's, so no clock is needed.
     const { mtimeMs } = await stat(path(slotName(newestNumber)));
     for (const name of (await readdir(directory)).filter((entry) => entry.startsWith("t-"))) {
       const age = mtimeMs - (await stat(path(name)).catch(() => ({ mtimeMs }))).mtimeMs;
@@ -109,14 +109,14 @@ export type Slots = ReturnType<typeof createSlots>;
 function parse(number: number, text: string): Slot | undefined {
   try {
     const { id, prev, now, boot, upMs, value } = JSON.parse(text) as Partial<Slot>;
-    const whole =
+    const complete =
       typeof id === "string" &&
       typeof prev === "string" &&
       typeof boot === "string" &&
       typeof value === "string" &&
       Number.isFinite(now) &&
       Number.isFinite(upMs);
-    return whole ? ({ number, id, prev, now, boot, upMs, value } as Slot) : undefined;
+    return complete ? ({ number, id, prev, now, boot, upMs, value } as Slot) : undefined;
   } catch {
     return undefined;
   }
@@ -124,8 +124,9 @@ function parse(number: number, text: string): Slot | undefined {
 
 /**
  * Whether the state `id` that was just linked as `number` is part of the history. It is not if the process was frozen
- * before the link for so long that the number was used by another, built upon, and pruned: then the link found a free
- * name far below the newest. Such a file is removed again (ticket-cache.md 2.12). Rejects if it can no longer be told.
+ * before the link for so long that another process used the number, its successors followed, and it was pruned: then the
+ * link found a free name far below the newest. Such a file is removed (ticket-cache.md 2.12). Rejects if it is too late to
+ * tell.
  */
 export async function confirmWin(slots: Slots, number: number, id: string): Promise<boolean> {
   const top = (await slots.numbers()).at(-1);

@@ -9,28 +9,28 @@ import { confirmWin, createSlots, type Slot } from "./file-slots.ts";
 import type { TicketStore } from "./store.ts";
 
 export interface FileStoreOptions {
-  /** Of this register alone; made if missing. */
+  /** This register's own directory; created if missing. */
   directory: string;
   clock: Clock;
   timings: Pick<TicketTimings, "storeTimeoutMs" | "refreshIntervalMs">;
-  /** The rest is replaced by tests only. */
+  /** The rest is replaced only by tests. */
   kernel?: Kernel;
   fileSystemType?: FileSystemType;
   prove?: typeof confirmWin;
-  /** Awaited between writing a state and giving it its number: where a frozen process does the most harm. */
+  /** Awaited between writing a state and claiming its number, where a frozen process does the most harm. */
   beforeClaim?: () => Promise<void>;
 }
 
 const EMPTY = "empty";
 const versionOf = (slot: Slot | undefined) => (slot ? `${slot.number}-${slot.id}` : EMPTY);
 
-/** As long as a state may be, so that it finds the same room on the disk. */
+/** As long as a state can be, so that a probe needs the same disk space. */
 const PROBE = " ".repeat(4_096);
 
 /**
  * A register of immutable numbered files, for processes that share a kernel (ticket-cache.md 2.12). A write is
- * link(2) to the next number, which exactly one of all who try can do. There is no lock, so a process frozen or killed
- * anywhere holds nobody up.
+ * link(2) to the next number, at which exactly one contender succeeds. There is no lock, so a process frozen or killed at
+ * any point blocks no other.
  */
 export function createFileStore({
   directory,
@@ -42,17 +42,17 @@ export function createFileStore({
   beforeClaim,
 }: FileStoreOptions): TicketStore {
   const slots = createSlots(directory);
-  const hints = createChangeHints(listen, deafen);
+  const hints = createChangeHints(startWatching, stopWatching);
   const closing = new AbortController();
   let watcher: FSWatcher | undefined;
-  let told: { version: string; now: number } | undefined;
+  let reported: { version: string; now: number } | undefined;
 
-  /** Until the first write after a restart the wall clock counts, and that may step back; what was told stays told. */
+  /** Now; never earlier than reported for the same version: until the first write after a reboot the wall clock counts. */
   function moment(slot: Slot | undefined): Moment {
     const version = versionOf(slot);
     const measured = momentAfter(slot, { clock, kernel, unknownAgeMs: timings.refreshIntervalMs });
-    const now = told?.version === version ? Math.max(told.now, measured.now) : measured.now;
-    told = { version, now };
+    const now = reported?.version === version ? Math.max(reported.now, measured.now) : measured.now;
+    reported = { version, now };
     return { ...measured, now };
   }
 
@@ -66,14 +66,14 @@ export function createFileStore({
       return await slots.stage(slot);
     } catch (error) {
       if (errorCode(error) !== "ENOENT") throw error;
-      // The directory is gone, or the disk was full when it should have been made.
+      // The directory was deleted, or the disk was full when it should have been created.
       await prepareDirectory(directory, fileSystemType);
-      if (watcher) listen();
+      if (watcher) startWatching();
       return slots.stage(slot);
     }
   }
 
-  /** True or false as in the contract; undefined to look again. */
+  /** As `compareAndSet`; undefined: lost a race, try again. */
   async function attempt(version: string, value: string, signal: AbortSignal): Promise<boolean | undefined> {
     const { slot, top } = await slots.newest();
     if (versionOf(slot) !== version) return false;
@@ -82,11 +82,11 @@ export function createFileStore({
     const staged = await stage({ id, prev: slot?.id ?? "", ...moment(slot), value });
     try {
       await beforeClaim?.();
-      // A caller who was told that the time is over must not find the write done a minute later.
+      // A write reported as timed out must not happen a minute later.
       signal.throwIfAborted();
       await slots.claim(staged, number);
     } catch (error) {
-      // EEXIST: somebody was first. ENOENT: the staged file was removed, by a wipe or as a dead writer's.
+      // EEXIST: another process was first. ENOENT: the staged file was removed, by a wipe or as a dead writer's.
       if (errorCode(error) === "EEXIST" || errorCode(error) === "ENOENT") return undefined;
       throw error;
     } finally {
@@ -98,20 +98,20 @@ export function createFileStore({
     return won;
   }
 
-  function listen(): void {
-    deafen();
+  function startWatching(): void {
+    stopWatching();
     try {
-      // Not one file: the directory. A hint only; where the kernel has no watches left, the poll is enough.
+      // The directory, since each write is a new file. Only a hint: if the kernel has no watches left, polling suffices.
       watcher = watchDirectory(directory, { persistent: false }, (_event, name) => {
         if (name?.startsWith("s-")) hints.fire();
       });
-      watcher.on("error", deafen);
+      watcher.on("error", stopWatching);
     } catch {
       watcher = undefined;
     }
   }
 
-  function deafen(): void {
+  function stopWatching(): void {
     watcher?.close();
     watcher = undefined;
   }
@@ -140,7 +140,7 @@ export function createFileStore({
     async close() {
       closing.abort(new Error("the ticket store is closed"));
       hints.close();
-      deafen();
+      stopWatching();
     },
   };
 }

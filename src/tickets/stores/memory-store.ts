@@ -2,12 +2,12 @@ import type { Clock } from "../../lib/clock.ts";
 import { type ChangeHints, createChangeHints } from "./change-hints.ts";
 import type { TicketStore } from "./store.ts";
 
-/** What the handles of one memory store share; a test may look into it. */
+/** What the handles of one memory store share; tests may inspect it. */
 export interface MemoryRegister {
   value: string | undefined;
   writes: number;
   handles: Set<ChangeHints>;
-  /** Starts at the wall clock, so that it looks like every other store's, and is monotonic from there. */
+  /** Starts at the wall clock, like other stores' clocks, and is monotonic from there. */
   now(): number;
 }
 
@@ -17,23 +17,23 @@ export function createMemoryRegister(clock: Clock): MemoryRegister {
   return { value: undefined, writes: 0, handles: new Set(), now };
 }
 
-/** A handle on a register in this process, for tests and the sandbox: `memory:`. */
+/** A handle on a register in this process (`memory:`), for tests and the sandbox. */
 export function createMemoryStore(register: MemoryRegister): TicketStore {
   const hints = createChangeHints();
   register.handles.add(hints);
   let closed = false;
 
-  function alive(): void {
+  function assertOpen(): void {
     if (closed) throw new Error("the ticket store is closed");
   }
 
   return {
     async read() {
-      alive();
+      assertOpen();
       return { value: register.value, version: String(register.writes), now: register.now() };
     },
     async compareAndSet(version, value) {
-      alive();
+      assertOpen();
       if (version !== String(register.writes)) return false;
       register.value = value;
       register.writes += 1;

@@ -10,14 +10,14 @@ import type { TicketStore } from "./store.ts";
 /** What a store needs beyond its URL. */
 export interface StoreOptions {
   clock: Clock;
-  /** What the register is called (`registerName`): tickets of two environments never mix. */
+  /** The register's name (`registerName`): tickets of two environments never mix. */
   register: string;
-  /** Those of the moment, where they may change. */
+  /** The current credentials, if they may be reloaded. */
   logins?: (() => Logins) | undefined;
   timings: Pick<TicketTimings, "storeTimeoutMs" | "pollMs" | "refreshIntervalMs">;
 }
 
-/** Where the file store keeps a register: `APP@HOST` under the directory of STORE_URL, and what no file name may hold escaped. */
+/** The file store's directory for a register: `APP@HOST` under that of STORE_URL, with percent-escapes for file names. */
 export const registerDirectory = (directory: string, name: string): string =>
   join(directory, name.split("@").map(encodeURIComponent).join("@"));
 
@@ -34,7 +34,7 @@ export function openStore(
       return createFileStore({ directory, clock, timings });
     }
     case "redis":
-      // The braces keep all that belongs to one register in one slot of a cluster.
+      // The hash tag in braces keeps all keys of one register in one slot of a cluster.
       return createRedisStore({ location, logins, key: `faceid:{${register}}:tickets`, clock, timings });
   }
 }

@@ -8,7 +8,7 @@ import { isRefused } from "../../redis/trouble.ts";
 import { createChangeHints } from "./change-hints.ts";
 import type { TicketStore } from "./store.ts";
 
-/** A Lua text and the name a server that has seen it knows it by. */
+/** A Lua script and the SHA-1 by which `EVALSHA` finds it. */
 export interface Script {
   text: string;
   sha: string;
@@ -16,7 +16,7 @@ export interface Script {
 
 const script = (text: string): Script => ({ text, sha: createHash("sha1").update(text).digest("hex") });
 
-/** The version of a register that holds nothing. */
+/** The version of an empty register. */
 export const EMPTY_VERSION = "empty";
 
 /** KEYS[1] register. Returns the server's time (seconds, microseconds), the version and the value. */
@@ -27,10 +27,10 @@ return {time[1], time[2], register[1], register[2]}
 `);
 
 /**
- * KEYS[1] register; ARGV: version expected, new value, id of this write, life in milliseconds. Returns 1 if the value was
- * set. Versions are a number and the id of the write: the number never goes back, also if the data did, because it is at
- * least the server's clock; the id tells writes apart that a failover let happen twice. A write that a client sends
- * again after a lost connection finds its own id, and was done.
+ * KEYS[1] register; ARGV: expected version, new value, id of this write, TTL in milliseconds. Returns 1 if the value was
+ * set. A version is a number and the id of the write: the number never goes back, even if the data did, because it is at
+ * least the server's clock; the id distinguishes two writes that a failover gave the same number. A write that a client
+ * resends after a lost connection finds its own id, and counts as done.
  */
 export const COMPARE_AND_SET = script(`
 local stored = redis.call('HGET', KEYS[1], 'version') or '${EMPTY_VERSION}'
@@ -45,20 +45,20 @@ redis.call('PUBLISH', KEYS[1], version)
 return 1
 `);
 
-/** A register nobody has written for so long is of no use to anybody. */
-const LIFE_MS = 24 * 60 * 60_000;
+/** TTL of an abandoned register, milliseconds. */
+const REGISTER_TTL_MS = 24 * 60 * 60_000;
 
-/** After so many calls in a row without an answer the connection is made anew. */
-const MOST_UNANSWERED = 3;
-const PROBE_LIFE_MS = 60_000;
-/** After so many lines in a row that were cut at `ROLE`, there is none here. */
-const MOST_CUT = 3;
+/** Consecutive timeouts before reconnecting. */
+const MAX_TIMEOUTS = 3;
+const PROBE_TTL_MS = 60_000;
+/** Consecutive disconnects at `ROLE` after which it counts as unsupported. */
+const MAX_HANG_UPS = 3;
 
 export interface RedisStoreOptions {
   location: RedisLocation;
-  /** Those of the moment, where they may change. */
+  /** The current credentials, if they may be reloaded. */
   logins?: (() => Logins) | undefined;
-  /** Names the register; also the channel of its hints. One hash slot. */
+  /** The register's key, and its pub/sub channel for hints. One hash slot. */
   key: string;
   clock: Clock;
   timings: { storeTimeoutMs: number };
@@ -66,21 +66,21 @@ export interface RedisStoreOptions {
 
 /**
  * A register in Redis or Valkey (ticket-cache.md 2.13): one hash, one script to read it with the server's time, one to
- * compare and set. Every call ends by `storeTimeoutMs`; one that was sent by then has an unknown outcome.
+ * compare and set. Every call ends within `storeTimeoutMs`; if it was sent by then, its outcome is unknown.
  */
 export function createRedisStore({ location, logins, key, clock, timings }: RedisStoreOptions): TicketStore {
   const hints = createChangeHints();
   const closing = new AbortController();
-  let unanswered = 0;
+  let timeouts = 0;
   const link = createRedisLink({
     location,
     logins,
     clock,
     hints: { channel: key, hint: () => hints.fire() },
   });
-  /** Whether there is `EVALSHA`, and `ROLE`: proxies may do without. Undefined while it is not known. */
+  /** Whether the server supports `EVALSHA` and `ROLE`: proxies may not. Undefined: not known yet. */
   let [hasEvalSha, hasRole]: [boolean, boolean | undefined] = [true, undefined];
-  let cut = 0;
+  let hangUps = 0;
 
   async function run(script: Script, args: string[], signal: AbortSignal): Promise<unknown> {
     const rest = ["1", key, ...args];
@@ -96,31 +96,31 @@ export function createRedisStore({ location, logins, key, clock, timings }: Redi
   }
 
   /**
-   * A server that was demoted goes on answering, with what it had. Where `ROLE` cannot be asked, only a write finds that out,
-   * which it does before any token call. Some proxies hang up on commands that they do not know.
+   * Rejects a demoted server, which keeps serving its old data. Where `ROLE` is unsupported only a write detects that, and
+   * one precedes every token call. Some proxies hang up on unknown commands.
    */
-  async function askRole(signal: AbortSignal): Promise<void> {
+  async function checkRole(signal: AbortSignal): Promise<void> {
     let role: string;
     try {
       [role] = (await link.send(key, ["ROLE"], signal)) as [string];
-      [hasRole, cut] = [true, 0];
+      [hasRole, hangUps] = [true, 0];
     } catch (error) {
       const hungUp = error instanceof StoreError && error.code === "DISCONNECTED";
-      cut = hungUp ? cut + 1 : cut;
-      if (!isRefused(error) && cut < MOST_CUT) throw error;
+      hangUps = hungUp ? hangUps + 1 : hangUps;
+      if (!isRefused(error) && hangUps < MAX_HANG_UPS) throw error;
       hasRole = false;
       return;
     }
-    // KeyDB's word for a primary that copies from another is `active-replica`.
+    // KeyDB calls a primary that replicates from another `active-replica`.
     if (role !== "slave" && role !== "sentinel") return;
     link.renew();
     throw new StoreError("ROLE", "NOT_PRIMARY");
   }
 
   async function readAll(signal: AbortSignal): Promise<unknown> {
-    if (hasRole === undefined) await askRole(signal);
-    // Costs no round trip: both leave together.
-    const [reply] = await Promise.all([run(READ, [], signal), hasRole ? askRole(signal) : undefined]);
+    if (hasRole === undefined) await checkRole(signal);
+    // No extra round trip: both are pipelined.
+    const [reply] = await Promise.all([run(READ, [], signal), hasRole ? checkRole(signal) : undefined]);
     return reply;
   }
 
@@ -128,17 +128,17 @@ export function createRedisStore({ location, logins, key, clock, timings }: Redi
     if (closing.signal.aborted) throw closing.signal.reason;
     try {
       const result = await withDeadline(clock, timings.storeTimeoutMs, work, closing.signal);
-      unanswered = 0;
+      timeouts = 0;
       return result;
     } catch (error) {
-      // The client itself notices a dead line only when nothing is written to it for a while, and we go on asking.
-      const late = error instanceof DOMException && error.name === "TimeoutError";
-      unanswered = late ? unanswered + 1 : 0;
-      if (unanswered === MOST_UNANSWERED) {
-        unanswered = 0;
+      // The client detects a dead connection only while it is idle, and we keep sending.
+      const timedOut = error instanceof DOMException && error.name === "TimeoutError";
+      timeouts = timedOut ? timeouts + 1 : 0;
+      if (timeouts === MAX_TIMEOUTS) {
+        timeouts = 0;
         link.renew();
       }
-      throw late ? new StoreError("store", "TIMEOUT", error) : error;
+      throw timedOut ? new StoreError("store", "TIMEOUT", error) : error;
     }
   }
 
@@ -157,11 +157,11 @@ export function createRedisStore({ location, logins, key, clock, timings }: Redi
     compareAndSet: (version, value) =>
       limited(async (signal) => {
         const id = crypto.randomUUID();
-        return (await run(COMPARE_AND_SET, [version, value, id, String(LIFE_MS)], signal)) === 1;
+        return (await run(COMPARE_AND_SET, [version, value, id, String(REGISTER_TTL_MS)], signal)) === 1;
       }),
     probe: () =>
       limited(async (signal) => {
-        await link.send(key, ["SET", `${key}:probe`, "1", "PX", String(PROBE_LIFE_MS)], signal);
+        await link.send(key, ["SET", `${key}:probe`, "1", "PX", String(PROBE_TTL_MS)], signal);
       }),
     watch: (listener) => hints.watch(listener),
     async open() {
