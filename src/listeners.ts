@@ -29,7 +29,7 @@ import type { Telemetry } from "./telemetry/telemetry.ts";
 
 export interface ListenersOptions {
   config: Config;
-  /** Read again when a listener is told to `secure` itself. */
+  /** Read again by a listener's `secure`. */
   access: Reloadable<AccessConfig>;
   /** Counts requests on the public listener by address. */
   admit: ListenerOptions["admit"];
@@ -41,20 +41,23 @@ export interface ListenersOptions {
   clock: Clock;
 }
 
-/** What the doors answer for each reason. */
+/** The doors' status for each reason. */
 export const STATUSES = { http: HTTP_STATUS, grpc: GRPC_CODES };
 
-/** Largest form, bytes. */
+/** Max size of a form, bytes. */
 const FORM_BODY_LIMIT = 64 * 1024;
 
-/** The three listeners and what each serves (docs/architecture.md#the-listeners): the second half of the composition root. */
+/**
+ * The three listeners and their routes (docs/architecture.md#the-listeners): the second half of the
+ * composition root.
+ */
 export function createListeners(options: ListenersOptions): Record<"admin" | "http" | "grpc", Listener> {
   const { config, access, admit, faceVerification, ticketAdmin, readiness, lastRefresh, telemetry, clock } =
     options;
   const { events, metrics } = telemetry;
   const { methods } = faceVerification;
   const drainMs = Math.max(1_000, config.shutdownGraceMs - config.shutdownDelayMs - 2_000);
-  // What clients send and do not read is bounded for all listeners together.
+  // Unprocessed request bodies and unread responses are bounded across all listeners.
   const intake = createBudget(config.buffers.received);
   const slowReaders = createSlowReaders({ mostBytes: config.buffers.unread, clock, events });
   const common = { drainMs, clock, events, slowReaders, keepAliveMs: config.keepAliveMs };

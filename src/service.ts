@@ -36,39 +36,42 @@ import { openStore } from "./tickets/stores/open-store.ts";
 import { openUpstream } from "./upstream/open.ts";
 import { createNonce, createSigner } from "./upstream/signer.ts";
 
-/** What a test may replace; everything else it wants different is configuration. */
+/** Parts that tests replace; everything else varies by configuration. */
 export interface Overrides {
   clock?: Clock;
   logSink?: DestinationStream;
   store?: ReturnType<typeof openStore>;
-  /** The process's own, where it has one; and its doctor. */
+  /** The process's own, if it has them. */
   telemetry?: Telemetry;
   diagnose?: TicketAdminOptions["diagnose"];
 }
 
 export interface Service extends Required<Part> {
-  /** `host:port` of the listeners that are open, with their real ports; after `start`. */
+  /** `host:port` of the open listeners, with their actual ports; after `start`. */
   addresses(): { http?: string; grpc?: string; admin: string };
   readiness(): { ready: boolean; reason: string };
-  /** Says that it is not ready any more, so that no new work is sent here, and goes on serving until `stop`. */
+  /** Reports not ready, so that load balancers send no new calls, and keeps serving until `stop`. */
   drain(): void;
-  /** Takes up certificates, tokens and keys of a configuration that was read again; the rest stays as it was. */
+  /** Adopts certificates, tokens and keys of a reloaded configuration; everything else stays as it was. */
   reload(config: Config): void;
 }
 
-/** Time for a whole request, and for an operator's, milliseconds. */
+/** Time limits of a request and of an operator's request, milliseconds. */
 const REQUEST_TIMEOUT_MS = 15_000;
 const OPERATOR_TIMEOUT_MS = 60_000;
-/** Operators' calls at once at most. */
-const OPERATORS = 20;
+/** Max concurrent operators' calls. */
+const MAX_OPERATOR_CALLS = 20;
 
-/** Log, metrics, traces and audit trail as configured. */
+/** Opens log, metrics, traces and audit trail as configured. */
 export function openTelemetry(config: Config, options: Partial<TelemetryOptions> = {}): Telemetry {
-  const always = { version: SERVICE_VERSION, clock: systemClock, statuses: STATUSES };
-  return createTelemetry(config, { ...always, ...options });
+  const defaults = { version: SERVICE_VERSION, clock: systemClock, statuses: STATUSES };
+  return createTelemetry(config, { ...defaults, ...options });
 }
 
-/** The whole service. Reads from top to bottom as its architecture: with `listeners.ts` the only place where rooms meet. */
+/**
+ * The whole service. Reads top to bottom as its architecture: with `listeners.ts`, the only place that joins
+ * the folders.
+ */
 export function createService(config: Config, overrides: Overrides = {}): Service {
   const { clock = systemClock, logSink, telemetry = openTelemetry(config, { clock, logSink }) } = overrides;
   const { appId, livemode, licence, names, timings, limits, role } = config;
@@ -83,7 +86,7 @@ export function createService(config: Config, overrides: Overrides = {}): Servic
     events,
   });
 
-  // The flow of tickets: coordinator to store to reader.
+  // Tickets: coordinator to store to reader.
   const sealer = createSealer(appId, () => current.sealKeys);
   const logins = () => loginsOf(current.store);
   const opened =
@@ -105,34 +108,34 @@ export function createService(config: Config, overrides: Overrides = {}): Servic
   const tickets = countWaiters(coordinator.tickets);
   metrics.tickets.observe(() => ({ ...coordinator.operator.status(), waiters: tickets.waiters() }));
 
-  // What requests share between processes: counts and launches, in the same Redis as the tickets.
+  // Requests' state shared between processes: counts and launches, in the same Redis as the tickets.
   const shared = createRedisCommands(config.store, clock, logins);
   const prefix = `faceid:{${config.register}}`;
-  const limited = createLimits({ ...limits, prefix: `${prefix}:limit`, shared, secret, events });
+  const rateLimits = createLimits({ ...limits, prefix: `${prefix}:limit`, shared, secret, events });
   const launches = openLaunchStore({ prefix: `${prefix}:launch`, shared, sealer, clock, events });
 
-  // The flow of requests: doors to pipeline to handlers to vendor.
+  // Requests: doors to pipeline to handlers to vendor.
   const everyCall = {
     authorise: createAuthorisation(access, { clock, places: limits.inFlight, events }),
-    limit: limited.call,
+    limit: rateLimits.call,
     validate: createValidate(FaceVerificationService.methods.map(({ input }) => input)),
     tracer,
     clock,
     events,
   };
   const orders = createOrders(secrets);
-  const pipeline = (maxDurationMs: number, places: number) =>
-    createPipeline({ ...everyCall, admission: createAdmission(places), maxDurationMs });
+  const pipeline = (maxDurationMs: number, maxInFlight: number) =>
+    createPipeline({ ...everyCall, admission: createAdmission(maxInFlight), maxDurationMs });
   const parts = { orders, signer: createSigner({ appId }), createNonce, tickets, upstream, livemode, clock };
   const repeats = { store: launches, pseudonym: createPseudonym(secret, "launches"), clock };
-  const launch = createPrepareLaunch({ ...parts, ...repeats, appId, licence, admit: limited.launch });
+  const launch = createPrepareLaunch({ ...parts, ...repeats, appId, licence, admit: rateLimits.launch });
   // The table of RPCs: a new one is a line here and a file in handlers/.
   const faceVerification = implement(FaceVerificationService, pipeline(REQUEST_TIMEOUT_MS, limits.inFlight), {
     getFaceParams: createGetFaceParams({ names, orders, prepareLaunch: shareLaunches(launch, repeats) }),
     getResult: createGetResult(parts),
   });
   const operations = { operator: coordinator.operator, role, diagnose: overrides.diagnose };
-  const ticketAdmin = createTicketAdmin(pipeline(OPERATOR_TIMEOUT_MS, OPERATORS), operations);
+  const ticketAdmin = createTicketAdmin(pipeline(OPERATOR_TIMEOUT_MS, MAX_OPERATOR_CALLS), operations);
 
   // The doors.
   let draining = false;
@@ -140,7 +143,7 @@ export function createService(config: Config, overrides: Overrides = {}): Servic
   const { admin, http, grpc } = createListeners({
     config,
     access,
-    admit: limited.address,
+    admit: rateLimits.address,
     faceVerification,
     ticketAdmin,
     readiness,

@@ -1,18 +1,18 @@
 import { closeSync, openSync, writeFileSync } from "node:fs";
 import type { Part } from "../lib/lifecycle.ts";
 
-/** One verification attempt or one result (docs/audit.md). A field that is not listed here cannot be written. */
+/** One verification attempt or one result (docs/audit.md). A field not listed here cannot be written. */
 export interface AuditLine {
   time: string;
   /** `attempt` for GetFaceParams, `result` for GetResult. */
   event: "attempt" | "result";
   request_id: string;
-  /** Who asked; "" when nobody was admitted. */
+  /** The caller's name; "" if no caller was admitted. */
   caller: string;
   peer: string;
   door: string;
   order_no?: string | undefined;
-  /** Keyed hash of the ID number, on attempts. */
+  /** Keyed hash of the ID number; only on attempts. */
   person?: string | undefined;
   /** OK or the reason of the error. */
   outcome: string;
@@ -24,17 +24,17 @@ export interface AuditLine {
   livemode: boolean;
 }
 
-/** The audit trail: appended to, and nothing else. */
+/** The append-only audit trail. */
 export interface Audit extends Required<Part> {
-  /** Throws when the line could not be written. */
+  /** Throws if the line could not be written. */
   write(line: AuditLine): void;
-  /** Opens the file anew after it was rotated; throws, and goes on with the old one, when that fails. */
+  /** Reopens the file after log rotation. On failure throws and keeps writing to the old file. */
   reopen(): void;
 }
 
 /**
- * `destination`: a file, `stderr`, or undefined for no trail. Written synchronously: the line is with the operating system
- * before the answer leaves, and a crash loses none.
+ * `destination`: a file, `stderr`, or undefined for no trail. Writes synchronously: the operating system has
+ * the line before the response leaves, so a crash of the process loses none.
  */
 export function createAudit(destination: string | undefined): Audit {
   const open = () => (destination === "stderr" ? 2 : openSync(destination ?? "", "a", 0o600));
@@ -54,7 +54,7 @@ export function createAudit(destination: string | undefined): Audit {
     },
     write(line) {
       if (fd === undefined) return;
-      // A disk that fills up takes the beginning of a line; the next one must not be read as its end.
+      // A full disk may leave a partial line; the next line must not be appended to it.
       const text = `${torn ? "\n" : ""}${JSON.stringify(line)}\n`;
       torn = true;
       writeFileSync(fd, text);

@@ -5,7 +5,7 @@ import type { AuditLine } from "./audit.ts";
 import type { EventsOptions } from "./events.ts";
 import { errorFields, stackFrames } from "./logger.ts";
 
-/** What the form door and the RPC doors answer for each reason: HTTP status and gRPC code. */
+/** The HTTP status of the form door and the gRPC code of the RPC doors for each reason. */
 export interface Statuses {
   http: Readonly<Record<ErrorReason, number>>;
   grpc: Readonly<Record<ErrorReason, number>>;
@@ -16,7 +16,7 @@ const AUDITED: Readonly<Record<string, AuditLine["event"]>> = {
   GetResult: "result",
 };
 
-/** The access line of each call with its metrics and its line in the audit trail. */
+/** Writes each call's access line, metrics and audit line. */
 export function callEvents(options: EventsOptions) {
   const { logger, metrics, audit, tracer, clock, livemode, statuses } = options;
 
@@ -47,7 +47,7 @@ export function callEvents(options: EventsOptions) {
         livemode,
       });
     } catch (failure) {
-      // The person has been verified; refusing them the answer now would help nobody.
+      // The person has been verified: withholding the response now would help no one.
       metrics.auditFailures.inc();
       const line = { event: "audit_failed", request_id: requestId, ...errorFields(failure) };
       logger.error(line, "a line of the audit trail was lost");
@@ -114,7 +114,7 @@ export function callEvents(options: EventsOptions) {
       logger.error({ ...line, ...stackOf(error) }, "an answer could not be written");
     },
 
-    /** The path is not told: it is the client's own text. */
+    /** Reported without the path, which is client text. */
     requestTurnedAway({ requestId, reason, cause }: RequestTurnedAway) {
       const error = new ServiceError(ErrorReason[reason], "no door has seen it", { cause });
       requestRefused({ door: "http", requestId, path: "", error });
@@ -122,7 +122,7 @@ export function callEvents(options: EventsOptions) {
   };
 }
 
-/** Whether the vendor charges for what it answered in a call that failed. */
+/** Whether the vendor charges for its response although the call failed. */
 const isBilled = (error: ServiceError | undefined) =>
   error?.cause instanceof UpstreamError && (error.cause.entry?.billed ?? false);
 
@@ -132,7 +132,7 @@ function violated({ violations }: ServiceError) {
   return violations.length === 0 ? {} : { fields: violations.map(({ field, rule }) => `${field}:${rule}`) };
 }
 
-/** A cause by its class and, of our own errors, its text; a stranger's message may hold anything. */
+/** A cause by its class and, if it is a string, its own cause; a foreign message could contain anything. */
 function causeOf({ cause, reason }: ServiceError) {
   if (!(cause instanceof Error)) return {};
   const expected = reasonName(reason) !== "INTERNAL";

@@ -10,7 +10,7 @@ import type {
 import type { Clock } from "../lib/clock.ts";
 import type { Audit } from "./audit.ts";
 import { callEvents, type Statuses } from "./call-events.ts";
-import { createFlank, errorFields, errorFieldsWithStack } from "./logger.ts";
+import { createEdgeDetector, errorFields, errorFieldsWithStack } from "./logger.ts";
 import { machineEvents } from "./machine-events.ts";
 import type { Metrics } from "./metrics.ts";
 import { ticketEvents } from "./ticket-events.ts";
@@ -27,23 +27,24 @@ export interface EventsOptions {
 }
 
 /**
- * One function per business event, which writes the log line and counts. Only the files of this folder hand fields to the
- * logger, each by name, so they show everything that can be logged. The compiler asks for every event that a room emits (`events.ts`).
+ * One function per event, which writes its log line and updates its metrics. Only this folder passes fields
+ * to the logger, each by name, so it shows everything that can be logged. The compiler requires every event
+ * of `events.ts`.
  */
 export function createEvents(options: EventsOptions) {
   const { logger, metrics, clock } = options;
-  const keys = createFlank();
+  const jwksEdge = createEdgeDetector();
 
-  /** What is done with each operation of a store that processes do without when it fails. */
+  /** Handles the operations of an optional shared store: counts failures and logs only changes. */
   function sharedStore(
     name: string,
     failures: Metrics["launchStoreFailures"],
     text: { recovered: string; failed: string },
   ) {
-    const works = createFlank();
+    const edge = createEdgeDetector();
     return ({ ok, error }: Attempted) => {
       if (!ok) failures.inc();
-      if (!works.changes(ok)) return;
+      if (!edge.changes(ok)) return;
       if (ok) logger.info({ event: `${name}_recovered` }, text.recovered);
       else logger.warn({ event: `${name}_failed`, ...errorFields(error) }, text.failed);
     };
@@ -129,7 +130,7 @@ export function createEvents(options: EventsOptions) {
 
     keysFetched({ ok, error }: Attempted) {
       metrics.keyFetches.inc({ outcome: ok ? "ok" : "error" });
-      if (!keys.changes(ok)) return;
+      if (!jwksEdge.changes(ok)) return;
       if (ok) logger.info({ event: "jwks_recovered" }, "the keys of the identity provider are here again");
       else
         logger.error(
@@ -145,19 +146,19 @@ export function createEvents(options: EventsOptions) {
       else logger.info(line, "the vendor answers again");
     },
 
-    /** One operation of the shared store of repeats. */
+    /** One operation of the shared store of launches. */
     launchStoreAsked: sharedStore("launch_store", metrics.launchStoreFailures, {
       recovered: "repeats are shared again",
       failed: "repeats are known to this process only",
     }),
 
-    /** One count of a limit in the shared store. */
+    /** One count against a limit in the shared store. */
     limitStoreAsked: sharedStore("limit_store", metrics.limitStoreFailures, {
       recovered: "limits are counted together again",
       failed: "limits are counted by each process",
     }),
 
-    /** Settings that were read again, have changed, and hold from the next start on. */
+    /** Reloaded settings that take effect only after a restart. */
     configWaits({ settings }: { settings: readonly string[] }) {
       logger.warn({ event: "config_waits", settings }, "changed settings wait for a restart");
     },

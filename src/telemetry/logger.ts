@@ -6,32 +6,32 @@ export type LogLevel = "trace" | "debug" | "info" | "warn" | "error" | "fatal" |
 
 export interface LoggerOptions {
   level: LogLevel;
-  /** The trace that a line belongs to. */
+  /** The trace of the current call. */
   traceId: () => string | undefined;
-  /** Standard output unless given. Lines are written behind the calls' backs and in full before the process exits. */
+  /** Default: standard output, written asynchronously and flushed before the process exits. */
   sink?: DestinationStream | undefined;
-  /** A line that was dropped, because too many are waiting for a disk that is full or a reader that does not read. */
+  /** Called for each line dropped because too many are queued for a full disk or a stalled reader. */
   onLost?: () => void;
 }
 
 /**
- * Longest text of a field and most entries of a list in a line. Everything that is logged is short by its own rule; this holds
- * where one is missing, so that no client and no vendor can write the log full.
+ * Max length of a string and max entries of a list in a line. Every logged value has its own bound; this is
+ * the safety net, so that neither a client nor the vendor can flood the log.
  */
-const TEXT_LENGTH = 2_048;
-const ENTRIES = 32;
+const MAX_TEXT_LENGTH = 2_048;
+const MAX_ENTRIES = 32;
 
 function bounded(line: Record<string, unknown>): Record<string, unknown> {
   for (const field in line) {
     const value = line[field];
-    if (typeof value === "string" && value.length > TEXT_LENGTH)
-      line[field] = `${value.slice(0, TEXT_LENGTH)}…`;
-    else if (Array.isArray(value) && value.length > ENTRIES) line[field] = value.slice(0, ENTRIES);
+    if (typeof value === "string" && value.length > MAX_TEXT_LENGTH)
+      line[field] = `${value.slice(0, MAX_TEXT_LENGTH)}…`;
+    else if (Array.isArray(value) && value.length > MAX_ENTRIES) line[field] = value.slice(0, MAX_ENTRIES);
   }
   return line;
 }
 
-/** JSON lines: `time` in RFC 3339, `level` as a word. What is logged is chosen field by field in this folder. */
+/** JSON lines: `time` in RFC 3339, `level` as a word. Logged fields are chosen one by one in this folder. */
 export function createLogger({ level, traceId, sink, onLost }: LoggerOptions): Logger {
   return pino(
     {
@@ -40,14 +40,18 @@ export function createLogger({ level, traceId, sink, onLost }: LoggerOptions): L
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }), log: bounded },
       mixin: () => ({ trace_id: traceId() }),
-      // A line is a new object of this folder's making, so it may be added to instead of copied.
+      // Every line is a new object made in this folder, so it is extended in place instead of copied.
+      // perf: docs/performance.md#lines-in-place
       mixinMergeStrategy: (line, mixed) => Object.assign(line, mixed),
     },
     sink ?? createStandardOutput(onLost ?? (() => undefined)),
   );
 }
 
-/** An error for the log: ours by its text, a stranger's by class and code only, since its message may hold anything. */
+/**
+ * An error for the log: our own by its message, a foreign one by class and code, since its message could
+ * contain anything.
+ */
 export function errorFields(error: unknown): Readonly<Record<string, string>> {
   if (error === undefined) return {};
   if (!(error instanceof Error)) return { error: "unknown" };
@@ -57,12 +61,12 @@ export function errorFields(error: unknown): Readonly<Record<string, string>> {
   return { error: error.name, ...(typeof code === "string" && { code }) };
 }
 
-/** As `brief`, with where it came from: for errors that nobody expected. */
+/** As `errorFields`, with the stack: for unexpected errors. */
 export function errorFieldsWithStack(error: unknown) {
   return { ...errorFields(error), ...(error instanceof Error && { stack: stackFrames(error) }) };
 }
 
-/** Where an error came from, without its message. */
+/** An error's stack frames, without its message. */
 export function stackFrames(error: Error): string[] {
   return (error.stack ?? "")
     .split("\n")
@@ -70,8 +74,11 @@ export function stackFrames(error: Error): string[] {
     .map((line) => line.trim());
 }
 
-/** Tells when something that works ceases to, and when it works again: each is worth one line, however often it is used. */
-export function createFlank() {
+/**
+ * Detects when something starts failing and when it recovers, so that each change is logged once, not every
+ * use.
+ */
+export function createEdgeDetector() {
   let works = true;
   return {
     changes(ok: boolean): boolean {

@@ -2,18 +2,21 @@ import type { Logger } from "pino";
 import type { TlsRefused } from "../events.ts";
 import type { CertificateEnd } from "../lib/certificates.ts";
 import type { Clock } from "../lib/clock.ts";
-import { createFlank } from "./logger.ts";
+import { createEdgeDetector } from "./logger.ts";
 import type { Metrics } from "./metrics.ts";
 
 const DAY_MS = 86_400_000;
-/** A certificate that ends sooner is to be renewed, milliseconds; the doctor and the alerts say the same. */
+/**
+ * A certificate that expires sooner is due for renewal, milliseconds; the same limit as in the doctor and the
+ * alerts.
+ */
 const SOON_MS = 14 * DAY_MS;
-/** A clock this far off is wrong, milliseconds: the vendor tells whole seconds, and its answers take a few. */
+/** Max clock skew, milliseconds: the vendor reports whole seconds, and its responses take a few. */
 const SKEW_MS = 30_000;
 
-/** What the service finds out about the machine that it runs on, and about who connects. */
+/** Events about the machine the service runs on, and about clients that fail to connect. */
 export function machineEvents(logger: Logger, metrics: Metrics, clock: Clock) {
-  const clockRight = createFlank();
+  const clockEdge = createEdgeDetector();
   let ends: readonly CertificateEnd[] = [];
   metrics.certificates.observe(() =>
     ends.map(({ file, notAfter }) => ({ file, leftMs: notAfter - clock.now() })),
@@ -24,18 +27,18 @@ export function machineEvents(logger: Logger, metrics: Metrics, clock: Clock) {
       logger.warn({ event: "config_warning", warnings }, "the environment has what is probably not meant");
     },
 
-    /** `aheadMs`: how far this machine's clock is ahead of the vendor's. */
+    /** `aheadMs`: how far this machine's clock is ahead of the vendor's, milliseconds. */
     clockCompared({ aheadMs }: { aheadMs: number }) {
       const ahead = Math.round(aheadMs / 1000);
       metrics.clockSkewSeconds.set(ahead);
       const right = Math.abs(aheadMs) <= SKEW_MS;
-      if (!clockRight.changes(right)) return;
+      if (!clockEdge.changes(right)) return;
       const line = { event: right ? "clock_right" : "clock_skewed", ahead_s: ahead };
       if (right) logger.info(line, "the clock agrees with the vendor's again");
       else logger.warn(line, "this machine's clock and the vendor's differ: let it keep time (NTP)");
     },
 
-    /** Certificates that are in use from now on; those that were in use before leave no second line. */
+    /** Certificates now in use; those already in use before are not logged again. */
     certificatesLoaded(loaded: readonly CertificateEnd[]) {
       const before = new Map(ends.map(({ file, notAfter }) => [file, notAfter]));
       ends = loaded;

@@ -1,12 +1,12 @@
 import { Gauge, type Registry } from "prom-client";
 
-/** Time until the certificates of a file end, milliseconds; below 0 when they have. */
+/** Time until the first certificate in a file expires, milliseconds; negative once it has. */
 export interface CertificateLeft {
   file: string;
   leftMs: number;
 }
 
-/** The metrics of the machine that the service runs on. */
+/** Metrics of the machine the service runs on. */
 export function createMachineMetrics(registry: Registry) {
   const registers = [registry];
   let read: () => readonly CertificateLeft[] = () => [];
@@ -25,12 +25,12 @@ export function createMachineMetrics(registry: Registry) {
     help: "How far this machine's clock is ahead of the vendor's by its last token or ticket answer; negative when it is behind.",
     registers,
   });
-  // Nothing rather than a wrong 0 until the vendor has answered.
+  // Absent rather than a misleading 0 until the vendor has responded.
   clockSkewSeconds.remove();
   return {
     clockSkewSeconds,
     certificates: {
-      /** Gives the gauge something to read. */
+      /** Sets the source that the gauge reads. */
       observe(reader: typeof read) {
         read = reader;
       },

@@ -5,16 +5,16 @@ import { createMachineMetrics } from "./machine-metrics.ts";
 import { createTicketMetrics } from "./ticket-metrics.ts";
 
 export interface MetricsOptions {
-  /** A hash of it is the `app` label of everything, so that installations can be told apart. */
+  /** Its hash is the `app` label of every metric, which distinguishes installations. */
   appId: string;
   build: { version: string; role: string; livemode: boolean };
-  /** Whether to watch the process itself too: event loop, memory, garbage collection. Once in a process. */
+  /** Whether to measure the process too: event loop, memory, garbage collection. At most once per process. */
   process: boolean;
 }
 
-/** From a fast answer of the vendor to the longest call, seconds. */
+/** From a fast vendor response to the longest call, seconds. */
 const SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15];
-/** Gauges of the library that are named like counters; they tell nothing that is needed here. */
+/** The library's gauges with names of counters; not needed here. */
 const MISNAMED = [
   "nodejs_active_handles_total",
   "nodejs_active_requests_total",
@@ -33,8 +33,8 @@ const PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8";
 const OPEN_METRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /**
- * Everything that is counted. Label values are words of the code and never of a request, so the number of series is
- * bounded. What each one tells: docs/metrics.md.
+ * All metrics (docs/metrics.md). Label values are constants of the code and never taken from a request, so
+ * the number of series is bounded.
  */
 export function createMetrics({ appId, build, process: watchProcess }: MetricsOptions) {
   const registry = new Registry();
@@ -57,7 +57,7 @@ export function createMetrics({ appId, build, process: watchProcess }: MetricsOp
     labelNames: ["endpoint"],
     registers,
   });
-  // There from the start: Prometheus sees no increase in a counter that first appears with 1.
+  // Present from the start: Prometheus sees no increase in a counter that first appears as 1.
   for (const endpoint of ENDPOINTS) unknownCodes.inc({ endpoint }, 0);
   const keyFetches = new Counter({
     name: "faceid_jwks_fetches_total",
@@ -166,7 +166,7 @@ export function createMetrics({ appId, build, process: watchProcess }: MetricsOp
     tickets: createTicketMetrics(registry),
     registry,
 
-    /** The text of `/metrics`, in the format that the scraper asks for (RFC 9110 12.5.1, without weights). */
+    /** The text of `/metrics`, in the format the scraper accepts (RFC 9110 12.5.1, ignoring weights). */
     async render(accept: string | undefined): Promise<{ contentType: string; text: string }> {
       const text = await registry.metrics();
       const open = accept?.includes("application/openmetrics-text") ?? false;
@@ -180,8 +180,8 @@ export function createMetrics({ appId, build, process: watchProcess }: MetricsOp
 export type Metrics = ReturnType<typeof createMetrics>;
 
 /**
- * The same in OpenMetrics 1.0, where a counter's family is named without `_total`. The library's own writer renames its
- * counters for good, after which the older format is wrong.
+ * Converts the text to OpenMetrics 1.0, where a counter's family is named without `_total`. The library's own
+ * writer renames its counters permanently, which breaks the older format.
  */
 function openMetrics(text: string): string {
   const counters = new Set([...text.matchAll(/^# TYPE (\S+)_total counter$/gm)].map(([, name]) => name));

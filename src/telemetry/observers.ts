@@ -12,37 +12,37 @@ export interface UpstreamObserverOptions {
   events: Pick<ServiceEvents, "upstreamCalled" | "clockCompared">;
 }
 
-/** Whose answers are written when they are asked for; that of a query may speak of the attempt that it is about. */
-const TELLS_TIME: ReadonlySet<UpstreamEndpoint> = new Set(["access_token", "sign_ticket", "nonce_ticket"]);
+/** Endpoints whose responses carry the current time; a query's may carry the time of the attempt. */
+const REPORTS_TIME: ReadonlySet<UpstreamEndpoint> = new Set(["access_token", "sign_ticket", "nonce_ticket"]);
 
-/** A span, an event and an entry for the access line for each exchange with the vendor. */
+/** Gives each exchange with the vendor a span, an event and an entry in the access line. */
 export function createUpstreamObserver({ tracer, clock, events }: UpstreamObserverOptions): ObserveExchange {
   return (endpoint) => {
     const span = tracer.leaf({ name: `upstream ${endpoint}`, kind: "client", fields: { endpoint } });
     const startedAt = clock.monotonic();
-    return (answer, failure) => {
+    return (reply, failure) => {
       const durationMs = clock.monotonic() - startedAt;
-      const outcome = outcomeOf(answer, failure);
-      const { entry, bizSeqNo } = answer ?? {};
+      const outcome = outcomeOf(reply, failure);
+      const { entry, bizSeqNo } = reply ?? {};
       const code = entry?.code;
       span.set({ outcome, ...(code !== undefined && { upstream_code: code }) });
       if (bizSeqNo !== undefined) span.set({ biz_seq_no: bizSeqNo });
       if (failure !== undefined) span.fail(outcome);
       span.end();
-      addUse(tracer.upstreamUse(), endpoint, durationMs, answer);
+      addUse(tracer.upstreamUse(), endpoint, durationMs, reply);
       events.upstreamCalled({ endpoint, outcome, code, bizSeqNo, durationMs });
-      const writtenAt = TELLS_TIME.has(endpoint) ? answer?.writtenAt() : undefined;
+      const writtenAt = REPORTS_TIME.has(endpoint) ? reply?.writtenAt() : undefined;
       if (writtenAt === undefined) return;
-      // The middle of the call, against the middle of the second that the vendor names.
+      // Compares the middle of the call with the middle of the second reported by the vendor.
       events.clockCompared({ aheadMs: clock.now() - durationMs / 2 - (writtenAt + 500) });
     };
   };
 }
 
-function outcomeOf(answer: ExchangeOutcome | undefined, failure: unknown): string {
+function outcomeOf(reply: ExchangeOutcome | undefined, failure: unknown): string {
   if (failure instanceof UpstreamError && failure.failure !== "code") return failure.failure;
-  if (answer) return answer.entry.codeClass;
-  // Whatever else ends an exchange is the reason of the caller's signal.
+  if (reply) return reply.entry.codeClass;
+  // Any other failure is the reason of the caller's signal.
   return "aborted";
 }
 
@@ -50,25 +50,25 @@ function addUse(
   uses: Partial<Record<UpstreamEndpoint, UpstreamUse>> | undefined,
   endpoint: UpstreamEndpoint,
   durationMs: number,
-  answer: ExchangeOutcome | undefined,
+  reply: ExchangeOutcome | undefined,
 ): void {
   if (!uses) return;
   const { ms = 0, calls = 0 } = uses[endpoint] ?? {};
   uses[endpoint] = {
     ms: Math.round((ms + durationMs) * 10) / 10,
     calls: calls + 1,
-    ...(answer && { code: answer.entry.code }),
-    ...(answer?.bizSeqNo !== undefined && { biz_seq_no: answer.bizSeqNo }),
+    ...(reply && { code: reply.entry.code }),
+    ...(reply?.bizSeqNo !== undefined && { biz_seq_no: reply.bizSeqNo }),
   };
 }
 
-/** The same store, each read and write of which is told. */
+/** Wraps the store and reports every read and write. */
 export function observeStore(
   store: TicketStore,
   clock: Clock,
   events: Pick<ServiceEvents, "storeAsked">,
 ): TicketStore {
-  async function told<T>(op: string, work: () => Promise<T>): Promise<T> {
+  async function reported<T>(op: string, work: () => Promise<T>): Promise<T> {
     const startedAt = clock.monotonic();
     let ok = false;
     try {
@@ -80,16 +80,16 @@ export function observeStore(
     }
   }
   return {
-    read: () => told("read", () => store.read()),
-    compareAndSet: (version, value) => told("compare_and_set", () => store.compareAndSet(version, value)),
-    ...(store.probe && { probe: () => told("probe", async () => store.probe?.()) }),
+    read: () => reported("read", () => store.read()),
+    compareAndSet: (version, value) => reported("compare_and_set", () => store.compareAndSet(version, value)),
+    ...(store.probe && { probe: () => reported("probe", async () => store.probe?.()) }),
     watch: (listener) => store.watch(listener),
     open: () => store.open(),
     close: () => store.close(),
   };
 }
 
-/** The same reader, which also knows how many calls wait for a newer pair. */
+/** Wraps the reader and counts the calls that wait for a newer pair. */
 export function countWaiters(tickets: TicketReader): TicketReader & { waiters(): number } {
   let waiters = 0;
   return {

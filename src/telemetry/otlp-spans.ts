@@ -27,14 +27,15 @@ export interface OtlpOptions {
 const KINDS = { server: SpanKind.SERVER, internal: SpanKind.INTERNAL, client: SpanKind.CLIENT };
 
 /**
- * Spans by the OpenTelemetry SDK, sent in batches by OTLP over HTTP. Endpoint, headers and certificates are read from
- * `OTEL_EXPORTER_OTLP_*`, name and attributes of the service from `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES`, by
- * the SDK itself. Spans that cannot be delivered are dropped; calls never wait for them.
+ * Spans from the OpenTelemetry SDK, exported in batches by OTLP over HTTP. The SDK itself reads endpoint,
+ * headers and certificates from `OTEL_EXPORTER_OTLP_*`, and the service's name and attributes from
+ * `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES`. Spans that cannot be delivered are dropped; calls never
+ * wait for them.
  */
 export function createOtlpSpans({ sampler, samplerRatio }: OtlpOptions): SpanSource {
   const resource = resourceFromAttributes({ "service.name": "faceverification" });
   const provider = new TracerProvider({
-    // What is configured wins over the name that we give.
+    // Configured attributes override our default name.
     resource: defaultResource()
       .merge(resource)
       .merge(detectResources({ detectors: [envDetector] })),
@@ -48,17 +49,17 @@ export function createOtlpSpans({ sampler, samplerRatio }: OtlpOptions): SpanSou
     open({ name, kind, traceparent, fields = {} }, parent) {
       const outer = parent && spans.get(parent);
       const caller = parent ? undefined : parseTraceparent(traceparent);
-      let around = outer ? trace.setSpan(ROOT_CONTEXT, outer) : ROOT_CONTEXT;
+      let context = outer ? trace.setSpan(ROOT_CONTEXT, outer) : ROOT_CONTEXT;
       if (caller) {
         const { traceId, spanId, sampled } = caller;
-        around = trace.setSpanContext(around, {
+        context = trace.setSpanContext(context, {
           traceId,
           spanId,
           traceFlags: sampled ? 1 : 0,
           isRemote: true,
         });
       }
-      const span = tracer.startSpan(name, { kind: KINDS[kind], attributes: { ...fields } }, around);
+      const span = tracer.startSpan(name, { kind: KINDS[kind], attributes: { ...fields } }, context);
       const { traceId, spanId, traceFlags } = span.spanContext();
       const open: OpenSpan = {
         traceId,
@@ -74,7 +75,10 @@ export function createOtlpSpans({ sampler, samplerRatio }: OtlpOptions): SpanSou
   };
 }
 
-/** The samplers of the OpenTelemetry specification; by default everything whose caller does not say otherwise. */
+/**
+ * The samplers of the OpenTelemetry specification; by default samples everything unless the caller decided
+ * otherwise.
+ */
 function samplerOf(name: string, ratio: number): Sampler {
   const roots: Record<string, Sampler> = {
     always_on: new AlwaysOnSampler(),

@@ -2,43 +2,46 @@ import { write, writeSync } from "node:fs";
 import type { DestinationStream } from "pino";
 import { after } from "../lib/clock.ts";
 
-/** Lines are written together, once there are so many bytes or milliseconds of them: each write costs as much as several lines. */
+/**
+ * Lines are written in batches of this many bytes or, at the latest, after this many milliseconds.
+ * perf: docs/performance.md#log-batches
+ */
 const BATCH_BYTES = 16 * 1024;
 const BATCH_MS = 100;
-/** When it is tried again after a write that failed, milliseconds. */
+/** Delay before retrying a failed write, milliseconds. */
 const RETRY_MS = 1_000;
-/** Lines that may wait to be written at most, bytes. */
-const WAITING_BYTES = 1024 * 1024;
-/** How often a reader that is slow is waited for when the process ends, and for how long, milliseconds. */
-const LAST_TRIES = 50;
-const LAST_WAIT_MS = 10;
+/** Max queued lines, bytes. */
+const MAX_QUEUED_BYTES = 1024 * 1024;
+/** Max retries for a slow reader when the process exits, and the pause between them, milliseconds. */
+const MAX_EXIT_RETRIES = 50;
+const EXIT_RETRY_MS = 10;
 
 export interface StandardOutput extends DestinationStream {
-  /** Calls back when everything so far is written, or cannot be now. */
+  /** Calls back when everything so far has been written, or the write has failed. */
   flush(done: () => void): void;
 }
 
 /**
- * Standard output for log lines, which may be a full disk or a pipe that is not read: lines wait up to a limit, then they are
- * lost and counted, and no write ever stops the process. Not by pino's own destination, which at the end of the process tries
- * for ever to write to a disk that is full.
+ * Standard output for log lines, which may be a full disk or an unread pipe: lines are queued up to a limit,
+ * then dropped and counted, and no write ever blocks the process. Replaces pino's own destination, which on
+ * exit retries for ever to write to a full disk.
  */
 export function createStandardOutput(onLost: () => void, fd = 1): StandardOutput {
   let lines: string[] = [];
-  let waiting = 0;
+  let queuedBytes = 0;
   let batch = Buffer.alloc(0);
   let writing = false;
   let failing = false;
   let timer: (() => void) | undefined;
-  let flushed: (() => void)[] = [];
+  let onFlushed: (() => void)[] = [];
 
   function settle(): void {
-    const done = flushed;
-    flushed = [];
-    for (const each of done) each();
+    const callbacks = onFlushed;
+    onFlushed = [];
+    for (const callback of callbacks) callback();
   }
 
-  function takeLines(): void {
+  function batchLines(): void {
     const fresh = Buffer.from(lines.join(""));
     batch = batch.length === 0 ? fresh : Buffer.concat([batch, fresh]);
     lines = [];
@@ -48,7 +51,7 @@ export function createStandardOutput(onLost: () => void, fd = 1): StandardOutput
     if (writing) return;
     timer?.();
     timer = undefined;
-    takeLines();
+    batchLines();
     if (batch.length === 0) return settle();
     writing = true;
     write(fd, batch, (error, written) => {
@@ -56,8 +59,8 @@ export function createStandardOutput(onLost: () => void, fd = 1): StandardOutput
       failing = error !== null;
       if (!failing) {
         batch = batch.subarray(written);
-        waiting = batch.length + lines.reduce((sum, line) => sum + line.length, 0);
-        if (waiting > 0) return send();
+        queuedBytes = batch.length + lines.reduce((sum, line) => sum + line.length, 0);
+        if (queuedBytes > 0) return send();
       }
       if (failing) timer ??= after(RETRY_MS, send);
       settle();
@@ -65,30 +68,30 @@ export function createStandardOutput(onLost: () => void, fd = 1): StandardOutput
   }
 
   process.once("exit", () => {
-    if (!writing) takeLines();
+    if (!writing) batchLines();
     else batch = Buffer.from(lines.join(""));
-    let tries = 0;
-    while (batch.length > 0 && tries < LAST_TRIES) {
+    let retries = 0;
+    while (batch.length > 0 && retries < MAX_EXIT_RETRIES) {
       try {
         batch = batch.subarray(writeSync(fd, batch));
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code !== "EAGAIN") return;
-        tries += 1;
-        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, LAST_WAIT_MS);
+        retries += 1;
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, EXIT_RETRY_MS);
       }
     }
   });
 
   return {
     write(line) {
-      if (waiting + line.length > WAITING_BYTES) return onLost();
+      if (queuedBytes + line.length > MAX_QUEUED_BYTES) return onLost();
       lines.push(line);
-      waiting += line.length;
-      if (waiting >= BATCH_BYTES && !failing) send();
+      queuedBytes += line.length;
+      if (queuedBytes >= BATCH_BYTES && !failing) send();
       else timer ??= after(BATCH_MS, send);
     },
     flush(done) {
-      flushed.push(done);
+      onFlushed.push(done);
       send();
     },
   };

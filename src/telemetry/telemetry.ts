@@ -8,7 +8,7 @@ import { createLogger, type LogLevel } from "./logger.ts";
 import { createMetrics, type Metrics } from "./metrics.ts";
 import { createTracer, type Tracer } from "./tracer.ts";
 
-/** What is configured. */
+/** The telemetry's configuration. */
 export interface TelemetrySettings {
   appId: string;
   role: string;
@@ -16,7 +16,7 @@ export interface TelemetrySettings {
   logLevel: LogLevel;
   /** See `createAudit`. */
   auditLog: string | undefined;
-  /** Undefined: no traces are sent. */
+  /** Undefined: traces are not exported. */
   traces: { sampler: string; samplerRatio: number } | undefined;
 }
 
@@ -24,29 +24,30 @@ export interface TelemetryOptions {
   /** Of the service. */
   version: string;
   clock: Clock;
-  /** What the doors answer for each reason, for the access line. */
+  /** The doors' status for each reason, for the access line. */
   statuses: Statuses;
-  /** Where log lines go; standard output unless given. */
+  /** Destination of log lines; standard output by default. */
   logSink?: DestinationStream | undefined;
-  /** Whether to measure the process itself too; once in a process. */
+  /** Whether to measure the process too; at most once per process. */
   process?: boolean;
 }
 
-/** All that makes the service visible. It starts before everything else and stops after it. */
+/** Logs, metrics, traces and audit trail. Starts before everything else and stops after it. */
 export interface Telemetry extends Required<Part> {
   events: Events;
   metrics: Metrics;
   tracer: Tracer;
-  /** Opens the audit trail anew after its file was rotated. */
+  /** Reopens the audit trail after log rotation. */
   reopen(): void;
-  /** Resolves when every log line so far is written. */
+  /** Resolves when every log line so far has been written. */
   flush(): Promise<void>;
 }
 
 export function createTelemetry(settings: TelemetrySettings, options: TelemetryOptions): Telemetry {
   const { appId, role, livemode, logLevel, auditLog, traces } = settings;
   const { version, clock, statuses, logSink } = options;
-  // The SDK is loaded when it is asked for, and costs nothing otherwise.
+  // The SDK is loaded only if configured.
+  // perf: docs/performance.md#lazy-imports
   const tracer = createTracer(
     traces && (async () => (await import("./otlp-spans.ts")).createOtlpSpans(traces)),
   );

@@ -5,7 +5,7 @@ import type { TicketStatus } from "../tickets/status.ts";
 import { errorFields, errorFieldsWithStack } from "./logger.ts";
 import type { TicketMetrics } from "./ticket-metrics.ts";
 
-/** Log lines and metrics of the ticket cache: generations, ages and classes, never a token (ticket-cache.md 5). */
+/** Log lines and metrics of the ticket cache: generations, ages, classes, never a token (ticket-cache.md 5). */
 export function ticketEvents(logger: Logger, metrics: TicketMetrics): TicketEvents {
   return {
     refreshFinished({ reason, outcome, previous, generation, replica, error, ...times }) {
@@ -82,11 +82,11 @@ export function ticketEvents(logger: Logger, metrics: TicketMetrics): TicketEven
   };
 }
 
-/** The transport's word for what it met, such as ECONNREFUSED or HTTP 503. */
+/** The transport's cause, such as ECONNREFUSED or HTTP 503. */
 const causeOf = (error: unknown) =>
   error instanceof UpstreamError && typeof error.cause === "string" ? error.cause : undefined;
 
-/** What may be told of the refresh that ended last: its outcome, and the failed call as the log has it. */
+/** The publishable part of the last refresh: its outcome, and the failed call as logged. */
 export function lastRefresh({ last }: Pick<TicketStatus, "last">) {
   if (!last) return undefined;
   const { error, code } = errorFields(last.error);

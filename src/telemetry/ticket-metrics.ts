@@ -1,18 +1,18 @@
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
 
-/** The ticket cache of this process at one moment. Undefined: not known. Durations in milliseconds. */
+/** A snapshot of this process's ticket cache. Undefined: unknown. Durations in milliseconds. */
 export interface TicketSnapshot {
-  /** Of the pair in hand; 0 for none. */
+  /** The cached pair's; 0 for none. */
   generation: number;
   usable: boolean;
   tokenAgeMs?: number | undefined;
   signAgeMs?: number | undefined;
-  /** Until the pair in hand must not be used any more. */
+  /** Time until the cached pair must no longer be used. */
   hardLimitInMs?: number | undefined;
-  /** How long a rotation has been in doubt; undefined while nothing is. */
+  /** How long a rotation has been in doubt; undefined if none is. */
   doubtMs?: number | undefined;
   storeUp?: boolean | undefined;
-  /** Requests that wait for a newer pair. */
+  /** Requests waiting for a newer pair. */
   waiters?: number | undefined;
 }
 
@@ -28,7 +28,7 @@ export function createTicketMetrics(registry: Registry) {
     new Histogram({ name: `faceid_ticket_${name}_seconds`, help, buckets, labelNames, registers });
 
   let snapshot: (() => TicketSnapshot) | undefined;
-  /** Read when it is asked for; without a value nothing is written rather than a wrong 0. */
+  /** Read on scrape; without a value the metric is absent rather than a misleading 0. */
   const gauge = (name: string, help: string, read: (tickets: TicketSnapshot) => number | undefined) => {
     new Gauge({
       name: `faceid_ticket_${name}`,
@@ -57,7 +57,7 @@ export function createTicketMetrics(registry: Registry) {
   gauge("waiters", "Requests that wait for a newer pair.", (t) => t.waiters);
 
   return {
-    /** Gives the gauges something to read. */
+    /** Sets the source that the gauges read. */
     observe(read: () => TicketSnapshot) {
       snapshot = read;
     },

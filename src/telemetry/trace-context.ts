@@ -9,7 +9,7 @@ export interface TraceContext {
   sampled: boolean;
 }
 
-/** The caller's position; undefined for a header that is none, which starts a new trace (W3C 3.2.2.3). */
+/** Parses the caller's position; undefined for an invalid header, which starts a new trace (W3C 3.2.2.3). */
 export function parseTraceparent(header: string | undefined): TraceContext | undefined {
   const match = /^(?!ff)[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(?:$|-)/.exec(header ?? "");
   const [, traceId = "", spanId = "", flags = ""] = match ?? [];
@@ -21,9 +21,12 @@ export const formatTraceparent = ({ traceId, spanId, sampled }: TraceContext): s
   `00-${traceId}-${spanId}-${sampled ? "01" : "00"}`;
 
 const hex = (bytes: number) => randomBytes(bytes).toString("hex");
-const nothing = () => undefined;
+const noop = () => undefined;
 
-/** Spans that are sent nowhere: the outermost one has an identity for log and answer, the ones within are that one. */
+/**
+ * Spans that are not exported: the outermost has an identity for log and response, and inner spans are the
+ * same object.
+ */
 export const plainSpans: SpanSource = {
   open({ traceparent }, parent): OpenSpan {
     if (parent) return parent;
@@ -36,9 +39,9 @@ export const plainSpans: SpanSource = {
     return {
       traceId: context.traceId,
       traceparent: formatTraceparent(context),
-      set: nothing,
-      fail: nothing,
-      end: nothing,
+      set: noop,
+      fail: noop,
+      end: noop,
     };
   },
 };

@@ -3,7 +3,7 @@ import type { UpstreamEndpoint } from "../errors.ts";
 import type { Part } from "../lib/lifecycle.ts";
 import { plainSpans } from "./trace-context.ts";
 
-/** Everything a span can say; a field that is not listed here cannot be written. Nothing personal, nothing secret. */
+/** All fields of a span; a field not listed here cannot be written. Nothing personal, nothing secret. */
 export interface SpanFields {
   door?: string;
   method?: string;
@@ -15,7 +15,7 @@ export interface SpanFields {
 }
 
 export interface SpanOptions {
-  /** A constant of the code. */
+  /** A constant of the code, never request data. */
   name: string;
   kind: "server" | "internal" | "client";
   /** The caller's W3C `traceparent`, for the outermost span. */
@@ -23,7 +23,7 @@ export interface SpanOptions {
   fields?: SpanFields;
 }
 
-/** What a call to one endpoint of the vendor cost within one call of ours. */
+/** The cost of one vendor endpoint within one call. */
 export interface UpstreamUse {
   ms: number;
   calls: number;
@@ -40,35 +40,35 @@ export interface Span {
   fail(outcome: string): void;
 }
 
-/** A span as its source makes it. */
+/** A span that has not ended. */
 export interface OpenSpan extends Span {
   end(): void;
 }
 
-/** Where spans come from: nowhere in particular, or a tracing SDK. */
+/** Creates spans: local ones, or those of a tracing SDK. */
 export interface SpanSource extends Part {
   open(options: SpanOptions, parent: OpenSpan | undefined): OpenSpan;
 }
 
-/** Spans around work, and what is known of the call under way. */
+/** Runs work in spans, and knows the current call. */
 export interface Tracer extends Required<Part> {
-  /** Runs `work` within a span, a child of the one around it, and settles as it does. */
+  /** Runs `work` in a span, a child of the current one, and settles as `work` does. */
   span<T>(options: SpanOptions, work: (span: Span) => Promise<T>): Promise<T>;
-  /** A child of the span around the caller, who ends it; nothing runs within it. */
+  /** Opens a child of the current span, which the caller ends; it never becomes the current span. */
   leaf(options: SpanOptions): OpenSpan;
-  /** The trace under way. */
+  /** The current trace. */
   traceId(): string | undefined;
-  /** Calls to the vendor by the call under way, by endpoint; undefined outside of a call. */
+  /** The current call's vendor calls, by endpoint; undefined outside a call. */
   upstreamUse(): Partial<Record<UpstreamEndpoint, UpstreamUse>> | undefined;
 }
 
-/** What is known of the call under way. */
+/** The context of the current call. */
 interface Scope {
   span: OpenSpan;
   use: Partial<Record<UpstreamEndpoint, UpstreamUse>>;
 }
 
-/** A tracer that only numbers traces, until `start` has loaded a better source, where one is configured. */
+/** A tracer whose spans stay local until `start` has loaded the configured source. */
 export function createTracer(load?: () => Promise<SpanSource>): Tracer {
   const scopes = new AsyncLocalStorage<Scope>();
   let source: SpanSource = plainSpans;
@@ -85,7 +85,7 @@ export function createTracer(load?: () => Promise<SpanSource>): Tracer {
     span(options, work) {
       const outer = scopes.getStore();
       const span = source.open(options, outer?.span);
-      // Where spans go nowhere, the outermost one is all there is.
+      // Without an exporter, inner spans are the outermost one.
       return span === outer?.span ? work(span) : within({ span, use: outer?.use ?? {} }, work);
     },
     leaf: (options) => source.open(options, scopes.getStore()?.span),

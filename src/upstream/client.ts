@@ -27,19 +27,20 @@ export interface Query {
   orderNo: string;
   nonce: string;
   sign: string;
-  /** Ask for photo and video instead of the bare verdict. */
+  /** Requests photo and video instead of only the verdict. */
   media?: boolean;
 }
 
 /**
- * The vendor's interfaces, one typed method each. Every method rejects with UpstreamError, or with the reason of `signal`.
- * A call on behalf of a request whose connection the vendor closed may be made once more, see `createAsk`; no other is.
+ * The vendor's interfaces, one typed method each. Every method rejects with UpstreamError, or with the reason
+ * of `signal`. Only a call on behalf of a request whose connection the vendor closed may be retried once, see
+ * `createObservedExchange`.
  */
 export interface UpstreamClient {
-  /** A new access token; the previous one dies within the minute (protocol.md 1). */
+  /** Fetches a new access token; the previous one dies within a minute (protocol.md 1). */
   fetchAccessToken(secret: Secret, signal: AbortSignal): Promise<Credential>;
   fetchSignTicket(accessToken: Secret, signal: AbortSignal): Promise<Credential>;
-  /** For one launch of this user, never to be kept (protocol.md 3). */
+  /** For one launch by this user; must not be cached (protocol.md 3). */
   fetchNonceTicket(accessToken: Secret, userId: string, signal: AbortSignal): Promise<Credential>;
   /** Registers an identity; resolves to the faceId. */
   upload(upload: Upload, signal: AbortSignal): Promise<string>;
@@ -51,25 +52,26 @@ export interface UpstreamOptions {
   edition: Edition;
   tokenParam: TokenParam;
   transport: Transport;
-  /** Sees every exchange: endpoint, code and duration, never URL or body. */
+  /** Observes every exchange: endpoint, code and duration, never URL or body. */
   observe: ObserveExchange;
-  /** Time for a token call and for a SIGN ticket call, milliseconds. */
+  /** Time limits of a token call and a SIGN ticket call, milliseconds. */
   tokenTimeoutMs: number;
   signTimeoutMs: number;
-  /** Time for one call on behalf of a request, milliseconds. */
+  /** Time limit of one call on behalf of a request, milliseconds. */
   callTimeoutMs: number;
 }
 
+/** Max response sizes, bytes. */
 const SMALL = 256 * 1024;
 const MEDIA = 32 * 1024 * 1024;
 
-/** The client of one WBappid at one host. */
+/** A client for one WBappid at one host. */
 export function createUpstreamClient(options: UpstreamOptions): UpstreamClient {
   const { appId, edition, tokenParam, transport, observe } = options;
   const { tokenTimeoutMs, signTimeoutMs, callTimeoutMs } = options;
   const app = { [tokenParam]: appId, version: PROTOCOL_VERSION };
-  const dialect = UPLOAD[edition];
-  const ask = createObservedExchange(transport, observe);
+  const uploadCall = UPLOAD[edition];
+  const exchangeAndRead = createObservedExchange(transport, observe);
 
   function fetchTicket(
     endpoint: "sign_ticket" | "nonce_ticket",
@@ -79,7 +81,7 @@ export function createUpstreamClient(options: UpstreamOptions): UpstreamClient {
   ): Promise<Credential> {
     const path = "/api/oauth2/api_ticket";
     const exchange = { endpoint, path, query: { ...app, ...query }, signal, timeoutMs, maxBytes: SMALL };
-    return ask(exchange, (reply) => {
+    return exchangeAndRead(exchange, (reply) => {
       const { tickets } = successful(endpoint, reply).fields;
       const [ticket] = Array.isArray(tickets) ? (tickets as unknown[]) : [];
       return credential(endpoint, reply, isRecord(ticket) ? ticket : {}, "value");
@@ -92,7 +94,7 @@ export function createUpstreamClient(options: UpstreamOptions): UpstreamClient {
       const query = { ...app, secret, grant_type: "client_credential" };
       const path = "/api/oauth2/access_token";
       const exchange = { endpoint, path, query, signal, timeoutMs: tokenTimeoutMs, maxBytes: SMALL } as const;
-      return ask(exchange, (reply) =>
+      return exchangeAndRead(exchange, (reply) =>
         credential(endpoint, reply, successful(endpoint, reply).fields, "access_token"),
       );
     },
@@ -111,10 +113,10 @@ export function createUpstreamClient(options: UpstreamOptions): UpstreamClient {
       const endpoint = "upload";
       const exchange = {
         endpoint,
-        path: dialect.path,
+        path: uploadCall.path,
         query: { orderNo },
         body: {
-          [dialect.appIdField]: appId,
+          [uploadCall.appIdField]: appId,
           orderNo,
           name,
           idNo,
@@ -128,7 +130,7 @@ export function createUpstreamClient(options: UpstreamOptions): UpstreamClient {
         timeoutMs: callTimeoutMs,
         maxBytes: SMALL,
       } as const;
-      return ask(exchange, (reply) => {
+      return exchangeAndRead(exchange, (reply) => {
         const { result, bizSeqNo } = successful(endpoint, reply);
         const faceId = text(result["faceId"]);
         const echo = text(result["orderNo"]);
@@ -151,7 +153,7 @@ export function createUpstreamClient(options: UpstreamOptions): UpstreamClient {
           nonce,
           orderNo,
           sign,
-          // The version of the SDK comes with the verdict, the files in a call of their own (protocol.md 6.1).
+          // The SDK version comes with the verdict, the files in a separate call (protocol.md 6.1).
           ...(media ? { getFile: "1" } : { queryVersion: "1.0" }),
         },
         signal,
@@ -159,7 +161,7 @@ export function createUpstreamClient(options: UpstreamOptions): UpstreamClient {
         maxBytes: media ? MEDIA : SMALL,
         files: media,
       } as const;
-      return ask(exchange, (reply) => readQueryResult(reply, orderNo));
+      return exchangeAndRead(exchange, (reply) => readQueryResult(reply, orderNo));
     },
   };
 }

@@ -3,42 +3,43 @@ import type { BrokenOff } from "../errors.ts";
 import { cutOff } from "../lib/deadline.ts";
 
 export interface DispatcherOptions {
-  /** Connections kept to the vendor at most. */
+  /** Max connections to the vendor. */
   connections: number;
-  /** For calls by https, and the hosts that are asked directly, as in `NO_PROXY`. */
+  /** For calls over https; `noProxy` lists the hosts to reach directly, as in `NO_PROXY`. */
   proxy: { url: string; noProxy: string } | undefined;
 }
 
-/** The ways to the vendor. */
+/** The connections to the vendor. */
 export interface Dispatchers {
   /** Keep-alive connections. */
   pooled: Dispatcher;
-  /** A connection for each request. */
+  /** A new connection per request. */
   fresh: Dispatcher;
   close(): Promise<void>;
 }
 
 /**
- * Connections to the vendor: plain HTTP/1.1 and no retries, since over HTTP/2 undici may repeat a request by itself, and a
- * repeated token call rotates the token again (ticket-cache.md 1, case 6).
+ * Opens connections to the vendor: HTTP/1.1 only and no retries, since over HTTP/2 undici may retry a request
+ * by itself, and a repeated token call rotates the token again (ticket-cache.md 1, case 6).
  */
 export function createDispatchers({ connections, proxy }: DispatcherOptions): Dispatchers {
   const options = {
     connections,
     allowH2: false,
     connect: { timeout: 2_000 },
-    // The real time limits are the callers' signals; these only keep a forgotten one from waiting for ever.
+    // The callers' signals are the real time limits; these only stop a forgotten one from waiting for ever.
     headersTimeout: 30_000,
     bodyTimeout: 30_000,
   };
   const open = (pipelining: number) => {
     if (!proxy) return new Agent({ ...options, pipelining });
     const { url, noProxy } = proxy;
-    // An empty `httpProxy` keeps undici from reading one by itself: http is for this machine and for tests.
+    // An empty `httpProxy` stops undici from reading one from the environment: http is for this machine and
+    // for tests.
     return new EnvHttpProxyAgent({ ...options, pipelining, httpProxy: "", httpsProxy: url, noProxy });
   };
   const pooled = open(1);
-  // Undici's word for no keep-alive.
+  // Undici's setting for no keep-alive.
   const fresh = open(0);
   return {
     pooled,
@@ -52,13 +53,13 @@ export function createDispatchers({ connections, proxy }: DispatcherOptions): Di
 export interface ReceiveLimits {
   /** The caller's cancellation and deadline. */
   signal: AbortSignal;
-  /** Time for the whole exchange, milliseconds. */
+  /** Time limit of the whole exchange, milliseconds. */
   timeoutMs: number;
-  /** Largest body, bytes. */
+  /** Max body size, bytes. */
   maxBytes: number;
 }
 
-/** What ended an exchange from this side. */
+/** Thrown when we abort an exchange. */
 export class CutShort extends Error {
   override readonly name = "CutShort";
   readonly why: "timeout" | "too_large";
@@ -69,10 +70,10 @@ export class CutShort extends Error {
   }
 }
 
-/** What ended an exchange before its end from the other side, or on the way there; `cause` is undici's error. */
+/** Thrown when the other side or the network ends an exchange early; `cause` is undici's error. */
 export class Broken extends Error {
   override readonly name = "Broken";
-  /** Undefined when the answer had begun. */
+  /** Undefined if the response had begun. */
   readonly off: BrokenOff | undefined;
 
   constructor(cause: unknown, off: BrokenOff | undefined) {
@@ -82,15 +83,16 @@ export class Broken extends Error {
 }
 
 /**
- * Sends a request and hands its answer to `take` as it comes; resolves to its status code at its end. Rejects with
- * CutShort, with the signal's reason, or with Broken. By `dispatch`, because `request` makes a stream and an abort
- * signal for each answer, which costs as much as the exchange.
+ * Sends a request and passes the response body to `onData` as it arrives; resolves to the status code at its
+ * end. Rejects with CutShort, with the signal's reason, or with Broken. Uses undici's `dispatch` rather
+ * than `request`.
+ * perf: docs/performance.md#own-dispatch
  */
 export function receive(
   dispatcher: Dispatcher,
   request: Dispatcher.DispatchOptions,
   { signal, timeoutMs, maxBytes }: ReceiveLimits,
-  take: (chunk: Buffer) => void,
+  onData: (chunk: Buffer) => void,
 ): Promise<number> {
   return new Promise((resolve, reject) => {
     let statusCode = 0;
@@ -98,13 +100,16 @@ export function receive(
     let controller: Dispatcher.DispatchController | undefined;
     let ended: Error | undefined;
 
-    /** undici names a controller right before it writes; it fails without one when an idle connection turns out to be reset. */
+    /**
+     * undici supplies the controller right before it writes, and fails without one if an idle connection was
+     * reset.
+     */
     function brokenOff(): BrokenOff | undefined {
       if (!controller) return "unwritten";
       return statusCode === 0 ? "unanswered" : undefined;
     }
 
-    /** Ends its connection, too. */
+    /** Aborts the exchange and its connection. */
     function end(reason: Error): void {
       ended = reason;
       release();
@@ -112,13 +117,13 @@ export function receive(
       reject(reason);
     }
 
-    const release = cutOff(timeoutMs, signal, (reason, expired) =>
-      end(expired ? new CutShort("timeout") : reason),
+    const release = cutOff(timeoutMs, signal, (reason, timedOut) =>
+      end(timedOut ? new CutShort("timeout") : reason),
     );
     dispatcher.dispatch(request, {
       onRequestStart(started) {
         controller = started;
-        // It gave up while it waited for a connection: nothing is sent.
+        // Aborted while waiting for a connection: nothing is sent.
         if (ended) started.abort(ended);
       },
       onResponseStart(_controller, status) {
@@ -127,7 +132,7 @@ export function receive(
       onResponseData(_controller, chunk) {
         size += chunk.length;
         if (size > maxBytes) end(new CutShort("too_large"));
-        else take(chunk);
+        else onData(chunk);
       },
       onResponseEnd() {
         release();
@@ -135,7 +140,7 @@ export function receive(
       },
       onResponseError(_controller, error) {
         release();
-        // Also what `end` aborted it with comes back here.
+        // The reason that `end` aborts with also arrives here.
         reject(ended ?? new Broken(error, brokenOff()));
       },
     });

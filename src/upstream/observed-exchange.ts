@@ -3,39 +3,43 @@ import { type BrokenOff, type UpstreamEndpoint, UpstreamError } from "../errors.
 import { type Reply, readReply } from "./reply.ts";
 import type { Exchange, Transport } from "./transport.ts";
 
-/** What may be told of an answer. */
+/** The part of a response that may be reported. */
 export interface ExchangeOutcome {
   entry: CodeEntry;
   bizSeqNo: string | undefined;
-  /** When the vendor wrote it, whole seconds as milliseconds since the Unix epoch. */
+  /** When the vendor wrote it: whole seconds, in milliseconds since the Unix epoch. */
   writtenAt: () => number | undefined;
 }
 
 /**
- * Watches one exchange with the vendor: called when it begins. What it returns is called when the exchange ends, with
- * the answer, if there was one, and the failure, if it failed: an UpstreamError, or the reason of the caller's signal.
+ * Observes one exchange with the vendor; returns the function to call when it ends, with the response, if
+ * there was one, and the failure, if it failed: an UpstreamError, or the reason of the caller's signal.
  */
 export type ObserveExchange = (
   endpoint: UpstreamEndpoint,
-) => (told: ExchangeOutcome | undefined, failure: unknown) => void;
+) => (outcome: ExchangeOutcome | undefined, failure: unknown) => void;
 
-/** Watches nothing. */
+/** Observes nothing. */
 export const unobserved: ObserveExchange = () => () => undefined;
 
-/** Performs an exchange and resolves to what `read` makes of the answer. Rejects as transport, `readReply` and `read` do. */
+/**
+ * Performs an exchange and resolves to the result of `read` on the reply. Rejects as transport, `readReply`
+ * and `read` do.
+ */
 export type ObservedExchange = <T>(exchange: Exchange, read: (reply: Reply) => T) => Promise<T>;
 
 /**
- * What is asked once more, over a connection of its own, after the vendor has closed the one it was sent on. A query changes
- * nothing, and of two NONCE tickets one is thrown away; an upload must certainly not have been read. Never what rotates.
+ * Calls retried once, over a new connection, after the vendor closed the one they were sent on. A query
+ * changes nothing, and a superfluous NONCE ticket is discarded; an upload must certainly not have been read.
+ * Never a call that rotates.
  */
-const ASKED_AGAIN: Readonly<Partial<Record<Exchange["endpoint"], readonly BrokenOff[]>>> = {
+const RETRIED: Readonly<Partial<Record<Exchange["endpoint"], readonly BrokenOff[]>>> = {
   nonce_ticket: ["unwritten", "unanswered"],
   query: ["unwritten", "unanswered"],
   upload: ["unwritten"],
 };
 
-/** Exchanges that are watched, each from its start until `read` has made sense of the answer. */
+/** Wraps the transport so that each exchange is observed from its start until `read` has returned. */
 export function createObservedExchange(transport: Transport, observe: ObserveExchange): ObservedExchange {
   async function once<T>(exchange: Exchange, read: (reply: Reply) => T): Promise<T> {
     const { endpoint } = exchange;
@@ -57,13 +61,13 @@ export function createObservedExchange(transport: Transport, observe: ObserveExc
     try {
       return await once(exchange, read);
     } catch (error) {
-      if (!mayBeAskedAgain(exchange, error)) throw error;
+      if (!mayRetry(exchange, error)) throw error;
       return once({ ...exchange, fresh: true }, read);
     }
   };
 }
 
-function mayBeAskedAgain({ endpoint }: Exchange, error: unknown): boolean {
+function mayRetry({ endpoint }: Exchange, error: unknown): boolean {
   if (!(error instanceof UpstreamError) || error.brokenOff === undefined) return false;
-  return ASKED_AGAIN[endpoint]?.includes(error.brokenOff) ?? false;
+  return RETRIED[endpoint]?.includes(error.brokenOff) ?? false;
 }

@@ -1,15 +1,15 @@
 import type { TicketTimings } from "../config/ticket-timings.ts";
 import { createUpstreamClient, type UpstreamClient, type UpstreamOptions } from "./client.ts";
 import { createDispatchers, type DispatcherOptions } from "./connection.ts";
-import { type GuardOptions, guarded } from "./resilience.ts";
+import { type ResilienceOptions, withResilience } from "./resilience.ts";
 import { createTransport } from "./transport.ts";
 
-/** Connections kept to the vendor at most. */
+/** Max connections to the vendor. */
 const CONNECTIONS = 64;
-/** Time for one call to the vendor on behalf of a request, milliseconds. */
+/** Time limit of one vendor call on behalf of a request, milliseconds. */
 const CALL_TIMEOUT_MS = 8_000;
 
-/** What is configured. */
+/** The configuration of the vendor's client. */
 export interface UpstreamSettings extends Pick<UpstreamOptions, "appId" | "edition" | "tokenParam"> {
   baseUrl: string;
   proxy: DispatcherOptions["proxy"];
@@ -20,10 +20,13 @@ export interface Upstream extends UpstreamClient {
   close(): Promise<void>;
 }
 
-/** The vendor's interfaces over connections of our own, each with a bulkhead and a circuit breaker. */
+/**
+ * Opens the vendor's client over its own connections; calls that serve requests have a bulkhead and a circuit
+ * breaker.
+ */
 export function openUpstream(
   { appId, edition, tokenParam, baseUrl, proxy, timings }: UpstreamSettings,
-  { observe, events }: Pick<UpstreamOptions, "observe"> & Pick<GuardOptions, "events">,
+  { observe, events }: Pick<UpstreamOptions, "observe"> & Pick<ResilienceOptions, "events">,
 ): Upstream {
   const dispatchers = createDispatchers({ connections: CONNECTIONS, proxy });
   const client = createUpstreamClient({
@@ -36,5 +39,8 @@ export function openUpstream(
     signTimeoutMs: timings.signTimeoutMs,
     callTimeoutMs: CALL_TIMEOUT_MS,
   });
-  return { ...guarded(client, { mostAtOnce: CONNECTIONS * 3, events }), close: () => dispatchers.close() };
+  return {
+    ...withResilience(client, { maxConcurrent: CONNECTIONS * 3, events }),
+    close: () => dispatchers.close(),
+  };
 }

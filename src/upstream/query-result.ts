@@ -4,35 +4,37 @@ import type { Pii } from "../lib/redacted.ts";
 import type { Reply } from "./reply.ts";
 import { chinaTime, file, isRecord, score, shortText } from "./values.ts";
 
-/** What the vendor says of an order; any code, since most are verdicts. */
+/** The vendor's response to a query; any code, since most are verdicts. */
 export interface QueryResult {
   entry: CodeEntry;
   bizSeqNo: string | undefined;
-  /** 0 to 100; undefined where the vendor gives no such number. */
+  /** 0 to 100; undefined if the vendor gives no such number. */
   liveRate: number | undefined;
   similarity: number | undefined;
   /** Milliseconds since the Unix epoch. */
   occurredAt: number | undefined;
   photo: Pii<Uint8Array> | undefined;
   video: Pii<Uint8Array> | undefined;
-  /** The vendor's original code beside `code`, undocumented, as it comes. */
+  /** The vendor's undocumented original code beside `code`, passed through. */
   oriCode: string | undefined;
   sdkVersion: string | undefined;
-  /** Undefined where the answer has none, as in the basic edition. */
+  /** Undefined if the response has none, as in the basic edition. */
   riskInfo: RiskInfo | undefined;
-  /** The fields that had something that cannot be what they should hold, by the vendor's names: they count as absent. */
+  /** Fields with invalid values, by the vendor's names; they count as absent. */
   unreadable: readonly string[];
 }
 
-/** Risk of the device, as it comes; the vendor publishes no scale (protocol.md 6.1 and 11, point 13). */
+/** Device risk, passed through; the vendor publishes no scale (protocol.md 6.1 and 11, point 13). */
 export type RiskInfo = Readonly<Record<(typeof RISKS)[number], string | undefined>>;
 
 const RISKS = ["deviceInfoLevel", "deviceInfoTag", "riskInfoLevel", "riskInfoTag"] as const;
 
-/** Reads an answer to the query of `orderNo`; throws UpstreamError `malformed` where it is not known to be about this order. */
+/**
+ * Reads the reply to a query of `orderNo`; throws UpstreamError `malformed` if it may be about another order.
+ */
 export function readQueryResult({ entry, bizSeqNo, result }: Reply, orderNo: string): QueryResult {
   const echo = shortText(result["orderNo"]);
-  // Somebody else's verdict must never be taken for this one's; a pass has to name its order.
+  // Another person's verdict must never be taken for this one's, so a pass has to name its order.
   if (echo === undefined ? entry.code === "0" : echo !== orderNo) {
     throw new UpstreamError("query", "malformed", { bizSeqNo });
   }
@@ -42,9 +44,9 @@ export function readQueryResult({ entry, bizSeqNo, result }: Reply, orderNo: str
     <T>(name: string, read: (value: unknown) => T | undefined): T | undefined => {
       const value = fields[name];
       if (value === undefined || value === null || value === "") return undefined;
-      const found = read(value);
-      if (found === undefined) unreadable.push(name);
-      return found;
+      const parsed = read(value);
+      if (parsed === undefined) unreadable.push(name);
+      return parsed;
     };
   const field = reader(result);
   const risks = field("riskInfo", (value) => (isRecord(value) ? value : undefined));

@@ -21,23 +21,29 @@ import { resumeTogether } from "../lib/event-loop.ts";
 import type { Secret } from "../lib/redacted.ts";
 import type { Query, QueryResult, Upload, UpstreamClient } from "./client.ts";
 
-export interface GuardOptions {
-  /** Most calls of one endpoint at once, those included that wait for a connection. */
-  mostAtOnce: number;
+export interface ResilienceOptions {
+  /** Max concurrent calls per endpoint, including those waiting for a connection. */
+  maxConcurrent: number;
   events: Pick<ServiceEvents, "circuitChanged">;
 }
 
-/** Half of at least fifty calls in ten seconds failed: then the endpoint is left alone for five, and tried with one. */
+/**
+ * The circuit opens when half of at least fifty calls in ten seconds failed; after five seconds one call
+ * probes it.
+ */
 const WINDOW_MS = 10_000;
-const LEAST_PER_SECOND = 5;
+const MIN_CALLS_PER_SECOND = 5;
 const FAILURE_RATIO = 0.5;
 const OPEN_MS = 5_000;
-/** Answers with files are up to 11 MB of JSON and 8 MB of files: more at once fill memory and take longer each. */
-const FILES_AT_ONCE = 2;
-/** When to come back to a service that has too much to do, milliseconds. */
+/**
+ * Responses with files are up to 11 MB of JSON and 8 MB of files: more at once fill memory and slow each
+ * other down.
+ */
+const MAX_CONCURRENT_FILES = 2;
+/** When a rejected caller should retry, milliseconds. */
 const BUSY_MS = 1_000;
 
-/** What says that the vendor is in trouble. A code of the vendor's does not, nor that a caller left. */
+/** Failures that count as an outage. The vendor's own codes do not, nor does a caller that disconnects. */
 const OUTAGE_FAILURES: ReadonlySet<UpstreamFailure> = new Set([
   "not_sent",
   "timeout",
@@ -47,10 +53,14 @@ const OUTAGE_FAILURES: ReadonlySet<UpstreamFailure> = new Set([
 ]);
 
 /**
- * The client with a bulkhead and a circuit breaker round each call that serves a request, so that a vendor who is slow
- * or down costs nobody time. Not round token and SIGN ticket: their refresh has a backoff that all replicas share.
+ * Adds a bulkhead and a circuit breaker to each call that serves a request, so that a slow or unreachable
+ * vendor does not tie up callers. The token and SIGN ticket calls are excluded: their backoff is shared by
+ * all replicas.
  */
-export function guarded(client: UpstreamClient, { mostAtOnce, events }: GuardOptions): UpstreamClient {
+export function withResilience(
+  client: UpstreamClient,
+  { maxConcurrent, events }: ResilienceOptions,
+): UpstreamClient {
   function guard<A extends unknown[], T>(endpoint: UpstreamEndpoint, call: (...args: A) => Promise<T>) {
     const circuit = circuitBreaker(
       handleWhen((error) => error instanceof UpstreamError && OUTAGE_FAILURES.has(error.failure)),
@@ -59,7 +69,7 @@ export function guarded(client: UpstreamClient, { mostAtOnce, events }: GuardOpt
         breaker: new SamplingBreaker({
           threshold: FAILURE_RATIO,
           duration: WINDOW_MS,
-          minimumRps: LEAST_PER_SECOND,
+          minimumRps: MIN_CALLS_PER_SECOND,
         }),
       },
     );
@@ -67,7 +77,7 @@ export function guarded(client: UpstreamClient, { mostAtOnce, events }: GuardOpt
       if (state !== CircuitState.HalfOpen)
         events.circuitChanged({ endpoint, open: state === CircuitState.Open });
     });
-    const policy = wrap(bulkhead(mostAtOnce), circuit);
+    const policy = wrap(bulkhead(maxConcurrent), circuit);
     return async (...args: A): Promise<T> => {
       try {
         return await policy.execute(() => call(...args));
@@ -77,12 +87,12 @@ export function guarded(client: UpstreamClient, { mostAtOnce, events }: GuardOpt
     };
   }
 
-  const fileTurns = createSemaphore(FILES_AT_ONCE);
-  const query = guard("query", (asked: Query, signal: AbortSignal) => client.query(asked, signal));
+  const fileSemaphore = createSemaphore(MAX_CONCURRENT_FILES);
+  const query = guard("query", (request: Query, signal: AbortSignal) => client.query(request, signal));
 
-  /** Others have their turn first: to make the answer, which begins at once, takes as long as to have read the files. */
-  async function files(asked: Query, signal: AbortSignal): Promise<QueryResult> {
-    const result = await query(asked, signal);
+  /** Yields first: encoding the response blocks the event loop as long as decoding the files did. */
+  async function queryFiles(request: Query, signal: AbortSignal): Promise<QueryResult> {
+    const result = await query(request, signal);
     await resumeTogether();
     return result;
   }
@@ -93,8 +103,8 @@ export function guarded(client: UpstreamClient, { mostAtOnce, events }: GuardOpt
       client.fetchNonceTicket(token, userId, signal),
     ),
     upload: guard("upload", (upload: Upload, signal: AbortSignal) => client.upload(upload, signal)),
-    query: (asked, signal) =>
-      asked.media ? fileTurns(signal, () => files(asked, signal)) : query(asked, signal),
+    query: (request, signal) =>
+      request.media ? fileSemaphore(signal, () => queryFiles(request, signal)) : query(request, signal),
   };
 }
 

@@ -4,26 +4,35 @@ import { randomBytes } from "../lib/base62.ts";
 import type { Secret } from "../lib/redacted.ts";
 
 /**
- * One method per documented call, so that nobody picks values by hand (protocol.md 5.1). Each takes the kind of ticket
- * that its name or comment says; the nonce is always 32 letters and digits.
+ * One method per documented call, so that no caller picks the signed values by hand (protocol.md 5.1). Each
+ * requires the kind of ticket named by its parameter; the nonce is always 32 letters and digits.
  */
 export interface Signer {
-  /** `getfaceid`, `getAdvFaceId`, `getPlusFaceId`; SIGN ticket. Covers neither order number nor name nor ID number. */
+  /**
+   * `getfaceid`, `getAdvFaceId`, `getPlusFaceId`; SIGN ticket. Does not cover order number, name or ID
+   * number.
+   */
   upload(values: { userId: string; nonce: string }, signTicket: Secret): string;
-  /** The start of the App SDK; NONCE ticket. Covers neither order number nor faceId. */
+  /** The start of the App SDK; NONCE ticket. Does not cover order number or faceId. */
   launch(values: { userId: string; nonce: string }, nonceTicket: Secret): string;
   /** `queryfacerecord`; SIGN ticket. */
   query(values: { orderNo: string; nonce: string }, signTicket: Secret): string;
-  /** What the vendor's front end signs for a result: the H5 redirect, or the SDK's `sign` with code "0"; SIGN ticket. */
+  /**
+   * The vendor's front-end signature of a result: the H5 redirect, or the SDK's `sign` with code "0"; SIGN
+   * ticket.
+   */
   callback(values: { orderNo: string; code: string }, signTicket: Secret): string;
   /** The check of an OCR SDK result; SIGN ticket. */
   ocrCallback(values: { orderNo: string }, signTicket: Secret): string;
-  /** The old H5 upload, `h5/geth5faceid`; SIGN ticket. The one call that signs name and ID number, and no nonce. */
+  /**
+   * The old H5 upload, `h5/geth5faceid`; SIGN ticket. The only call that signs name and ID number, and no
+   * nonce.
+   */
   webUpload(
     values: { orderNo: string; name: string; idNo: string; userId: string },
     signTicket: Secret,
   ): string;
-  /** The start of the stand-alone H5 or PC H5 page; NONCE ticket. */
+  /** The start of the standalone H5 or PC H5 page; NONCE ticket. */
   webLaunch(
     values: { userId: string; orderNo: string; faceId: string; nonce: string },
     nonceTicket: Secret,
@@ -46,14 +55,18 @@ export function createSigner({ appId }: { appId: string }): Signer {
 }
 
 /**
- * The vendor's signature (protocol.md 5): values and ticket sorted by UTF-16 code unit, as Java's `String.compareTo`
- * does, joined without separator, SHA-1 over UTF-8, upper-case hex. Equal values stay in the list twice.
+ * The vendor's signature (protocol.md 5): values and ticket sorted by UTF-16 code unit, as Java's
+ * `String.compareTo` does, joined without separator, SHA-1 over UTF-8, upper-case hex. Equal values stay in
+ * the list twice.
  */
 export function sign(values: readonly string[], ticket: Secret): string {
-  // Array.sort without a comparator is the sort by UTF-16 code unit; localeCompare would be wrong.
+  // Array.sort without a comparator sorts by UTF-16 code unit; localeCompare would be wrong.
   const canonical = [...values, ticket.reveal()].sort().join("");
   return hash("sha1", canonical, "hex").toUpperCase();
 }
 
-/** The vendor's nonce: exactly 32 letters and digits, new for every signature (protocol.md 5); 128 bits are random. */
+/**
+ * The vendor's nonce: exactly 32 letters and digits, new for every signature (protocol.md 5), with 128 random
+ * bits.
+ */
 export const createNonce = (): string => randomBytes(16).toString("hex");

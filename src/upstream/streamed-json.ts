@@ -1,13 +1,13 @@
 import { Pii } from "../lib/redacted.ts";
 
-/** The JSON of an answer, from its bytes as they come. */
+/** Parses a response's JSON from its chunks. */
 export interface Body {
   add(chunk: Buffer): void;
-  /** Once, after the last chunk; throws for anything that is no JSON. */
+  /** Call once, after the last chunk; throws for anything that is not JSON. */
   json(): unknown;
 }
 
-/** Keeps all of it and reads it in one go: for small answers. */
+/** Buffers everything and parses it in one go, for small responses. */
 export function createBody(): Body {
   const chunks: Buffer[] = [];
   return {
@@ -18,24 +18,25 @@ export function createBody(): Body {
   };
 }
 
-/** Most that an answer may have beside its files, bytes: as much as one without files. */
-const LONGEST_REST = 256 * 1024;
+/** Max size of a response without its files, bytes: the same as for responses that have none. */
+const MAX_REST_BYTES = 256 * 1024;
 
 const QUOTE = 0x22;
 const ONE_QUOTE = Buffer.of(QUOTE);
 
-/** Stands for a text that is too long for anything but a file, and is none. */
+/** Replaces a string that is too long for anything but a file, and is not Base64. */
 export const NO_FILE = Symbol("not a file");
 
 const asValue = (bytes: Buffer | undefined) => (bytes ? new Pii<Uint8Array>(bytes) : NO_FILE);
 
 /**
- * Takes the files out of an answer while it comes: each text longer than LONGEST_TEXT is decoded from Base64 bit by bit, and
- * the JSON has a `Pii<Uint8Array>` in its place, or `NO_FILE` for one that is not Base64. For 11 MB read in one go would stop the event loop. The rest is read as
- * JSON.parse reads it.
+ * Extracts files from a response as it arrives: each string longer than MAX_TEXT_BYTES is decoded from Base64
+ * piece by piece and replaced by a `Pii<Uint8Array>`, or by `NO_FILE` if it is not Base64. Everything else is
+ * parsed as by JSON.parse.
+ * perf: docs/performance.md#streamed-files
  */
 export function createBodyWithFiles(): Body {
-  /** The answer with a mark in place of each file. */
+  /** The response with a mark in place of each file. */
   const rest: Buffer[] = [];
   let size = 0;
   const files = new Map<string, Base64File>();
@@ -43,7 +44,7 @@ export function createBodyWithFiles(): Body {
 
   function keep(bytes: Buffer): void {
     size += bytes.length;
-    if (size <= LONGEST_REST) rest.push(bytes);
+    if (size <= MAX_REST_BYTES) rest.push(bytes);
   }
 
   function keepText(content: Buffer | Base64File): void {
@@ -52,7 +53,8 @@ export function createBodyWithFiles(): Body {
       keep(content);
       keep(ONE_QUOTE);
     } else {
-      // No text of the vendor's begins with a control character; one that did could only name a file of the same answer.
+      // No vendor string begins with a control character; one that did could only name a file of the same
+      // response.
       const mark = `\u0000${files.size}`;
       files.set(mark, content);
       keep(Buffer.from(JSON.stringify(mark)));
@@ -71,7 +73,7 @@ export function createBodyWithFiles(): Body {
       }
     },
     json() {
-      if (text || size > LONGEST_REST) throw new SyntaxError("a text without an end, or too much of them");
+      if (text || size > MAX_REST_BYTES) throw new SyntaxError("a text without an end, or too much of them");
       const found = new Map([...files].map(([mark, file]) => [mark, asValue(file.bytes())]));
       return JSON.parse(Buffer.concat(rest).toString("utf8"), (_name, value: unknown) =>
         typeof value === "string" ? (found.get(value) ?? value) : value,
@@ -80,16 +82,16 @@ export function createBodyWithFiles(): Body {
   };
 }
 
-/** Longest text that is taken for one, bytes. Whatever is longer is a file; the vendor's other texts are far shorter. */
-export const LONGEST_TEXT = 4_096;
+/** Length above which a string is a file, bytes; the vendor's other strings are far shorter. */
+export const MAX_TEXT_BYTES = 4_096;
 
 const BACKSLASH = 0x5c;
 
-/** A text of a JSON document, from the bytes between its quotes as they come. */
+/** A JSON string, read from the chunks between its quotes. */
 export interface JsonText {
-  /** Takes what belongs to it from `start` on; says where its end is, a quote without a backslash, or -1 if not in this chunk. */
+  /** Consumes its part of the chunk from `start`; returns the index of its closing quote, or -1 if absent. */
   add(chunk: Buffer, start: number): number;
-  /** What it came to: its bytes, escapes and all, or a file. */
+  /** Its raw bytes, including escapes, or a file. */
   content(): Buffer | Base64File;
 }
 
@@ -118,7 +120,7 @@ export function createJsonText(): JsonText {
       const piece = chunk.subarray(start, end === -1 ? chunk.length : end);
       size += piece.length;
       pieces.push(piece);
-      if (size > LONGEST_TEXT) {
+      if (size > MAX_TEXT_BYTES) {
         file ??= createBase64File();
         file.add(Buffer.concat(pieces.splice(0)));
       }
@@ -128,55 +130,55 @@ export function createJsonText(): JsonText {
   };
 }
 
-/** A file's bytes, from the Base64 text of an answer as it comes. */
+/** Decodes a file from the pieces of a Base64 string. */
 export interface Base64File {
-  /** A part of the text between its quotes, escapes and all. The first one holds the beginning up to the comma of a `data:` URL. */
+  /** Adds a raw piece, escapes included. The first must contain the whole prefix of any `data:` URL. */
   add(piece: Buffer): void;
-  /** Once, after the last piece; undefined when the text is not Base64. Throws where JSON has no such text. */
+  /** Call once, after the last piece; undefined if it is not Base64. Throws if it is no valid JSON string. */
   bytes(): Buffer | undefined;
 }
 
-/** What begins a `data:` URL, which some send in place of bare Base64 (RFC 2397); a slash may come escaped. */
+/** The prefix of a `data:` URL, sometimes sent instead of bare Base64 (RFC 2397); slashes may be escaped. */
 const DATA_URL = /^data:[\w.+\\/-]*(;[\w.=+-]*)*;base64,/i;
-const LONGEST_DATA_URL = 256;
+const MAX_DATA_URL_BYTES = 256;
 
 /**
- * Decodes piece by piece, as long as there is nothing but Base64. Padding, escapes such as `\/` and line breaks end that:
- * from the piece with the first of them on, the text is read in one go at its end, for it says then how to go on.
+ * Decodes piece by piece while a piece contains nothing but Base64. From the first piece with padding, a line
+ * break or an escape such as `\/` on, the text is buffered and decoded in one go at the end.
  */
 export function createBase64File(): Base64File {
   const decoded: Buffer[] = [];
-  /** The characters that are no group of four yet. */
-  let begun = "";
-  const unread: Buffer[] = [];
+  /** Characters of an incomplete group of four. */
+  let partial = "";
+  const buffered: Buffer[] = [];
   let first = true;
 
   return {
     add(whole) {
       const piece = first ? withoutDataUrl(whole) : whole;
       first = false;
-      if (unread.length === 0) {
-        const text = begun + piece.toString("latin1");
+      if (buffered.length === 0) {
+        const text = partial + piece.toString("latin1");
         const groups = text.length >> 2;
         const bytes = Buffer.from(text.slice(0, groups * 4), "base64");
-        // Every other character is left out, and then there are fewer bytes.
+        // Buffer.from skips any other character, so a shorter result means that there was one.
         if (bytes.length === groups * 3) {
           decoded.push(bytes);
-          begun = text.slice(groups * 4);
+          partial = text.slice(groups * 4);
           return;
         }
       }
-      unread.push(piece);
+      buffered.push(piece);
     },
     bytes() {
-      const raw = Buffer.concat([Buffer.from(begun, "latin1"), ...unread]).toString("utf8");
+      const raw = Buffer.concat([Buffer.from(partial, "latin1"), ...buffered]).toString("utf8");
       const last = bareBase64(JSON.parse(`"${raw}"`) as string);
       return last && Buffer.concat([...decoded, last]);
     },
   };
 }
 
-/** The bytes of a text in Base64, with or without what begins a `data:` URL; undefined for any other, such as a URL or `null`. */
+/** Decodes Base64, with or without a `data:` URL prefix; undefined for anything else, such as `null`. */
 export function decodeBase64(text: string): Buffer | undefined {
   const bytes = bareBase64(text.replace(DATA_URL, ""));
   return text === "null" || bytes?.length === 0 ? undefined : bytes;
@@ -188,6 +190,6 @@ function bareBase64(text: string): Buffer | undefined {
 }
 
 function withoutDataUrl(piece: Buffer): Buffer {
-  const [prefix = ""] = DATA_URL.exec(piece.toString("latin1", 0, LONGEST_DATA_URL)) ?? [];
+  const [prefix = ""] = DATA_URL.exec(piece.toString("latin1", 0, MAX_DATA_URL_BYTES)) ?? [];
   return piece.subarray(prefix.length);
 }

@@ -10,7 +10,7 @@ import { type Broken, CutShort, type Dispatchers, receive } from "./connection.t
 import { replyOf } from "./reply.ts";
 import { type Body, createBody, createBodyWithFiles } from "./streamed-json.ts";
 
-/** What is sent; secrets and personal data are masked up to the moment when it is written. */
+/** Values to send; secrets and personal data stay masked until they are written. */
 type Values = Readonly<Record<string, string | Redacted<string>>>;
 
 /** One request to the vendor. */
@@ -19,36 +19,42 @@ export interface Exchange {
   /** Path below the base URL, beginning with a slash. */
   path: string;
   query: Values;
-  /** Sent as JSON by POST; without it the request is a GET. */
+  /** Sent as JSON by POST; without a body the request is a GET. */
   body?: Values;
   /** The caller's cancellation and deadline. */
   signal: AbortSignal;
-  /** Time for the whole exchange, milliseconds. */
+  /** Time limit of the whole exchange, milliseconds. */
   timeoutMs: number;
-  /** Largest answer that is read, bytes. */
+  /** Max response size, bytes. */
   maxBytes: number;
-  /** Whether the answer may hold files; long texts of its JSON are read as such, see `createBodyWithFiles`. */
+  /**
+   * Whether the response may contain files: its long JSON strings are then read as files, see
+   * `createBodyWithFiles`.
+   */
   files?: boolean | undefined;
-  /** Over a connection that nothing was sent on before. */
+  /** Uses a new connection. */
   fresh?: boolean | undefined;
 }
 
-/** Performs one exchange and returns the answer's JSON; rejects with UpstreamError, or with the signal's reason. */
+/**
+ * Performs one exchange and resolves to the response's JSON; rejects with UpstreamError, or with the signal's
+ * reason.
+ */
 export type Transport = (exchange: Exchange) => Promise<unknown>;
 
 export interface TransportOptions {
   /** The vendor's base URL, such as `https://kyc1.qcloud.com`. */
   baseUrl: string;
-  /** Where requests go. They must not retry. */
+  /** Connections to the vendor. Must not retry. */
   dispatchers: Dispatchers;
 }
 
-const ASKS_FOR_JSON = { accept: "application/json" };
-const SENDS_JSON = { ...ASKS_FOR_JSON, "content-type": "application/json" };
+const ACCEPTS_JSON = { accept: "application/json" };
+const SENDS_JSON = { ...ACCEPTS_JSON, "content-type": "application/json" };
 
 /**
- * One exchange with the vendor, with no retry: a repeated token call would rotate the token again.
- * Errors carry neither URL (its query holds secrets) nor body.
+ * Performs exchanges with the vendor, without retries: a repeated token call would rotate the token again.
+ * Errors contain neither the URL (its query has secrets) nor the body.
  */
 export function createTransport({ baseUrl, dispatchers }: TransportOptions): Transport {
   const { origin, pathname } = new URL(baseUrl);
@@ -63,7 +69,7 @@ export function createTransport({ baseUrl, dispatchers }: TransportOptions): Tra
       path: prefix + path,
       query: revealed(query),
       method: body ? "POST" : "GET",
-      headers: body ? SENDS_JSON : ASKS_FOR_JSON,
+      headers: body ? SENDS_JSON : ACCEPTS_JSON,
       body: body ? JSON.stringify(revealed(body)) : null,
     } as const;
     const answer = files ? createBodyWithFiles() : createBody();
@@ -85,7 +91,7 @@ export function createTransport({ baseUrl, dispatchers }: TransportOptions): Tra
     if (statusCode !== 200) {
       throw fail("status", { ...(statusCode < 500 && codeOf(answer)), cause: `HTTP ${statusCode}` });
     }
-    // In step with all whose answers came in together.
+    // perf: docs/performance.md#batching
     await resumeTogether();
     try {
       return answer.json();
@@ -118,7 +124,7 @@ function wasNeverSent(code = ""): boolean {
   return NEVER_SENT.has(code) || /^(ERR_TLS_|ERR_SSL_|CERT_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_)/.test(code);
 }
 
-/** Code and serial number of a refusal that came with a status of its own, where its body is the vendor's JSON. */
+/** Code and serial number of an error response, if its body is the vendor's JSON. */
 function codeOf(answer: Body): Pick<UpstreamDetail, "entry" | "bizSeqNo"> {
   try {
     const { entry, bizSeqNo } = replyOf(answer.json()) ?? {};

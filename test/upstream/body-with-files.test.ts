@@ -1,7 +1,12 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { Pii } from "../../src/lib/redacted.ts";
-import { createBody, createBodyWithFiles, LONGEST_TEXT, NO_FILE } from "../../src/upstream/streamed-json.ts";
+import {
+  createBody,
+  createBodyWithFiles,
+  MAX_TEXT_BYTES,
+  NO_FILE,
+} from "../../src/upstream/streamed-json.ts";
 
 /** The answer in chunks of `size` bytes. */
 function chunks(document: string, size: number): Buffer[] {
@@ -26,7 +31,7 @@ function read(create: typeof createBody, pieces: readonly Buffer[]): unknown {
 /** With each long text, and each file, as the bytes of it. */
 function filesIn(value: unknown): unknown {
   if (value instanceof Pii) return { bytes: Buffer.from(value.reveal() as Uint8Array).toString("hex") };
-  if (typeof value === "string" && Buffer.byteLength(JSON.stringify(value)) - 2 > LONGEST_TEXT) {
+  if (typeof value === "string" && Buffer.byteLength(JSON.stringify(value)) - 2 > MAX_TEXT_BYTES) {
     const bare = value.replace(/^data:[^,]*;base64,/, "").replaceAll(/[\s]/g, "");
     if (!/^[A-Za-z0-9+/_-]*(={0,2})$/.test(bare)) return NO_FILE;
     return { bytes: Buffer.from(bare, "base64").toString("hex") };
@@ -55,7 +60,7 @@ const SHAPES: Record<string, string> = {
   "a file as a data URL with parameters and escaped slashes": answer(
     `data:image\\/png;charset=utf-8;base64,${photo.replaceAll("/", "\\/")}`,
   ),
-  "a long URL in place of a file": answer(`https://example.com/${"a".repeat(LONGEST_TEXT)}`),
+  "a long URL in place of a file": answer(`https://example.com/${"a".repeat(MAX_TEXT_BYTES)}`),
   "a file with escaped slashes": answer(photo.replaceAll("/", "\\/")),
   "a file with escaped padding": answer(html),
   "a file in lines": answer(JSON.stringify(lines).slice(1, -1)),
@@ -86,8 +91,8 @@ describe("an answer with files", () => {
   test("so are any JSON and any chunks", () => {
     const text = fc.oneof(
       fc.string({ unit: "grapheme" }),
-      fc.base64String({ minLength: LONGEST_TEXT + 4, maxLength: LONGEST_TEXT + 400 }),
-      fc.string({ minLength: LONGEST_TEXT + 1, maxLength: LONGEST_TEXT + 100 }),
+      fc.base64String({ minLength: MAX_TEXT_BYTES + 4, maxLength: MAX_TEXT_BYTES + 400 }),
+      fc.string({ minLength: MAX_TEXT_BYTES + 1, maxLength: MAX_TEXT_BYTES + 100 }),
     );
     const json = fc.dictionary(fc.string({ maxLength: 9 }), fc.oneof(text, fc.jsonValue({ maxDepth: 2 })), {
       maxKeys: 5,

@@ -3,12 +3,12 @@ import { codeEntry } from "../../src/domain/codes.ts";
 import { ErrorReason, type UpstreamEndpoint, UpstreamError, type UpstreamFailure } from "../../src/errors.ts";
 import { Secret } from "../../src/lib/redacted.ts";
 import type { QueryResult, UpstreamClient } from "../../src/upstream/client.ts";
-import { guarded } from "../../src/upstream/resilience.ts";
+import { withResilience } from "../../src/upstream/resilience.ts";
 
 const query = { orderNo: "o", nonce: "n", sign: "s" };
 const signal = new AbortController().signal;
 
-function guard(answer: () => Promise<QueryResult>, mostAtOnce = 1_000) {
+function guard(answer: () => Promise<QueryResult>, maxConcurrent = 1_000) {
   const changes: { endpoint: UpstreamEndpoint; open: boolean }[] = [];
   let calls = 0;
   const never = () => Promise.reject(new Error("not called"));
@@ -23,7 +23,7 @@ function guard(answer: () => Promise<QueryResult>, mostAtOnce = 1_000) {
     },
   };
   const events = { circuitChanged: (change: (typeof changes)[number]) => void changes.push(change) };
-  return { client: guarded(client, { mostAtOnce, events }), changes, calls: () => calls };
+  return { client: withResilience(client, { maxConcurrent, events }), changes, calls: () => calls };
 }
 
 const attempts = async (client: UpstreamClient, count: number) => {

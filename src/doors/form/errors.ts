@@ -1,7 +1,7 @@
 import { type Language, TEXTS, violationsText } from "../../domain/messages.ts";
 import { ErrorReason, reasonName, ServiceError } from "../../errors.ts";
 
-/** Every reason's HTTP status on the form routes (RFC 9110). */
+/** The HTTP status of each reason on the form routes (RFC 9110). */
 export const HTTP_STATUS = {
   [ErrorReason.UNSPECIFIED]: 500,
   [ErrorReason.INVALID_REQUEST]: 400,
@@ -26,22 +26,22 @@ export const HTTP_STATUS = {
   [ErrorReason.UPSTREAM_MISCONFIGURED]: 502,
   [ErrorReason.UPSTREAM_UNEXPECTED]: 502,
   [ErrorReason.DEADLINE_EXCEEDED]: 504,
-  // The caller has gone and reads nothing; this is what the access log of proxies calls it.
+  // The caller has disconnected and reads nothing; 499 is what proxies log for it.
   [ErrorReason.CANCELLED]: 499,
   [ErrorReason.INTERNAL]: 500,
 } satisfies Record<ErrorReason, number>;
 
-/** A route that exists, asked by another method than POST (RFC 9110 15.5.6). */
+/** An existing route, requested with a method other than POST (RFC 9110 15.5.6). */
 export class MethodNotAllowed extends ServiceError {}
 
-/** A failed call as the form routes answer it. */
+/** A failed call as the form routes return it. */
 export interface FormError {
   status: number;
   headers: Readonly<Record<string, string>>;
   body: { code: string; msg: string; reason: string; fields?: readonly { field: string; rule: string }[] };
 }
 
-/** The answer for a failed call: the vendor's code where there is one, else the HTTP status; never "0". */
+/** The response to a failed call: the vendor's code if there is one, otherwise the HTTP status; never "0". */
 export function formError(error: ServiceError, language: Language): FormError {
   const { reason, violations, metadata, retryAfterMs } = error;
   const status = error instanceof MethodNotAllowed ? 405 : HTTP_STATUS[reason];

@@ -16,7 +16,7 @@ import type { Language } from "../../domain/messages.ts";
 type Form = ReadonlyMap<string, string>;
 type Plain = string | number | boolean | null;
 
-/** The body of an answer without error; `code` is the vendor's, and "0" on `/get_result` for PASSED only. */
+/** The body of a successful response; `code` is the vendor's, and on `/get_result` "0" only for PASSED. */
 export interface FormAnswer {
   code: string;
   msg: string;
@@ -27,7 +27,7 @@ export interface FormAnswer {
 export const FACE_PARAMS_FIELDS = ["name", "id_no", "user_id", "request_id"] as const;
 export const RESULT_FIELDS = ["order_no"] as const;
 
-/** The form fields of `/get_face_params` as a request; a missing field is an empty one. */
+/** The form fields of `/get_face_params` as a request; a missing field counts as empty. */
 export function faceParamsRequest(form: Form): GetFaceParamsRequest {
   return create(GetFaceParamsRequestSchema, {
     name: form.get("name") ?? "",
@@ -42,7 +42,7 @@ export function resultRequest(form: Form): GetResultRequest {
   return create(GetResultRequestSchema, { orderNo: form.get("order_no") ?? "" });
 }
 
-/** The answer of `/get_face_params`; times as RFC 3339. */
+/** The response of `/get_face_params`; times in RFC 3339. */
 export function faceParamsAnswer(response: GetFaceParamsResponse, language: Language): FormAnswer {
   return {
     code: "0",
@@ -63,7 +63,7 @@ export function faceParamsAnswer(response: GetFaceParamsResponse, language: Lang
   };
 }
 
-/** The answer of `/get_result`; null where the vendor said nothing. */
+/** The response of `/get_result`; null for values the vendor did not send. */
 export function resultAnswer(response: GetResultResponse, language: Language): FormAnswer {
   return {
     code: response.code,
@@ -90,7 +90,7 @@ const risks = (info: RiskInfo) => ({
   risk_info_tag: info.riskInfoTag ?? null,
 });
 
-/** As in the JSON of the RPC door. */
+/** In the same format as the RPC door's JSON. */
 const time = (timestamp: Timestamp | undefined) => (timestamp ? toJson(TimestampSchema, timestamp) : null);
 
 function nameIn(names: Readonly<Record<string, number>>, value: number): string {

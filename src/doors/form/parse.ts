@@ -1,20 +1,20 @@
 import { ErrorReason, type FieldViolation, ServiceError } from "../../errors.ts";
 
-/** No route has more than a handful; what a framework or a tracker adds fits in. */
-const MOST_FIELDS = 64;
+/** No route has more than a handful; leaves room for fields added by frameworks and trackers. */
+const MAX_FIELDS = 64;
 
 /**
- * Reads an `application/x-www-form-urlencoded` body strictly: the values are signed and compared by the vendor, so a
- * broken escape must not turn into another name (`URLSearchParams` never rejects anything). Throws MALFORMED_REQUEST
- * naming the field.
+ * Strictly parses an `application/x-www-form-urlencoded` body: the vendor signs and compares the values, so a
+ * broken escape must not turn into a different name (`URLSearchParams` never rejects anything). Throws
+ * MALFORMED_REQUEST naming the field.
  */
 export function parseForm(body: Uint8Array): ReadonlyMap<string, string> {
   const fields = new Map<string, string>();
   const text = decodeUtf8(body, "body");
   if (text === "") return fields;
-  for (const pair of text.split("&", MOST_FIELDS + 1)) {
+  for (const pair of text.split("&", MAX_FIELDS + 1)) {
     if (pair === "") continue;
-    if (fields.size === MOST_FIELDS) throw malformed("body", "form.too_many");
+    if (fields.size === MAX_FIELDS) throw malformed("body", "form.too_many");
     const equals = pair.indexOf("=");
     const name = unescape(equals < 0 ? pair : pair.slice(0, equals), "a field's name");
     if (fields.has(name)) throw malformed(printable(name), "form.duplicate");
@@ -50,25 +50,27 @@ function malformed(field: string, rule: string): ServiceError {
 }
 
 /**
- * What a strict form door refuses: fields that the route does not have, and anything in the URL, which ends up in logs. Each
- * once, however often it occurs.
+ * Violations of a strict form door: fields unknown to the route, and query parameters, since URLs end up in
+ * logs. Each once, however often it occurs.
  */
 export function strictViolations(
   form: ReadonlyMap<string, string>,
   fields: readonly string[],
   query: Readonly<Record<string, unknown>>,
 ): FieldViolation[] {
-  const names = (given: Iterable<string>) => [...new Set(Array.from(given, printable))];
+  const distinct = (names: Iterable<string>) => [...new Set(Array.from(names, printable))];
   const unknown = [...form.keys()].filter((name) => !fields.includes(name));
   const queried = Object.keys(query);
   if (unknown.length === 0 && queried.length === 0) return [];
   return [
-    ...names(unknown).map((field) => ({ field, rule: "form.unknown" })),
-    ...names(queried).map((field) => ({ field, rule: "form.query" })),
+    ...distinct(unknown).map((field) => ({ field, rule: "form.unknown" })),
+    ...distinct(queried).map((field) => ({ field, rule: "form.query" })),
   ];
 }
 
 const FIELDS = new Set(["name", "id_no", "user_id", "request_id", "order_no"]);
 
-/** A field's name as it may be repeated in answer and log; any other is the client's own text, and may be a value. */
+/**
+ * A field's name, safe for responses and logs: an unknown one is client text and could be a personal value.
+ */
 export const printable = (name: string): string => (FIELDS.has(name) ? name : "a field");

@@ -6,13 +6,13 @@ import { hasLeft, streamOf } from "../../lib/http.ts";
 
 const crowded = () =>
   new ServiceError(ErrorReason.OVERLOADED, "too much is being received", { retryAfterMs: 1_000 });
-const late = () => new ServiceError(ErrorReason.DEADLINE_EXCEEDED, "no whole form in time");
+const formTimedOut = () => new ServiceError(ErrorReason.DEADLINE_EXCEEDED, "no whole form in time");
 const ignore = () => undefined;
 
 /**
- * Watches the forms that Fastify reads: in the whole process they take `intake` at most until they are answered, none takes
- * longer than a minute, and one whose caller leaves is not called unreadable. Whatever is wrong, Fastify hears of it as an
- * error of the body.
+ * Limits the forms that Fastify reads: process-wide they hold at most `intake` until the response is sent,
+ * none may take longer than a minute, and one whose caller disconnects is not reported as unreadable. Each
+ * violation reaches Fastify as an error of the body.
  */
 export function limitForms(app: FastifyInstance, intake: Budget): void {
   app.addHook("preParsing", (request, reply, payload, done) => {
@@ -28,11 +28,11 @@ export function limitForms(app: FastifyInstance, intake: Budget): void {
       payload.emit("error", error);
     };
     const onAborted = () => fail(callerLeft());
-    // A tick before the form itself ends, and would be taken for whole.
+    // Fires a tick before the form itself ends, which would then be taken for complete.
     streamOf(request.raw)?.once("end", () => {
       if (hasLeft(request.raw)) onAborted();
     });
-    const stopTimer = after(BODY_TIMEOUT_MS, () => fail(late()));
+    const stopTimer = after(BODY_TIMEOUT_MS, () => fail(formTimedOut()));
     function stop(): void {
       settled = true;
       stopTimer();

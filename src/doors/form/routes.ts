@@ -25,17 +25,17 @@ const FORM = "application/x-www-form-urlencoded";
 
 export interface FormOptions {
   methods: Implementation<typeof FaceVerificationService>["methods"];
-  /** Largest body, bytes. */
+  /** Max body size, bytes. */
   bodyLimit: number;
-  /** What is done about what the demo's server never looked at: nothing, a word to the operator, or a refusal. */
+  /** Handling of input that the demo's server ignored: ignore it, report it to the operator, or reject it. */
   strict: "off" | "observe" | "enforce";
   events: Pick<ServiceEvents, "requestRefused" | "answerFailed" | "wouldBeRefused">;
 }
 
-/** One route: the request it reads from a form, and the answer it writes. */
+/** A route: how to read its request from a form and write its response. */
 interface Route<Input extends DescMessage, Output extends DescMessage> {
   path: string;
-  /** Names of all form fields. */
+  /** Names of all its form fields. */
   fields: readonly string[];
   method: Wrapped<Input, Output>;
   read: (form: ReadonlyMap<string, string>) => MessageShape<Input>;
@@ -43,11 +43,11 @@ interface Route<Input extends DescMessage, Output extends DescMessage> {
 }
 
 /**
- * The form door: the two routes of the vendor's demo, unchanged (protocol.md 7.3, docs/architecture.md#the-form-routes). It translates, and
- * calls the same wrapped handlers as the RPC door.
+ * The form door: the two routes of the vendor's demo, unchanged (protocol.md 7.3,
+ * docs/architecture.md#the-form-routes). Translates, and calls the same wrapped handlers as the RPC door.
  */
 export function createFormRoutes({ methods, bodyLimit, strict, events }: FormOptions) {
-  /** What is wrong with a form that can be read all the same. */
+  /** Violations of a form that is nevertheless readable. */
   function inspect(
     form: ReadonlyMap<string, string>,
     fields: readonly string[],
@@ -67,12 +67,13 @@ export function createFormRoutes({ methods, bodyLimit, strict, events }: FormOpt
       done(null, body),
     );
     app.setErrorHandler<FastifyError>((error, request, reply) => {
-      const refused = asRefusal(error);
-      const known = { door: "form", requestId: request.id, path: request.routeOptions.url ?? "" };
-      // Before the pipeline nothing of ours fails, and in it nothing comes out; then there was an answer.
-      if (refused.reason === ErrorReason.INTERNAL) events.answerFailed({ ...known, error });
-      else events.requestRefused({ ...known, error: refused });
-      return answerError(refused, request, reply);
+      const refusal = asRefusal(error);
+      const facts = { door: "form", requestId: request.id, path: request.routeOptions.url ?? "" };
+      // Nothing before the pipeline fails as INTERNAL and nothing escapes from it, so the failure is in
+      // writing a response.
+      if (refusal.reason === ErrorReason.INTERNAL) events.answerFailed({ ...facts, error });
+      else events.requestRefused({ ...facts, error: refusal });
+      return answerError(refusal, request, reply);
     });
     route(app, inspect, {
       path: "/get_face_params",
@@ -107,12 +108,12 @@ function route<Input extends DescMessage, Output extends DescMessage>(
       ...incomingCall(request, reply, path, body),
       violations: () => inspect(form, fields, request),
     };
-    const answer = await method(read(form), call).then(
+    const respond = await method(read(form), call).then(
       (response) => () => write(response, language(request)),
-      // The pipeline rejects with nothing else, and has observed it.
+      // The pipeline rejects only with ServiceError, and has reported it.
       (error: ServiceError) => () => answerError(error, request, reply),
     );
-    return answer();
+    return respond();
   });
   app.route({
     method: ["GET", "PUT", "PATCH", "DELETE"],
@@ -124,7 +125,10 @@ function route<Input extends DescMessage, Output extends DescMessage>(
   });
 }
 
-/** The body's bytes; Fastify has seen to size and content type, but not to the charset or to a body without a type. */
+/**
+ * The body's bytes. Fastify has checked size and content type, but neither the charset nor a body without a
+ * type.
+ */
 function formBody(request: FastifyRequest): Uint8Array {
   const type = request.headers["content-type"] ?? "";
   const charset = /charset="?([^;"\s]+)/i.exec(type)?.[1] ?? "utf-8";
@@ -140,7 +144,7 @@ function unsupported(violation: FieldViolation = CONTENT_TYPE): ServiceError {
   return new ServiceError(ErrorReason.UNSUPPORTED_MEDIA_TYPE, "not a form", { violations: [violation] });
 }
 
-/** What Fastify or the parser refused, in our words. */
+/** Converts an error of Fastify or the parser to a ServiceError. */
 function asRefusal(error: FastifyError | ServiceError): ServiceError {
   if (error instanceof ServiceError) return error;
   if (error.statusCode === 413)
@@ -178,10 +182,10 @@ function incomingCall(
   };
 }
 
-/** A header that may be given once only. */
+/** A header that may occur only once. */
 const single = (header: string | string[] | undefined) => (typeof header === "string" ? header : undefined);
 
-/** The demo's users read Chinese; others say so. */
+/** Chinese, as for the demo's users, unless the caller requests otherwise. */
 const language = (request: FastifyRequest) => languageOf(request.headers["accept-language"], "zh");
 
 function answerError(error: ServiceError, request: FastifyRequest, reply: FastifyReply): FastifyReply {

@@ -7,29 +7,34 @@ import { hasLeft } from "../../lib/http.ts";
 import type { Frames } from "./frames.ts";
 
 export interface BodyOptions {
-  /** Of the bytes that bodies may take in the whole process; whoever reads gives it back when the call is answered. */
+  /**
+   * Its share of the process-wide budget for bodies; the reader releases it once the call has its response.
+   */
   share: Share;
-  /** Aborts, with a ServiceError, when the client leaves or its deadline passes. */
+  /** Aborts, with a ServiceError, when the client disconnects or its deadline passes. */
   signal: AbortSignal;
-  /** How to judge a body that consists of frames. */
+  /** Checks a framed body; undefined for a body without frames. */
   frames: Frames | undefined;
-  /** Largest body, bytes. */
-  mostBytes: number;
+  /** Max body size, bytes. */
+  maxBytes: number;
 }
 
-/** What each chunk of a body costs beside its bytes, bytes. */
+/** Memory overhead of each chunk of a body, bytes. */
 const CHUNK_BYTES = 256;
-/** One for all: whoever refuses much must spend little on it. */
+/**
+ * One instance for all rejected bodies, so that a rejection captures no stack trace.
+ * perf: docs/performance.md#ready-made-errors
+ */
 const CROWDED = new ServiceError(ErrorReason.OVERLOADED, "too much is being received", {
   retryAfterMs: 1_000,
 });
 
 const tooLarge = () => new ServiceError(ErrorReason.PAYLOAD_TOO_LARGE, "too large a body");
-const late = () => new ServiceError(ErrorReason.DEADLINE_EXCEEDED, "no whole body in time");
+const bodyTimedOut = () => new ServiceError(ErrorReason.DEADLINE_EXCEEDED, "no whole body in time");
 
 /**
- * A body, read to its end. Rejects with ServiceError as soon as it is known not to be readable, and then reads no further:
- * what has come so far is dropped at once.
+ * Reads a whole body. Rejects with ServiceError as soon as the body is known to be unacceptable, then stops
+ * reading and drops the chunks received so far.
  */
 export function readBody(source: IncomingMessage, options: BodyOptions): Promise<Buffer> {
   return new Promise((resolve, reject) => {
@@ -45,15 +50,18 @@ export function readBody(source: IncomingMessage, options: BodyOptions): Promise
   });
 }
 
-/** A body's whole frames as they come, for calls that answer before the body ends. Throws ServiceError as `readBody` does. */
+/**
+ * Yields complete frames as they arrive, for calls that respond before the body ends. Throws as `readBody`
+ * does.
+ */
 export async function* readFrames(
   source: IncomingMessage,
   options: BodyOptions & { frames: Frames },
 ): AsyncGenerator<Buffer> {
-  /** Of a frame that is not whole yet. */
+  /** Chunks of an incomplete frame. */
   let parts: Buffer[] = [];
   const ready: Buffer[] = [];
-  let over: { error?: ServiceError } | undefined;
+  let ended: { error?: ServiceError } | undefined;
   let wake: () => void = () => undefined;
   const stop = follow(source, options, {
     chunk(chunk, whole) {
@@ -65,19 +73,19 @@ export async function* readFrames(
       wake();
     },
     end() {
-      over = {};
+      ended = {};
       wake();
     },
     fail(error) {
-      over = { error };
+      ended = { error };
       wake();
     },
   });
   try {
     for (;;) {
       for (let next = ready.shift(); next; next = ready.shift()) yield next;
-      if (over?.error) throw over.error;
-      if (over) return;
+      if (ended?.error) throw ended.error;
+      if (ended) return;
       await new Promise<void>((resolve) => {
         wake = resolve;
       });
@@ -88,28 +96,31 @@ export async function* readFrames(
 }
 
 interface Follower {
-  /** `whole`: how much of it belongs to frames that are whole now. */
+  /** `whole`: how many of its bytes belong to frames that are now complete. */
   chunk(chunk: Buffer, whole: number): void;
   end(): void;
   fail(error: ServiceError): void;
 }
 
-/** Tells `to` what becomes of a body, once about its end; the returned function lets go of it, and reading stops. */
-function follow(source: IncomingMessage, options: BodyOptions, to: Follower): () => void {
-  const { share, signal, frames, mostBytes } = options;
+/**
+ * Reports a body's chunks to `follower`, and its end or failure exactly once; the returned function stops
+ * reading.
+ */
+function follow(source: IncomingMessage, options: BodyOptions, follower: Follower): () => void {
+  const { share, signal, frames, maxBytes } = options;
   let size = 0;
   let settled = false;
   const onData = (chunk: Buffer) => {
     size += chunk.length;
-    if (size > mostBytes) return settle(tooLarge());
+    if (size > maxBytes) return settle(tooLarge());
     if (!share.take(chunk.length + CHUNK_BYTES)) return settle(CROWDED);
     let whole: number;
     try {
-      whole = frames?.see(chunk) ?? 0;
+      whole = frames?.push(chunk) ?? 0;
     } catch (error) {
       return settle(error as ServiceError);
     }
-    to.chunk(chunk, whole);
+    follower.chunk(chunk, whole);
   };
   const onEnd = () => {
     if (hasLeft(source)) return settle(callerLeft());
@@ -121,7 +132,7 @@ function follow(source: IncomingMessage, options: BodyOptions, to: Follower): ()
     settle(undefined);
   };
   const onBroken = (error?: NodeJS.ErrnoException) => settle(brokenBy(error));
-  const stopTimer = after(BODY_TIMEOUT_MS, () => settle(late()));
+  const stopTimer = after(BODY_TIMEOUT_MS, () => settle(bodyTimedOut()));
   let release: () => void = () => undefined;
 
   function stop(): void {
@@ -129,14 +140,15 @@ function follow(source: IncomingMessage, options: BodyOptions, to: Follower): ()
     stopTimer();
     release();
     source.pause();
-    // Not the listener of errors: Node decides that there is one, and emits a turn later, when it would be missing.
+    // The error listener stays: Node checks for one a tick before it emits, and would throw if it were gone
+    // by then.
     source.off("data", onData).off("end", onEnd).off("close", onBroken);
   }
   function settle(error: ServiceError | undefined): void {
     if (settled) return;
     stop();
-    if (error) to.fail(error);
-    else to.end();
+    if (error) follower.fail(error);
+    else follower.end();
   }
 
   if (!share.take(OPEN_BODY_BYTES)) settle(CROWDED);
@@ -148,7 +160,7 @@ function follow(source: IncomingMessage, options: BodyOptions, to: Follower): ()
   return stop;
 }
 
-/** Bytes that are no HTTP are told by the parser; everything else is a caller that left. */
+/** The parser reports bytes that are not HTTP; any other error means that the caller disconnected. */
 function brokenBy(error: NodeJS.ErrnoException | undefined): ServiceError {
   return error?.code?.startsWith("HPE_")
     ? new ServiceError(ErrorReason.MALFORMED_REQUEST, "not HTTP")

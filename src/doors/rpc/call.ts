@@ -5,13 +5,13 @@ import { onAbort } from "../../lib/deadline.ts";
 import { bearerToken } from "../../lib/http.ts";
 import { VISIT } from "./visit.ts";
 
-/** An RPC as either way of reading it knows it: the fast path or Connect. */
+/** The facts of an RPC, as read by the fast path or by Connect. */
 export interface CallSource
   extends Pick<IncomingCall, "door" | "requestId" | "peer" | "answerHeader" | "scope"> {
   header: (name: string) => string | undefined;
 }
 
-/** A call in the pipeline's words. */
+/** Builds the pipeline's view of a call. */
 export function incomingCall(source: CallSource, listener: IncomingCall["listener"]): IncomingCall {
   const { door, requestId, peer, scope, header, answerHeader } = source;
   return {
@@ -27,7 +27,7 @@ export function incomingCall(source: CallSource, listener: IncomingCall["listene
   };
 }
 
-/** A call that Connect has read. */
+/** The facts of a call that Connect has read. */
 export function fromConnect({
   protocolName,
   requestHeader,
@@ -36,10 +36,10 @@ export function fromConnect({
   values,
 }: HandlerContext): CallSource {
   const { requestId, peer, client } = values.get(VISIT);
-  // It also aborts when the listener ends what a shutdown left running.
+  // Also aborted when the listener ends calls that outlast the drain.
   onAbort(signal, (reason) => {
-    const late = ConnectError.from(reason).code === Code.DeadlineExceeded;
-    client.scope.end(late ? deadlinePassed() : callerLeft());
+    const timedOut = ConnectError.from(reason).code === Code.DeadlineExceeded;
+    client.scope.end(timedOut ? deadlinePassed() : callerLeft());
   });
   return {
     door: protocolName,

@@ -2,16 +2,16 @@ import type { ServerResponse } from "node:http";
 import { callerLeft, deadlinePassed } from "../../errors.ts";
 import { type CallScope, openScope } from "../../lib/deadline.ts";
 
-/** The connection that a call is answered on, and the call's lifetime: until the client leaves or its deadline passes. */
+/** A call's connection and lifetime: until the client disconnects or its deadline passes. */
 export interface ClientConnection {
   readonly scope: CallScope;
-  /** Whether the client has disconnected, so that no answer reaches it. */
+  /** Whether the client has disconnected. */
   readonly left: boolean;
-  /** Stops watching both, once there is an answer. */
+  /** Stops watching connection and deadline, once there is a response. */
   release(): void;
 }
 
-/** Watches the client of a response. `timeoutMs`: its deadline, milliseconds from now. */
+/** Watches the response's client. `timeoutMs`: the client's deadline, milliseconds from now. */
 export function clientConnection(response: ServerResponse, timeoutMs: number | undefined): ClientConnection {
   const scope = openScope();
   let left = false;

@@ -12,14 +12,14 @@ import type { ServiceEvents } from "../../events.ts";
 import { toConnectError } from "./errors.ts";
 import { VISIT } from "./visit.ts";
 
-/** What the caller is told of it. */
+/** The error sent to the caller when a response cannot be written. */
 export const UNWRITABLE = new ServiceError(ErrorReason.INTERNAL, "an answer could not be written");
 
 /**
- * Answers of handlers that Connect cannot write. It would send its own text, which quotes the answer, and tell nobody; so
- * the caller gets INTERNAL in our words, and the failure is told as an event.
+ * Rewrites and reports Connect's errors for responses that it cannot encode. It would send its own text,
+ * which quotes the response, and report nothing; instead the caller gets INTERNAL in our wording.
  */
-export function watchUnwritable(events: Pick<ServiceEvents, "answerFailed">) {
+export function rewriteEncodeErrors(events: Pick<ServiceEvents, "answerFailed">) {
   const key = createContextKey<{ context: HandlerContext | undefined; answered: boolean }>({
     context: undefined,
     answered: false,
@@ -38,7 +38,7 @@ export function watchUnwritable(events: Pick<ServiceEvents, "answerFailed">) {
     requestGate(context) {
       const visit = { context, answered: false };
       context.values.set(key, visit);
-      // In its own protocol Connect aborts the call with what it met before it writes that down.
+      // In its own protocol Connect aborts the call with the error before it writes that error.
       context.signal.addEventListener("abort", () => {
         const { reason } = context.signal as { reason: unknown };
         if (!visit.answered || !(reason instanceof ConnectError) || reason.code !== Code.Internal) return;
@@ -53,7 +53,8 @@ export function watchUnwritable(events: Pick<ServiceEvents, "answerFailed">) {
         const { context } = visit;
         visit.answered = context?.protocolName === "connect";
         if (response.stream || !context || visit.answered) return response;
-        // In the others it says nothing before the trailers are made, so the answer is written once for trial.
+        // In the other protocols the failure surfaces only after the trailers, so the response is encoded
+        // once as a trial.
         try {
           write(response, context);
         } catch (error) {

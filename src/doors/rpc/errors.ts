@@ -14,7 +14,7 @@ import { memoizePerObject } from "../../lib/memoize.ts";
 /** The `domain` of every google.rpc.ErrorInfo (AIP-193). */
 export const ERROR_DOMAIN = "faceverification.v1";
 
-/** Every reason's status code on the RPC doors (gRPC status codes, `google.rpc.Code`). */
+/** The status code of each reason on the RPC doors (gRPC status codes, `google.rpc.Code`). */
 export const GRPC_CODES = {
   [ErrorReason.UNSPECIFIED]: Code.Unknown,
   [ErrorReason.INVALID_REQUEST]: Code.InvalidArgument,
@@ -44,7 +44,7 @@ export const GRPC_CODES = {
   [ErrorReason.INTERNAL]: Code.Internal,
 } satisfies Record<ErrorReason, Code>;
 
-/** A request that breaks the protocol it is sent by, for which gRPC has a code of its own whatever our reason for it is. */
+/** A request that violates its own protocol, for which gRPC prescribes a code independent of our reason. */
 export class ProtocolError extends ServiceError {
   readonly code: Code;
 
@@ -54,11 +54,12 @@ export class ProtocolError extends ServiceError {
   }
 }
 
-/** A failed call as Connect sends it: the public text, and the details of AIP-193. */
+/** Converts a failed call to Connect's error: the public text and the details of AIP-193. */
 export const toConnectError = (error: ServiceError, acceptLanguage: string | undefined): ConnectError =>
   IN[languageOf(acceptLanguage, "en")](error);
 
-// Many calls may be refused with one and the same error, and then at once.
+// Memoized, since one error instance may reject many calls.
+// perf: docs/performance.md#memoized-encodings
 const IN: Readonly<Record<Language, (error: ServiceError) => ConnectError>> = {
   en: memoizePerObject((error) => inLanguage(error, "en")),
   zh: memoizePerObject((error) => inLanguage(error, "zh")),

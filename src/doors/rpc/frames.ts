@@ -2,24 +2,30 @@ import { Code } from "@connectrpc/connect";
 import { ErrorReason } from "../../errors.ts";
 import { ProtocolError } from "./errors.ts";
 
-/** A frame's flags and its length (https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md). */
+/**
+ * Size of a frame's prefix: flags and length
+ * (https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md).
+ */
 export const PREFIX_BYTES = 5;
 const COMPRESSED = 1;
 
 export interface FramesOptions {
-  /** Most frames that a body may have; a unary call has one. */
-  most: number;
-  /** Largest message, bytes. */
-  mostBytes: number;
-  /** Whether an encoding was named, without which nothing can be compressed. */
+  /** Max frames in a body; a unary call has one. */
+  maxFrames: number;
+  /** Max message size, bytes. */
+  maxBytes: number;
+  /** Whether the headers name an encoding; otherwise no frame may be compressed. */
   encoded: boolean;
 }
 
-/** The frames of one body, followed as its chunks come. Keeps none of them. */
+/** Checks the frames of one body as its chunks arrive. Keeps no data. */
 export interface Frames {
-  /** How many bytes of the chunk belong to frames that are whole now. Throws ProtocolError as soon as a prefix is wrong. */
-  see(chunk: Uint8Array): number;
-  /** Throws ProtocolError when the body may not end here. */
+  /**
+   * Returns how many bytes of the chunk belong to frames now complete. Throws ProtocolError as soon as a
+   * prefix is invalid.
+   */
+  push(chunk: Uint8Array): number;
+  /** Throws ProtocolError if the body must not end here. */
   end(): void;
 }
 
@@ -28,14 +34,14 @@ const malformed = (code: Code, message: string) =>
   new ProtocolError(code, ErrorReason.MALFORMED_REQUEST, message);
 
 /**
- * Judges a body of gRPC, gRPC-Web or a Connect stream by the prefixes of its frames, the moment they are there: a megabyte can be
- * 200,000 empty messages, and whoever splits it before counting does that work for nothing.
+ * Checks the body of a gRPC, gRPC-Web or Connect stream request by its frame prefixes as soon as they arrive:
+ * a megabyte can be 200,000 empty messages, and splitting it before counting them would be wasted work.
  */
-export function createFrames({ most, mostBytes, encoded }: FramesOptions): Frames {
+export function createFrames({ maxFrames, maxBytes, encoded }: FramesOptions): Frames {
   const prefix = new Uint8Array(PREFIX_BYTES);
-  /** Bytes of the current prefix, and of its message that are still to come. */
-  let known = 0;
-  let awaited = 0;
+  /** Bytes of the current prefix received, and bytes of its message still missing. */
+  let received = 0;
+  let missing = 0;
   let count = 0;
 
   function begin(): void {
@@ -44,39 +50,39 @@ export function createFrames({ most, mostBytes, encoded }: FramesOptions): Frame
     count += 1;
     if (flags > COMPRESSED) throw malformed(Code.Internal, "reserved flags");
     if (flags === COMPRESSED && !encoded) throw malformed(Code.Internal, "compressed, without an encoding");
-    if (count > most) {
-      throw most === 1
+    if (count > maxFrames) {
+      throw maxFrames === 1
         ? malformed(Code.Unimplemented, "more than one message")
         : new ProtocolError(Code.ResourceExhausted, ErrorReason.PAYLOAD_TOO_LARGE, "too many messages");
     }
-    if (length > mostBytes) {
+    if (length > maxBytes) {
       throw new ProtocolError(Code.ResourceExhausted, ErrorReason.PAYLOAD_TOO_LARGE, "too large a message");
     }
-    awaited = length;
+    missing = length;
   }
 
   return {
-    see(chunk) {
+    push(chunk) {
       let at = 0;
       let whole = 0;
       while (at < chunk.length) {
-        if (known < PREFIX_BYTES) {
-          prefix[known++] = chunk[at++] as number;
-          if (known < PREFIX_BYTES) continue;
+        if (received < PREFIX_BYTES) {
+          prefix[received++] = chunk[at++] as number;
+          if (received < PREFIX_BYTES) continue;
           begin();
         }
-        const step = Math.min(awaited, chunk.length - at);
+        const step = Math.min(missing, chunk.length - at);
         at += step;
-        awaited -= step;
-        if (awaited > 0) break;
-        known = 0;
+        missing -= step;
+        if (missing > 0) break;
+        received = 0;
         whole = at;
       }
       return whole;
     },
     end() {
-      if (known > 0) throw malformed(Code.InvalidArgument, "half a message");
-      if (count === 0 && most === 1) throw malformed(Code.Unimplemented, "no message");
+      if (received > 0) throw malformed(Code.InvalidArgument, "half a message");
+      if (count === 0 && maxFrames === 1) throw malformed(Code.Unimplemented, "no message");
     },
   };
 }

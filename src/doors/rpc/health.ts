@@ -9,15 +9,15 @@ import {
 import type { Clock } from "../../lib/clock.ts";
 
 export interface HealthOptions {
-  /** The services that are as healthy as the process is ready; "" is the process itself, serving while it lives. */
+  /** Services whose health is the process's readiness; "" is the process itself, SERVING until it closes. */
   services: readonly string[];
   ready: () => boolean;
-  /** Ends every Watch, so that none holds up a shutdown. */
+  /** Ends every Watch, so that none delays a shutdown. */
   closing: AbortSignal;
   clock: Clock;
 }
 
-/** How often a Watch looks for a change, milliseconds. */
+/** How often a Watch polls for a change, milliseconds. */
 const WATCH_INTERVAL_MS = 500;
 
 /** grpc.health.v1 (https://github.com/grpc/grpc/blob/master/doc/health-checking.md). */

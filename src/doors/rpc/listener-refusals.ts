@@ -8,20 +8,23 @@ import { toConnectError } from "./errors.ts";
 import { JSON_OPTIONS } from "./fast-path/codecs.ts";
 import { doorOf } from "./received.ts";
 
-/** Answers what the listener refuses before the door sees it, such as a peer that asks too often, in the protocol of the call. */
+/**
+ * Writes errors thrown by the listener before the door is reached, such as a rate limit's, in the call's
+ * protocol.
+ */
 export function answerRefusals(app: FastifyInstance, events: Pick<ServiceEvents, "requestRefused">): void {
   app.setErrorHandler((error, request, reply) => {
     if (!(error instanceof ServiceError)) throw error;
     const { "content-type": type = "", "accept-language": language } = request.headers;
     events.requestRefused({ door: doorOf(request.headers), requestId: request.id, path: "", error });
-    const refusal = toConnectError(error, language);
+    const connectError = toConnectError(error, language);
     if (error.retryAfterMs !== undefined) {
       void reply.header("retry-after", String(Math.ceil(error.retryAfterMs / 1000)));
     }
     if (!type.startsWith("application/grpc")) {
-      const body = Buffer.from(errorToJsonBytes(refusal, JSON_OPTIONS));
-      return reply.code(codeToHttpStatus(refusal.code)).type("application/json").send(body);
+      const body = Buffer.from(errorToJsonBytes(connectError, JSON_OPTIONS));
+      return reply.code(codeToHttpStatus(connectError.code)).type("application/json").send(body);
     }
-    return endTrailersOnly(reply, type, Object.fromEntries(setTrailerStatus(new Headers(), refusal)));
+    return endTrailersOnly(reply, type, Object.fromEntries(setTrailerStatus(new Headers(), connectError)));
   });
 }

@@ -12,8 +12,8 @@ import type { Budget } from "../../lib/budget.ts";
 import { after } from "../../lib/clock.ts";
 import { takeOver } from "../../lib/http.ts";
 import { clientConnection } from "./client-connection.ts";
-import { WATCH_UNREADABLE } from "./decode-errors.ts";
-import { watchUnwritable } from "./encode-errors.ts";
+import { REWRITE_DECODE_ERRORS } from "./decode-errors.ts";
+import { rewriteEncodeErrors } from "./encode-errors.ts";
 import { BINARY_OPTIONS, JSON_OPTIONS, READ_MAX_BYTES } from "./fast-path/codecs.ts";
 import { answerRefusals } from "./listener-refusals.ts";
 import { doorOf, hasOneMessage, received, timeoutOf } from "./received.ts";
@@ -21,26 +21,26 @@ import { VISIT, type Visit } from "./visit.ts";
 import { asBinary, inText, isWebText } from "./web-text.ts";
 
 export interface PluginOptions {
-  /** Bytes that request bodies may take in the whole process. */
+  /** Memory budget for request bodies in the whole process. */
   intake: Budget;
   events: Pick<ServiceEvents, "requestRefused" | "answerFailed">;
-  /** Answers calls before Connect sees them. */
+  /** Handles calls before Connect sees them. */
   fastPath?: preHandlerAsyncHookHandler;
 }
 
 type Handler = ConnectRouter["handlers"][number];
 
 /**
- * The RPC routes as a listener's plugin, speaking gRPC, gRPC-Web and Connect. Each listener needs its own. Calls still running
- * `shutdownTimeoutMs` after closing began are ended as unavailable. Connect's own plugin for Fastify answers what it cannot
- * handle with an empty success, and prints it.
+ * The RPC routes as a listener plugin for gRPC, gRPC-Web and Connect; one instance per listener. Calls still
+ * running `shutdownTimeoutMs` after closing began end as unavailable. Replaces Connect's own Fastify plugin,
+ * which answers requests it cannot handle with an empty success, and prints them.
  */
 export function connectPlugin(
   routes: readonly ((router: ConnectRouter) => void)[],
   shutdownTimeoutMs: number,
   { intake, events, fastPath }: PluginOptions,
 ): (app: FastifyInstance) => Promise<void> {
-  const unwritable = watchUnwritable(events);
+  const encodeErrors = rewriteEncodeErrors(events);
   return async (app) => {
     const shutdown = new AbortController();
     app.addHook("preClose", async () => void after(shutdownTimeoutMs, () => shutdown.abort()));
@@ -49,22 +49,23 @@ export function connectPlugin(
       readMaxBytes: READ_MAX_BYTES,
       shutdownSignal: shutdown.signal,
       requestGate(context) {
-        WATCH_UNREADABLE.requestGate(context);
-        unwritable.requestGate(context);
+        REWRITE_DECODE_ERRORS.requestGate(context);
+        encodeErrors.requestGate(context);
       },
-      interceptors: [...WATCH_UNREADABLE.interceptors, ...unwritable.interceptors],
+      interceptors: [...REWRITE_DECODE_ERRORS.interceptors, ...encodeErrors.interceptors],
       jsonOptions: JSON_OPTIONS,
       binaryOptions: BINARY_OPTIONS,
     });
     for (const route of routes) route(router);
 
-    // Bodies are read here and not by Fastify, whatever they say they are.
+    // Bodies are read here and not by Fastify, whatever their content type.
     app.removeAllContentTypeParsers();
-    // Named as well, since Fastify takes every other type apart for each request.
-    app.addContentTypeParser([...USUAL_TYPES, "*"], (_request, _payload, done) => done(null));
+    // The common types are also listed by name, which spares Fastify parsing the header of each request.
+    // perf: docs/performance.md#content-types
+    app.addContentTypeParser([...COMMON_TYPES, "*"], (_request, _payload, done) => done(null));
     answerRefusals(app, events);
     app.addHook("onRequest", async ({ raw: { headers } }) => {
-      // One spelling of what Connect takes for JSON; RFC 9110 8.3.1 allows quotes.
+      // Connect accepts only one spelling of JSON's content type; RFC 9110 8.3.1 also allows quotes.
       if (QUOTED_JSON.test(headers["content-type"] ?? "")) headers["content-type"] = "application/json";
     });
     if (fastPath) app.addHook("preHandler", fastPath);
@@ -74,7 +75,7 @@ export function connectPlugin(
   };
 }
 
-const USUAL_TYPES = ["application/grpc", "application/grpc+proto", "application/json"];
+const COMMON_TYPES = ["application/grpc", "application/grpc+proto", "application/json"];
 const QUOTED_JSON = /^application\/json *; *charset *= *"utf-?8" *$/i;
 
 async function answer(
@@ -85,8 +86,8 @@ async function answer(
 ): Promise<void> {
   const { raw, id: requestId, peer } = request;
   const { methodKind, name: path } = handler.method;
-  let told = false;
-  // First, since it may cut a deadline that Connect cannot take.
+  let reported = false;
+  // First, since `timeoutOf` may rewrite a deadline too long for Connect.
   const client = clientConnection(reply.raw, timeoutOf(raw.headers));
   const visit: Visit = {
     requestId,
@@ -95,30 +96,30 @@ async function answer(
     reading: false,
     reached: false,
     refuse(error) {
-      if (told) return;
-      told = true;
+      if (reported) return;
+      reported = true;
       events.requestRefused({ door: doorOf(raw.headers), requestId, path, error });
     },
   };
   const body = received(raw, reply.raw, { kind: methodKind, intake, visit });
   const values = createContextValues().set(VISIT, visit);
-  const asked = universalRequestFromNodeRequest(raw, reply.raw, undefined, values);
+  const incoming = universalRequestFromNodeRequest(raw, reply.raw, undefined, values);
   const text = isWebText(raw.headers);
-  if (text) asBinary(asked.header);
-  const answered = await handler({ ...asked, body })
-    .then((answer) => (text ? inText(answer) : answer))
+  if (text) asBinary(incoming.header);
+  const response = await handler({ ...incoming, body })
+    .then((binary) => (text ? inText(binary) : binary))
     .finally(() => {
-      // One that goes on reading ends it by itself.
+      // A client stream is still being read; `received` releases it at its end.
       if (hasOneMessage(methodKind)) client.release();
     });
-  if (answered.body === undefined && answered.status >= 400) {
-    for (const [name, value] of answered.header ?? []) void reply.header(name, value);
-    // Answered and told where all that is not for a door is.
-    throw Object.assign(new Error("no protocol for this request"), { statusCode: answered.status });
+  if (response.body === undefined && response.status >= 400) {
+    for (const [name, value] of response.header ?? []) void reply.header(name, value);
+    // Handled and reported by the listener, like every request that belongs to no door.
+    throw Object.assign(new Error("no protocol for this request"), { statusCode: response.status });
   }
   if (raw.httpVersionMajor === 1 && !raw.complete) void reply.header("connection", "close");
-  // It resolves never, and rejects when the caller leaves or the answer cannot be written.
-  universalResponseToNodeResponse(answered, takeOver(reply)).catch((cause: unknown) => {
+  // Not awaited: never resolves, and rejects if the caller disconnects or the response cannot be written.
+  universalResponseToNodeResponse(response, takeOver(reply)).catch((cause: unknown) => {
     if (reply.raw.destroyed || reply.raw.writableEnded) return;
     visit.refuse(new ServiceError(ErrorReason.INTERNAL, "the answer could not be written", { cause }));
     reply.raw.destroy();

@@ -19,12 +19,12 @@ export interface ReceivedOptions {
   visit: Visit;
 }
 
-/** Most messages of one stream of requests: each costs an answer, and a megabyte can hold 200,000. */
-const MOST_MESSAGES = 200;
+/** Max messages in one request stream: each costs a response, and a megabyte can hold 200,000. */
+const MAX_MESSAGES = 200;
 
 /**
- * A request's body as Connect is to read it: judged, within the limits of all bodies, and in one piece where it is one
- * message, since Connect looks through all pieces again for each that comes. Throws ConnectError.
+ * The request body handed to Connect: checked, within the limits for all bodies, and in one chunk if it is a
+ * single message, since Connect rescans all chunks for each new one. Throws ConnectError.
  */
 export async function* received(
   raw: IncomingMessage,
@@ -33,25 +33,25 @@ export async function* received(
 ): AsyncGenerator<Uint8Array> {
   const { headers } = raw;
   const { client } = visit;
-  const single = hasOneMessage(kind);
+  const isSingle = hasOneMessage(kind);
   const share = intake.open();
   response.once("close", () => share.release());
-  const limits = { share, signal: client.scope.signal, mostBytes: READ_MAX_BYTES + PREFIX_BYTES };
+  const limits = { share, signal: client.scope.signal, maxBytes: READ_MAX_BYTES + PREFIX_BYTES };
   const encoded = encodingOf(headers) !== undefined;
   const frames = isFramed(headers)
-    ? createFrames({ most: single ? 1 : MOST_MESSAGES, mostBytes: READ_MAX_BYTES, encoded })
+    ? createFrames({ maxFrames: isSingle ? 1 : MAX_MESSAGES, maxBytes: READ_MAX_BYTES, encoded })
     : undefined;
   visit.reading = true;
   try {
-    if (frames && !single) yield* readFrames(raw, { ...limits, frames });
+    if (frames && !isSingle) yield* readFrames(raw, { ...limits, frames });
     else {
       const body =
         frames && isWebText(headers)
           ? await readText(raw, limits, frames)
           : await readBody(raw, { ...limits, frames });
-      const packed = frames ? body[0] !== 0 : encoded;
+      const compressed = frames ? body[0] !== 0 : encoded;
       visit.reading = false;
-      if (!packed) assertReadable(headers, frames ? body.subarray(PREFIX_BYTES) : body);
+      if (!compressed) assertReadable(headers, frames ? body.subarray(PREFIX_BYTES) : body);
       yield body;
     }
   } catch (error) {
@@ -59,13 +59,13 @@ export async function* received(
     visit.refuse(error as ServiceError);
     throw toConnectError(error as ServiceError, headers["accept-language"]);
   } finally {
-    // Also when its end came while the body did.
+    // The client may have disconnected while its body was being read.
     if (client.left) share.release();
-    if (!single) client.release();
+    if (!isSingle) client.release();
   }
 }
 
-/** Whether the request of such an RPC is one message. */
+/** Whether a request of this kind of RPC is exactly one message. */
 export const hasOneMessage = (kind: DescMethod["methodKind"]): boolean =>
   kind === "unary" || kind === "server_streaming";
 
@@ -74,7 +74,7 @@ async function readText(
   limits: Omit<BodyOptions, "frames">,
   frames: Frames,
 ): Promise<Buffer> {
-  const text = await readBody(raw, { ...limits, mostBytes: textLength(limits.mostBytes), frames: undefined });
+  const text = await readBody(raw, { ...limits, maxBytes: textLength(limits.maxBytes), frames: undefined });
   return fromText(text, frames);
 }
 
@@ -83,13 +83,13 @@ const isFramed = ({ "content-type": type = "" }: IncomingHttpHeaders) =>
 
 const isGrpc = ({ "content-type": type = "" }: IncomingHttpHeaders) => type.startsWith("application/grpc");
 
-/** The door that a request comes by, as Connect calls it. */
+/** The door of a request, by Connect's name for it. */
 export function doorOf(headers: IncomingHttpHeaders): "grpc" | "grpc-web" | "connect" {
   if (!isGrpc(headers)) return "connect";
   return headers["content-type"]?.startsWith("application/grpc-web") ? "grpc-web" : "grpc";
 }
 
-/** As the usual call is looked through before it is parsed; what is packed is not. */
+/** Applies the fast path's check before parsing; compressed messages cannot be checked. */
 function assertReadable({ "content-type": type = "" }: IncomingHttpHeaders, message: Buffer): void {
   try {
     assertSparse(type.includes("json") ? "json" : "binary", message);
@@ -104,7 +104,10 @@ function encodingOf(headers: IncomingHttpHeaders): string | undefined {
   return typeof encoding === "string" && encoding !== "identity" ? encoding : undefined;
 }
 
-/** The caller's deadline, milliseconds from now. Headers with a longer time than timers take are cut, for Connect sets one too. */
+/**
+ * The caller's deadline, milliseconds from now. Rewrites headers beyond the longest timer, since Connect sets
+ * one too.
+ */
 export function timeoutOf(headers: IncomingHttpHeaders): number | undefined {
   const [name, parse, longest] = isGrpc(headers)
     ? (["grpc-timeout", parseGrpcTimeout, `${Math.floor(LONGEST_TIMER_MS / 1000)}S`] as const)

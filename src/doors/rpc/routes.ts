@@ -7,17 +7,17 @@ import type { ServiceError } from "../../errors.ts";
 import { fromConnect, incomingCall } from "./call.ts";
 import { toConnectError } from "./errors.ts";
 
-/** The RPC door: every RPC of a service. It translates context and errors, and nothing else. */
+/** The RPC door: every RPC of a service. Translates context and errors, nothing else. */
 export function createRoutes<S extends DescService>(
   { service, methods }: Implementation<S>,
   listener: IncomingCall["listener"],
 ) {
-  const served = Object.entries<Wrapped<DescMessage, DescMessage>>(methods).map(([name, method]) => [
+  const routes = Object.entries<Wrapped<DescMessage, DescMessage>>(methods).map(([name, method]) => [
     name,
     rpc(method, listener),
   ]);
   return (router: ConnectRouter): void => {
-    router.service(service, Object.fromEntries(served) as ServiceImpl<S>);
+    router.service(service, Object.fromEntries(routes) as ServiceImpl<S>);
   };
 }
 
@@ -33,7 +33,7 @@ function rpc(method: Wrapped<DescMessage, DescMessage>, listener: IncomingCall["
     try {
       return await method(request, call);
     } catch (error) {
-      // The pipeline rejects with nothing else.
+      // The pipeline rejects only with ServiceError.
       throw toConnectError(error as ServiceError, call.language);
     }
   };

@@ -1,39 +1,39 @@
 import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
 import { ErrorReason, ServiceError } from "../../errors.ts";
 
-/** A message below this is read whatever is in it, bytes. */
+/** Messages smaller than this are always parsed, bytes. */
 const SMALL = 16 * 1024;
-/** Most fields of a larger one; the largest of the contract has seven. */
-const MOST_FIELDS = 1_000;
-/** What each value of JSON comes with one of. */
-const SIGNS = ["[", "{", ",", '"'];
+/** Max fields in a larger message; the contract's largest message has seven. */
+const MAX_FIELDS = 1_000;
+/** Every value in JSON comes with one of these. */
+const DELIMITERS = ["[", "{", ",", '"'];
 
 const crowded = () => new ServiceError(ErrorReason.MALFORMED_REQUEST, "too many fields");
 
 /**
- * Throws ServiceError for a large message that consists of small change: parsing half a million fields that mean nothing
- * takes ten times as long as receiving them. Large requests are large because of one photo.
+ * Throws ServiceError for a large message made of many small fields: parsing half a million meaningless
+ * fields takes ten times as long as receiving them. Legitimate requests are large because of one photo.
  */
 export function assertSparse(format: "binary" | "json", body: Buffer): void {
   if (body.length < SMALL) return;
-  if (format === "json") SIGNS.forEach((sign) => assertFew(body, sign));
+  if (format === "json") DELIMITERS.forEach((delimiter) => assertFew(body, delimiter));
   else assertFewFields(body);
 }
 
-function assertFew(body: Buffer, sign: string): void {
+function assertFew(body: Buffer, delimiter: string): void {
   let count = 0;
-  for (let at = body.indexOf(sign); at >= 0; at = body.indexOf(sign, at + 1)) {
-    if (++count > MOST_FIELDS) throw crowded();
+  for (let at = body.indexOf(delimiter); at >= 0; at = body.indexOf(delimiter, at + 1)) {
+    if (++count > MAX_FIELDS) throw crowded();
   }
 }
 
-/** Throws also for what cannot be read. */
+/** Also throws if the message is unreadable. */
 function assertFewFields(body: Buffer): void {
   const reader = new BinaryReader(body);
   for (let count = 0; reader.pos < reader.len; count++) {
     const [number, type] = reader.tag();
-    // No version of the contract has groups, and one can hold as much as a message.
-    if (count > MOST_FIELDS || type === WireType.StartGroup) throw crowded();
+    // No version of the contract has groups, and a group can contain as much as a message.
+    if (count > MAX_FIELDS || type === WireType.StartGroup) throw crowded();
     reader.skip(type, number);
   }
 }

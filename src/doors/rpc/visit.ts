@@ -4,15 +4,15 @@ import { openScope } from "../../lib/deadline.ts";
 import type { Peer } from "../../lib/peer.ts";
 import type { ClientConnection } from "./client-connection.ts";
 
-/** One request that Connect reads: who sent it, and what became of it. */
+/** A request read by Connect: its client and its progress. */
 export interface Visit {
   requestId: string;
   peer: Peer;
   client: ClientConnection;
-  /** Whether its body is being read, or its handler was called: each reports by itself. */
+  /** Whether its body is being read, and whether its handler was reached: both report their own errors. */
   reading: boolean;
   reached: boolean;
-  /** Reports, once, that it was refused. */
+  /** Reports once that the request was refused. */
   refuse(error: ServiceError): void;
 }
 
@@ -25,5 +25,5 @@ const NO_VISIT: Visit = {
   refuse: () => undefined,
 };
 
-/** Under which a request's visit travels through Connect. */
+/** The context key that carries a request's visit through Connect. */
 export const VISIT = createContextKey<Visit>(NO_VISIT);

@@ -19,7 +19,7 @@ function reading() {
     share,
     signal,
     frames: undefined,
-    mostBytes: 1_000,
+    maxBytes: 1_000,
   });
   return { source, share, body };
 }

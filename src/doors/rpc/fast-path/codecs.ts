@@ -23,35 +23,35 @@ import { memoizePerObject } from "../../../lib/memoize.ts";
 import { createFrames, type Frames, PREFIX_BYTES } from "../frames.ts";
 import { assertSparse } from "../sparse.ts";
 
-/** Largest request, bytes: a photo of 500 KiB in Base64, and the rest. Connect's own limit is 4 GiB. */
+/** Max request size, bytes: a 500 KiB photo in Base64, and the other fields. Connect's default is 4 GiB. */
 export const READ_MAX_BYTES = 1024 * 1024;
-/** In JSON, `livemode: false` and `billed: false` are facts and not defaults to be left out. */
+/** In JSON, `livemode: false` and `billed: false` are facts, not defaults to omit. */
 export const JSON_OPTIONS = { alwaysEmitImplicit: true };
 
-/** How a protocol writes the usual unary call: one message, not compressed. */
+/** Reads and writes uncompressed unary calls in one protocol. */
 export interface UnaryCodec {
   door: "grpc" | "connect";
-  /** Whether the headers announce the usual call. */
+  /** Whether the headers announce such a call. */
   accepts(headers: IncomingHttpHeaders, httpVersionMajor: number): boolean;
-  /** The caller's deadline, milliseconds from now; `error` for a header that is none. */
+  /** The caller's deadline, milliseconds from now; `error` for an invalid header. */
   timeout(headers: IncomingHttpHeaders): { timeoutMs?: number; error?: ConnectError | undefined };
-  /** Follows the body as its chunks come, where it consists of frames. */
+  /** Checks a framed body as its chunks arrive; undefined if the protocol has no frames. */
   frames(): Frames | undefined;
-  /** The message in a whole body. Throws when it is none. */
+  /** Decodes a whole body. Throws if it is not a message. */
   read<D extends DescMessage>(desc: D, body: Buffer): MessageShape<D>;
-  writeAnswer<D extends DescMessage>(to: Answering, desc: D, message: MessageShape<D>): void;
-  writeError(to: Answering, error: ConnectError): void;
+  writeAnswer<D extends DescMessage>(to: PendingResponse, desc: D, message: MessageShape<D>): void;
+  writeError(to: PendingResponse, error: ConnectError): void;
 }
 
-/** A response that has not begun, of either version of HTTP, and the headers that it already has. */
-export interface Answering {
+/** A response that has not started, HTTP/1.1 or HTTP/2, and the headers already set on it. */
+export interface PendingResponse {
   response: ServerResponse;
   headers: Readonly<Record<string, string | number | string[] | undefined>>;
 }
 
-/** Fields that no version of the contract has are skipped: half a million of them fit into a request. */
+/** Unknown fields are skipped rather than kept: half a million of them fit into a request. */
 export const BINARY_OPTIONS = { readUnknownFields: false };
-const FRAMES = { most: 1, mostBytes: READ_MAX_BYTES, encoded: false };
+const FRAMES = { maxFrames: 1, maxBytes: READ_MAX_BYTES, encoded: false };
 
 /** gRPC over HTTP/2. */
 const grpc: UnaryCodec = {
@@ -83,11 +83,12 @@ const grpc: UnaryCodec = {
   },
 };
 
+// perf: docs/performance.md#memoized-encodings
 const trailersOf = memoizePerObject((error: ConnectError) =>
   Object.fromEntries(setTrailerStatus(new Headers(), error)),
 );
 
-/** Refuses what is not UTF-8, for a name with replacement characters in it is another name. */
+/** Rejects invalid UTF-8: a name with replacement characters in it is a different name. */
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
 /** Connect with JSON, by POST (https://connectrpc.com/docs/protocol#unary-rpcs). */
@@ -106,18 +107,19 @@ const json: UnaryCodec = {
   writeError: (to, error) => writeJson(to, codeToHttpStatus(error.code), bytesOf(error)),
 };
 
+// perf: docs/performance.md#memoized-encodings
 const bytesOf = memoizePerObject((error: ConnectError) => errorToJsonBytes(error, JSON_OPTIONS));
 
-function writeJson({ response, headers }: Answering, status: number, body: string | Uint8Array): void {
+function writeJson({ response, headers }: PendingResponse, status: number, body: string | Uint8Array): void {
   const length = Buffer.byteLength(body);
   response.writeHead(status, { ...headers, "content-type": contentTypeUnaryJson, "content-length": length });
   response.end(body);
 }
 
-const WIRES = [grpc, json];
+const CODECS = [grpc, json];
 
-/** The protocol of a request that is as usual as can be. */
+/** The codec for a request that the fast path can handle; undefined for any other. */
 export const codecOf = (headers: IncomingHttpHeaders, httpVersionMajor: number): UnaryCodec | undefined =>
-  WIRES.find((wire) => wire.accepts(headers, httpVersionMajor));
+  CODECS.find((codec) => codec.accepts(headers, httpVersionMajor));
 
 const single = (header: string | string[] | undefined) => (typeof header === "string" ? header : null);

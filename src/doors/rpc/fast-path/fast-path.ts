@@ -13,31 +13,31 @@ import { type ClientConnection, clientConnection } from "../client-connection.ts
 import { UNWRITABLE } from "../encode-errors.ts";
 import { toConnectError } from "../errors.ts";
 import { PREFIX_BYTES } from "../frames.ts";
-import { type Answering, codecOf, READ_MAX_BYTES, type UnaryCodec } from "./codecs.ts";
+import { codecOf, type PendingResponse, READ_MAX_BYTES, type UnaryCodec } from "./codecs.ts";
 
-/** An RPC and what answers it. */
-interface Unary {
+/** A unary RPC and its wrapped handler. */
+interface UnaryRpc {
   method: DescMethodUnary;
   call: Wrapped<DescMessage, DescMessage>;
 }
 
 export interface FastPathOptions {
-  /** Bytes that request bodies may take in the whole process. */
+  /** Memory budget for request bodies in the whole process. */
   intake: Budget;
   events: Pick<ServiceEvents, "requestRefused" | "answerFailed">;
 }
 
 /**
- * A `preHandler` hook for Connect's routes that answers the usual call, whose headers announce one message that is not
- * compressed, and leaves all others to Connect: other encodings and protocols. Connect's streams within streams cost more
- * than all the rest of a call (bench/RESULTS.md).
+ * A `preHandler` hook for Connect's routes that handles uncompressed unary calls and leaves all other
+ * encodings and protocols to Connect.
+ * perf: docs/performance.md#fast-path
  */
 export function createFastPath(
   { service, methods }: Implementation,
   listener: IncomingCall["listener"],
   { intake, events }: FastPathOptions,
 ): preHandlerAsyncHookHandler {
-  const byPath = new Map<string, Unary>();
+  const byPath = new Map<string, UnaryRpc>();
   for (const method of service.methods) {
     const call = methods[method.localName];
     if (method.methodKind !== "unary" || !call) continue;
@@ -46,31 +46,31 @@ export function createFastPath(
 
   return async (request, reply) => {
     const { raw } = request;
-    const asked = raw.method === "POST" ? byPath.get(raw.url ?? "") : undefined;
-    const codec = asked && codecOf(raw.headers, raw.httpVersionMajor);
+    const rpc = raw.method === "POST" ? byPath.get(raw.url ?? "") : undefined;
+    const codec = rpc && codecOf(raw.headers, raw.httpVersionMajor);
     const timeout = codec?.timeout(raw.headers);
     if (!codec || !timeout || timeout.error) return;
     void reply.hijack();
-    // From here on, and not from the end of the body, the deadline counts.
+    // The deadline counts from here, not from the end of the body.
     const client = clientConnection(reply.raw, timeout.timeoutMs);
     const share = intake.open();
-    const exchange = { codec, asked, request, reply, listener, client };
+    const exchange = { codec, rpc, request, reply, listener, client };
     const refuse = (error: ServiceError) => {
-      const { name: path } = asked.method;
+      const { name: path } = rpc.method;
       events.requestRefused({ door: codec.door, requestId: request.id, path, error });
       writeError(exchange, error);
     };
     try {
       const { signal } = client.scope;
-      const limits = { share, signal, frames: codec.frames(), mostBytes: READ_MAX_BYTES + PREFIX_BYTES };
-      const message = readMessage(codec, asked, await readBody(raw, limits));
-      const response = await answer(message, exchange);
-      if (response && !client.left) codec.writeAnswer(answering(exchange), asked.method.output, response);
+      const limits = { share, signal, frames: codec.frames(), maxBytes: READ_MAX_BYTES + PREFIX_BYTES };
+      const message = readMessage(codec, rpc, await readBody(raw, limits));
+      const response = await callHandler(message, exchange);
+      if (response && !client.left) codec.writeAnswer(pendingResponse(exchange), rpc.method.output, response);
     } catch (error) {
       if (error instanceof ServiceError) return refuse(error);
-      const { name: path } = asked.method;
+      const { name: path } = rpc.method;
       events.answerFailed({ door: codec.door, requestId: request.id, path, error });
-      giveUp(exchange);
+      abortResponse(exchange);
     } finally {
       share.release();
       client.release();
@@ -78,12 +78,12 @@ export function createFastPath(
   };
 }
 
-/** What the handler says; undefined when it failed, and that is written. */
-async function answer(
+/** Resolves to the handler's response; undefined if it failed and the error has been written. */
+async function callHandler(
   message: MessageShape<DescMessage>,
   exchange: Exchange,
 ): Promise<MessageShape<DescMessage> | undefined> {
-  const { codec, asked, request, reply, listener, client } = exchange;
+  const { codec, rpc, request, reply, listener, client } = exchange;
   const { headers } = request.raw;
   const source: CallSource = {
     door: codec.door,
@@ -97,46 +97,52 @@ async function answer(
     scope: client.scope,
   };
   try {
-    return await asked.call(message, incomingCall(source, listener));
+    return await rpc.call(message, incomingCall(source, listener));
   } catch (error) {
-    // The pipeline rejects with nothing else, and has told it.
+    // The pipeline rejects only with ServiceError, and has reported it.
     writeError(exchange, error as ServiceError);
     return undefined;
   }
 }
 
-/** One call and all that it takes to answer it. */
+/** One call and everything needed to respond to it. */
 interface Exchange {
   codec: UnaryCodec;
-  asked: Unary;
+  rpc: UnaryRpc;
   request: FastifyRequest;
   reply: FastifyReply;
   listener: IncomingCall["listener"];
   client: ClientConnection;
 }
 
-const answering = ({ reply }: Exchange): Answering => ({ response: reply.raw, headers: reply.getHeaders() });
+const pendingResponse = ({ reply }: Exchange): PendingResponse => ({
+  response: reply.raw,
+  headers: reply.getHeaders(),
+});
 
 function writeError(exchange: Exchange, error: ServiceError): void {
   const { codec, request, reply, client } = exchange;
   if (client.left) return;
-  // What is left of a body that was not read to its end is no request.
+  // The rest of an unread body must not be parsed as the next request.
   if (request.raw.httpVersionMajor === 1 && !request.raw.complete) void reply.header("connection", "close");
-  codec.writeError(answering(exchange), toConnectError(error, request.headers["accept-language"]));
+  codec.writeError(pendingResponse(exchange), toConnectError(error, request.headers["accept-language"]));
 }
 
-/** Ends a call that nothing else ends any more: with an error while that can be written, else by cutting it off. */
-function giveUp(exchange: Exchange): void {
+/**
+ * Ends a call whose response could not be written: with an error while the headers are unsent, otherwise by a
+ * reset.
+ */
+function abortResponse(exchange: Exchange): void {
   const { raw } = exchange.reply;
   try {
     if (!raw.headersSent) return writeError(exchange, UNWRITABLE);
   } catch {
-    // Then not even headers can be written.
+    // Not even the headers can be written.
   }
   raw.destroy();
 }
 
-function readMessage(codec: UnaryCodec, { method }: Unary, body: Buffer): MessageShape<DescMessage> {
+function readMessage(codec: UnaryCodec, { method }: UnaryRpc, body: Buffer): MessageShape<DescMessage> {
   try {
     return codec.read(method.input, body);
   } catch {

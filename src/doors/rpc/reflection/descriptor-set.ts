@@ -3,12 +3,13 @@ import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
 import type { FastifyInstance } from "fastify";
 
 /**
- * `GET /descriptors.binpb`: the services and all they need as a FileDescriptorSet. It stands in for server reflection on a
- * listener that speaks HTTP/1.1 only, where reflection cannot work: `buf curl --schema http://ADMIN/descriptors.binpb …`.
+ * `GET /descriptors.binpb`: the services and their dependencies as a FileDescriptorSet. Substitutes for
+ * server reflection on an HTTP/1.1-only listener, where reflection cannot work:
+ * `buf curl --schema http://ADMIN/descriptors.binpb …`.
  */
 export function createDescriptors(services: readonly DescService[]) {
   const files = new Set<DescFile>();
-  // Protoc's order: a file comes after those it imports.
+  // In protoc's order: each file after its imports.
   const add = (file: DescFile): void => {
     if (!files.has(file)) file.dependencies.forEach(add);
     files.add(file);

@@ -1,6 +1,6 @@
 import type { DescExtension, DescFile, DescMessage } from "@bufbuild/protobuf";
 
-/** Where everything is declared, in the given files and all that they import. */
+/** Maps every declaration in some files, and in all that they import, to its file. */
 export interface FileIndex {
   byName: ReadonlyMap<string, DescFile>;
   /** By full name: services, methods, messages, fields, enums, extensions. */

@@ -14,20 +14,20 @@ import {
 } from "../../../../gen/grpc/reflection/v1alpha/reflection_pb.ts";
 import { indexFiles } from "./file-index.ts";
 
-type Question = ServerReflectionRequest["messageRequest"];
-type Answer = Pick<ServerReflectionResponse, "messageResponse">["messageResponse"];
+type ReflectionRequest = ServerReflectionRequest["messageRequest"];
+type ReflectionResponse = Pick<ServerReflectionResponse, "messageResponse">["messageResponse"];
 
 /**
- * gRPC server reflection, v1 and v1alpha, for the given services, so that `buf curl` and its like need no schema
- * (https://github.com/grpc/grpc/blob/master/doc/server-reflection.md).
+ * gRPC server reflection, v1 and v1alpha, for the given services, so that `buf curl` and its like need no
+ * schema (https://github.com/grpc/grpc/blob/master/doc/server-reflection.md).
  */
 export function createReflection(services: readonly DescService[]) {
   const listed = [...services, V1, V1Alpha];
-  // Also the types of error details: clients such as grpcurl look them up to print them.
+  // Includes the types of error details: clients such as grpcurl look them up to print them.
   const index = indexFiles([...listed.map((service) => service.file), file_google_rpc_error_details]);
 
-  function answer(question: Question): Answer {
-    switch (question.case) {
+  function respondTo(request: ReflectionRequest): ReflectionResponse {
+    switch (request.case) {
       case "listServices":
         return respond("listServicesResponse", {
           $typeName: "grpc.reflection.v1.ListServiceResponse",
@@ -37,19 +37,19 @@ export function createReflection(services: readonly DescService[]) {
           })),
         });
       case "fileByFilename":
-        return files(index.byName.get(question.value));
+        return files(index.byName.get(request.value));
       case "fileContainingSymbol":
-        return files(index.bySymbol.get(question.value));
+        return files(index.bySymbol.get(request.value));
       case "fileContainingExtension": {
-        const { containingType, extensionNumber } = question.value;
+        const { containingType, extensionNumber } = request.value;
         return files(index.byExtension.get(containingType)?.get(extensionNumber));
       }
       case "allExtensionNumbersOfType": {
-        const numbers = index.byExtension.get(question.value);
-        if (!numbers && !index.bySymbol.has(question.value)) return failure(Code.NotFound, "unknown type");
+        const numbers = index.byExtension.get(request.value);
+        if (!numbers && !index.bySymbol.has(request.value)) return failure(Code.NotFound, "unknown type");
         return respond("allExtensionNumbersResponse", {
           $typeName: "grpc.reflection.v1.ExtensionNumberResponse",
-          baseTypeName: question.value,
+          baseTypeName: request.value,
           extensionNumber: [...(numbers?.keys() ?? [])],
         });
       }
@@ -62,7 +62,7 @@ export function createReflection(services: readonly DescService[]) {
     router.service(V1, {
       async *serverReflectionInfo(requests) {
         for await (const request of requests) {
-          const messageResponse = answer(request.messageRequest);
+          const messageResponse = respondTo(request.messageRequest);
           yield create(V1Response, { validHost: request.host, originalRequest: request, messageResponse });
         }
       },
@@ -70,8 +70,8 @@ export function createReflection(services: readonly DescService[]) {
     router.service(V1Alpha, {
       async *serverReflectionInfo(requests) {
         for await (const request of requests) {
-          // The two versions differ in their package name only.
-          const messageResponse = answer(request.messageRequest as unknown as Question) as never;
+          // The two versions differ only in their package name.
+          const messageResponse = respondTo(request.messageRequest as unknown as ReflectionRequest) as never;
           yield create(V1AlphaResponse, {
             validHost: request.host,
             originalRequest: request,
@@ -83,19 +83,19 @@ export function createReflection(services: readonly DescService[]) {
   };
 }
 
-function respond<C extends NonNullable<Answer["case"]>>(
-  of: C,
-  value: Extract<Answer, { case: C }>["value"],
-): Answer {
-  return { case: of, value } as Answer;
+function respond<C extends NonNullable<ReflectionResponse["case"]>>(
+  which: C,
+  value: Extract<ReflectionResponse, { case: C }>["value"],
+): ReflectionResponse {
+  return { case: which, value } as ReflectionResponse;
 }
 
-function failure(errorCode: Code, errorMessage: string): Answer {
+function failure(errorCode: Code, errorMessage: string): ReflectionResponse {
   return respond("errorResponse", { $typeName: "grpc.reflection.v1.ErrorResponse", errorCode, errorMessage });
 }
 
-/** The file and everything it imports: clients need not ask again. */
-function files(file: DescFile | undefined): Answer {
+/** The file and everything it imports, so that clients need no further requests. */
+function files(file: DescFile | undefined): ReflectionResponse {
   if (!file) return failure(Code.NotFound, "unknown file, symbol or extension");
   const all = indexFiles([file]).byName.values();
   return respond("fileDescriptorResponse", {
