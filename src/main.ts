@@ -3,11 +3,7 @@ import { type Config, ConfigError, readConfig } from "./config/config.ts";
 import { reloadOnChange } from "./config/reload.ts";
 import { systemClock } from "./lib/clock.ts";
 import { createService, openTelemetry } from "./service.ts";
-import {
-  createMemoryRegister,
-  createMemoryStore,
-  type MemoryRegister,
-} from "./tickets/stores/memory-store.ts";
+import { createMemoryRegister, createMemoryStore, wipeRegister } from "./tickets/stores/memory-store.ts";
 
 const readFile = (path: string) => readFileSync(path, "utf8");
 
@@ -70,17 +66,10 @@ async function main(): Promise<void> {
   if (!trial) return;
   const { refreshIntervalMs } = config.timings;
   trial.connect(
-    { refreshIntervalMs, ...(register && { dropStore: () => dropRegister(register) }) },
+    { refreshIntervalMs, ...(register && { dropStore: () => wipeRegister(register) }) },
     service.addresses(),
   );
   console.error(trial.instructions(service.addresses()));
-}
-
-/** Simulates a store that loses its data and carries on, empty. */
-function dropRegister(register: MemoryRegister): void {
-  register.value = undefined;
-  register.writes += 1;
-  for (const handle of register.handles) handle.fire();
 }
 
 /** Exits without draining: only the sandbox runs this way. */

@@ -28,6 +28,7 @@ export function createGetFaceParams({
     normalise: (request) => ({ ...request, ...normaliseIdentity(request, names) }),
     violations: (request, caller) => [...identityViolations(request), ...ownOrderViolations(request, caller)],
     handler(request, call) {
+      // Once a call. perf: docs/performance.md#one-hmac
       const person = orders.userIdOf(new Pii(personNumber(request.idNo)));
       // Also for a call that joins another's launch: the audit trail lists every attempt.
       call.note({ person });

@@ -1,6 +1,6 @@
 import { randomFillSync } from "node:crypto";
 
-// Filled in bulk: one call to the CSPRNG costs more than all the bytes that a request needs.
+// Filled in bulk. perf: docs/performance.md#random-pool
 const pool = Buffer.alloc(4096);
 let used = pool.length;
 
@@ -51,7 +51,7 @@ export function fromBase62(text: string): number {
 const CHUNK_DIGITS = 12;
 const CHUNK_CHARACTERS = 8;
 
-/** Up to 40 base-62 characters of a hexadecimal digest of at least 32 bytes. */
+/** Up to 40 base-62 characters of a hexadecimal digest of at least 32 bytes. perf: docs/performance.md#digest-by-hex */
 export function digestToBase62(digest: string, length: number): string {
   let text = "";
   for (let at = 0; text.length < length; at += CHUNK_DIGITS) {

@@ -20,8 +20,9 @@ let suspendedMs = 0;
 let sampledAt = Number.NEGATIVE_INFINITY;
 
 /**
- * Minimum interval between reads of the kernel's uptime, milliseconds: a read costs more than everything else that a request
- * does with time. Also the longest a suspension can go unnoticed, and an expired lease be trusted.
+ * Minimum interval between reads of the kernel's uptime, milliseconds. Also the longest a suspension can go unnoticed, and an
+ * expired lease be trusted.
+ * perf: docs/performance.md#clock
  */
 const SAMPLE_MS = 10;
 

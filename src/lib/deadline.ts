@@ -1,11 +1,12 @@
 import { after, type Clock } from "./clock.ts";
 
-/** Preallocated: a bare `abort()` captures a stack trace that nobody reads. */
+/** Preallocated: a bare `abort()` captures a stack trace that nobody reads. perf: docs/performance.md#ready-made-errors */
 const SETTLED = new Error("settled");
 
 /**
  * Calls `act` with the signal's reason when it aborts, or now if it has; returns a function that unsubscribes. Replaces
- * `AbortSignal.any`, whose weak references cost more than everything else a request does with signals.
+ * `AbortSignal.any` and its weak references.
+ * perf: docs/performance.md#signals
  */
 export function onAbort(signal: AbortSignal, act: (reason: Error) => void): () => void {
   const aborted = () => act(signal.reason as Error);

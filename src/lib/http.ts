@@ -16,6 +16,7 @@ function refuse(): never {
 /**
  * For Fastify's `schemaController`: none of our routes has a schema, yet by default every start loads Ajv and the serializer
  * compiler, over a hundred files.
+ * perf: docs/performance.md#no-schema-compilers
  */
 export const NO_SCHEMA_COMPILERS = {
   compilersFactory: { buildValidator: refuse, buildSerializer: refuse },

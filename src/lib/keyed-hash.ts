@@ -3,7 +3,8 @@ import type { Secret } from "./redacted.ts";
 
 /**
  * A 32-byte key for one purpose, derived from a secret (HKDF, RFC 5869). A KeyObject, because passing raw bytes makes Node
- * build one per HMAC, which costs more than the HMAC itself.
+ * build one per HMAC.
+ * perf: docs/performance.md#key-objects
  */
 export function deriveKey(secret: Secret, purpose: string): KeyObject {
   const info = `faceverification ${purpose} v1`;

@@ -22,9 +22,9 @@ import type { Sealer } from "./sealer.ts";
 import { createSharedState, type StateView } from "./shared-state.ts";
 import { createSoloRefresh, planSoloRefresh } from "./solo-refresh.ts";
 import { type TicketStatus, ticketStatus } from "./status.ts";
-import { createStoreHealth } from "./store-health.ts";
 import { createStoreWatcher } from "./store-watcher.ts";
 import type { TicketStore } from "./stores/store.ts";
+import { createStoreHealth } from "./stores/store-health.ts";
 
 export interface CoordinatorOptions {
   /** The current secret and, while it is being rotated, the next one. */

@@ -4,7 +4,7 @@ import type { PairCache } from "./pair-cache.ts";
 import { OBSTACLES } from "./protocol/refresh-reason.ts";
 import type { ApplyResult, SharedState, StateView } from "./shared-state.ts";
 import type { TicketStatus } from "./status.ts";
-import type { StoreHealth } from "./store-health.ts";
+import type { StoreHealth } from "./stores/store-health.ts";
 
 /** A rotation requested by an operator. */
 export interface ForcedRefresh {

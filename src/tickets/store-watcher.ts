@@ -7,7 +7,7 @@ import { OBSTACLES, type ReplicaFacts } from "./protocol/refresh-reason.ts";
 import type { SealedPair } from "./protocol/state.ts";
 import type { Sealer } from "./sealer.ts";
 import type { SharedState, StateView } from "./shared-state.ts";
-import type { StoreHealth } from "./store-health.ts";
+import type { StoreHealth } from "./stores/store-health.ts";
 
 export interface StoreWatcherOptions {
   sharedState: SharedState;

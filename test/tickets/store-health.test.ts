@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, test } from "vitest";
 import { systemClock } from "../../src/lib/clock.ts";
-import { createStoreHealth } from "../../src/tickets/store-health.ts";
+import { createStoreHealth } from "../../src/tickets/stores/store-health.ts";
 import { startHarness } from "../support/harness.ts";
 import { missingRedis, startRedis, stopRedis } from "../support/redis.ts";
 

@@ -17,6 +17,13 @@ export function createMemoryRegister(clock: Clock): MemoryRegister {
   return { value: undefined, writes: 0, handles: new Set(), now };
 }
 
+/** Empties the register, as a store that lost its data. */
+export function wipeRegister(register: MemoryRegister): void {
+  register.value = undefined;
+  register.writes += 1;
+  for (const handle of register.handles) handle.fire();
+}
+
 /** A handle on a register in this process (`memory:`), for tests and the sandbox. */
 export function createMemoryStore(register: MemoryRegister): TicketStore {
   const hints = createChangeHints();

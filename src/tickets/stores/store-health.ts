@@ -1,7 +1,7 @@
-import type { TicketTimings } from "../config/ticket-timings.ts";
-import type { Clock } from "../lib/clock.ts";
-import type { TicketEvents } from "./events.ts";
-import type { TicketStore } from "./stores/store.ts";
+import type { TicketTimings } from "../../config/ticket-timings.ts";
+import type { Clock } from "../../lib/clock.ts";
+import type { TicketEvents } from "../events.ts";
+import type { TicketStore } from "./store.ts";
 
 export interface StoreHealthOptions {
   store: Pick<TicketStore, "probe">;
