@@ -112,7 +112,8 @@ export function createService(config: Config, overrides: Overrides = {}): Servic
   const shared = createRedisCommands(config.store, clock, logins);
   const prefix = `faceid:{${config.register}}`;
   const rateLimits = createLimits({ ...limits, prefix: `${prefix}:limit`, shared, secret, events });
-  const launches = openLaunchStore({ prefix: `${prefix}:launch`, shared, sealer, clock, events });
+  const pseudonym = createPseudonym(secret, "launches");
+  const launches = openLaunchStore({ prefix: `${prefix}:launch`, shared, pseudonym, sealer, clock, events });
 
   // Requests: doors to pipeline to handlers to vendor.
   const everyCall = {
@@ -127,7 +128,7 @@ export function createService(config: Config, overrides: Overrides = {}): Servic
   const pipeline = (maxDurationMs: number, maxInFlight: number) =>
     createPipeline({ ...everyCall, admission: createAdmission(maxInFlight), maxDurationMs });
   const parts = { orders, signer: createSigner({ appId }), createNonce, tickets, upstream, livemode, clock };
-  const repeats = { store: launches, pseudonym: createPseudonym(secret, "launches"), clock };
+  const repeats = { store: launches, pseudonym, clock };
   const launch = createPrepareLaunch({ ...parts, ...repeats, appId, licence, admit: rateLimits.launch });
   // The table of RPCs: a new one is a line here and a file in handlers/.
   const faceVerification = implement(FaceVerificationService, pipeline(REQUEST_TIMEOUT_MS, limits.inFlight), {

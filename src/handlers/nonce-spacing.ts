@@ -5,9 +5,7 @@ import type { Clock } from "../lib/clock.ts";
 
 export interface NonceSpacingOptions {
   /** Shared by all replicas if there is a Redis, otherwise local to this process. */
-  store: Pick<LaunchStore, "claim" | "release" | "shared">;
-  /** Hides user ids in the keys of a shared store. */
-  pseudonym: (text: string) => string;
+  store: Pick<LaunchStore, "claim" | "release">;
   clock: Clock;
 }
 
@@ -41,7 +39,7 @@ const MAX_WAIT_MS = 5_500;
  * after a refusal. They count from the vendor's last response, the closest known bound on when it issued the
  * ticket. Different users do not wait for each other.
  */
-export function createNonceSpacing({ store, pseudonym, clock }: NonceSpacingOptions): NonceSpacing {
+export function createNonceSpacing({ store, clock }: NonceSpacingOptions): NonceSpacing {
   async function turn(key: string, token: string, signal: AbortSignal): Promise<void> {
     const until = clock.monotonic() + MAX_WAIT_MS;
     while ((await store.claim(key, token, USUAL_MS + SPACING_MS)) !== undefined) {
@@ -73,8 +71,7 @@ export function createNonceSpacing({ store, pseudonym, clock }: NonceSpacingOpti
   }
 
   return async (userId, signal, fetchTicket) => {
-    const name = `nonce\0${userId}`;
-    const key = store.shared ? pseudonym(name) : name;
+    const key = `nonce\0${userId}`;
     const token = randomBase62(20);
     await turn(key, token, signal);
     const sentAt = clock.monotonic();

@@ -10,17 +10,26 @@ export interface LaunchStoreOptions {
   prefix: string;
   /** The Redis to share launches in; undefined keeps them in this process. */
   shared: { send: Send } | undefined;
+  pseudonym: (key: string) => string;
   sealer: Sealer;
   clock: Clock;
   events: Pick<ServiceEvents, "launchStoreAsked">;
 }
 
 /** Opens the launch store: shared while there is a Redis and it responds, otherwise local to this process. */
-export function openLaunchStore({ prefix, shared, sealer, clock, events }: LaunchStoreOptions): LaunchStore {
+export function openLaunchStore({
+  prefix,
+  shared,
+  pseudonym,
+  sealer,
+  clock,
+  events,
+}: LaunchStoreOptions): LaunchStore {
   const local = createMemoryLaunchStore(clock);
   if (!shared) return local;
   const redis = createRedisLaunchStore({
     prefix,
+    pseudonym,
     send: (key, command) => shared.send(key, command),
     seal: (plain, token) => sealer.seal(plain, identityOf(token)),
     open(sealed, token) {

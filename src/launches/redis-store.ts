@@ -21,6 +21,8 @@ export interface RedisLaunchOptions {
   /** Prefix of every key, such as `faceid:{app@host}:launch`. */
   prefix: string;
   send: Send;
+  /** Hides what keys say of persons and request ids. */
+  pseudonym: (key: string) => string;
   /** Encrypts outcomes, which contain signatures. */
   seal: (plain: string, token: string) => string;
   /** Undefined for anything not sealed as this token's outcome. */
@@ -28,8 +30,14 @@ export interface RedisLaunchOptions {
 }
 
 /** A launch store in Redis: a key per claim and one per outcome, each with a TTL. */
-export function createRedisLaunchStore({ prefix, send, seal, open }: RedisLaunchOptions): LaunchStore {
-  const claimKey = (key: string) => `${prefix}:${key}`;
+export function createRedisLaunchStore({
+  prefix,
+  send,
+  pseudonym,
+  seal,
+  open,
+}: RedisLaunchOptions): LaunchStore {
+  const claimKey = (key: string) => `${prefix}:${pseudonym(key)}`;
   const outcomeKey = (token: string) => `${prefix}:outcome:${token}`;
   const ttl = (ms: number) => String(Math.ceil(ms));
 

@@ -16,7 +16,7 @@ import type { LaunchStore } from "./store.ts";
 
 export interface ShareLaunchesOptions {
   store: LaunchStore;
-  /** Hides people and request ids in the store's keys. */
+  /** Hides what a launch was requested with, where the store keeps it to compare a repeat with. */
   pseudonym: (text: string) => string;
   clock: Clock;
 }
@@ -123,16 +123,11 @@ export function shareLaunches(
     const { name, subject } = call.caller;
     const owner = `${name}\0${subject}\0`;
     const fields = fieldsOf(request);
-    const tap = pseudonym(`tap\0${owner}${fields}`);
+    const tap = `tap\0${owner}${fields}`;
     const response =
       request.requestId === ""
         ? await joinOrLead(tap, randomBase62(20), wanted)
-        : await byRequestId(
-            pseudonym(`id\0${owner}${request.requestId}`),
-            pseudonym(`launch\0${fields}`),
-            tap,
-            wanted,
-          );
+        : await byRequestId(`id\0${owner}${request.requestId}`, pseudonym(`launch\0${fields}`), tap, wanted);
     call.note({ order_no: response.orderNo });
     return create(GetFaceParamsResponseSchema, { ...response, serverTime: timestampFromMs(clock.now()) });
   };

@@ -1,6 +1,7 @@
 /**
  * Claims on launches in preparation and outcomes of finished ones, kept for as long as a repeat may come:
- * shared by all replicas in Redis, otherwise per process. Keys and tokens reveal nothing about a person.
+ * shared by all replicas in Redis, otherwise per process. Keys may name a person: a store that others can read
+ * hides them. Tokens reveal nothing.
  */
 export interface LaunchStore {
   /** Whether other processes share it. */

@@ -89,7 +89,7 @@ describe("the turns of one user", () => {
   function rig() {
     const clock = createTurnableClock({ ...systemClock, now: () => 0, monotonic: () => 0, sleep: forEver });
     const store = createMemoryLaunchStore(clock);
-    const spaced = createNonceSpacing({ store, pseudonym: (text) => text, clock });
+    const spaced = createNonceSpacing({ store, clock });
     const asked: number[] = [];
     const { signal } = new AbortController();
     const ask = (outcome: () => unknown = () => "ticket") =>
