@@ -32,6 +32,8 @@ beforeAll(async () => {
   await fetch(`${sandbox.url}/sdk/verify`, { method: "POST", headers, body: JSON.stringify(result) });
   const request = create(GetResultRequestSchema, { orderNo: result.order_no, includeMedia: true });
   ask = grpcFrame(toBinary(GetResultRequestSchema, request));
+  // Lines leave the process in batches; a late one would be counted with those of the test.
+  await eventually(() => linesOf(child, "call_finished").length === 1);
 });
 afterAll(async () => {
   await endChildren();
