@@ -30,7 +30,7 @@ test("the catalogue contains every code of the vendor's table exactly once", () 
   );
 });
 
-describe("each code lands in exactly one place", () => {
+describe("each code has exactly one meaning", () => {
   test("only the code 0 passes", () => {
     const passing = [...CODES.keys()].filter((code) => verdictOf(code) === Verdict.PASSED);
     expect(passing).toEqual(["0"]);
@@ -49,7 +49,7 @@ describe("each code lands in exactly one place", () => {
   });
 });
 
-describe("a photo that cannot be compared with", () => {
+describe("codes about an unusable photo", () => {
   test.each([
     ["66660026", VerdictReason.CAPTURE_UNUSABLE, NextStep.RETRY],
     ["66660037", VerdictReason.CAPTURE_UNUSABLE, NextStep.RETRY],

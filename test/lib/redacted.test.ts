@@ -42,7 +42,7 @@ describe.each([
     expect(text).not.toContain([...Buffer.from(MARK)].join(","));
   });
 
-  test("reveal() returns a redacted value", () => {
+  test("reveal() returns the redacted value", () => {
     expect(Buffer.from(value.reveal()).toString()).toBe(MARK);
   });
 });

@@ -30,7 +30,7 @@ function system(
   };
 }
 
-describe("who is dead", () => {
+describe("the judgement whether a process is dead", () => {
   const { own } = createProcesses(system(), 42);
   const seenFrom = (table: ProcessTable, name = own ?? "") => createProcesses(table, 1).isDead(name);
   const judge = { "/proc/1/stat": "1 (node) S 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 5 0" };

@@ -32,7 +32,7 @@ const acquire = (holder: string, more: Partial<Extract<Operation, { kind: "acqui
 const published = { generation: 6, sealed: "x", at: NOW };
 const full: TicketState = { ...EMPTY_STATE, granted: 6, published };
 
-describe("who may begin a refresh", () => {
+describe("requests for a lease", () => {
   test("a replica that wants to replace a pair already replaced gets no lease", () => {
     expect(apply(full, acquire("a", { expected: 5 })).status).toBe("moved");
     expect(apply(full, acquire("a", { expected: 6 })).status).toBe("ok");
@@ -157,7 +157,7 @@ describe("what is in doubt stays in doubt", () => {
     expect(healed.stage).toEqual(staged.stage);
   });
 
-  test("healing keeps a lease that has no pair yet", () => {
+  test("healing keeps the lease of a later refresh", () => {
     const staged = stagedState();
     const healed = apply(staged, { kind: "heal", generation: NOW - 1, sealed: "old", at: NOW - 5 }).state;
     expect(healed.lease).toEqual(staged.lease);
@@ -406,7 +406,7 @@ describe("calls and writes that must not be made", () => {
   });
 });
 
-describe("soon, when it matters", () => {
+describe("what must not take long", () => {
   test("delays are short once the pair is nearly over", async () => {
     const rig = createRig();
     const { refreshes } = rig.started();

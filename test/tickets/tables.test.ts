@@ -41,7 +41,7 @@ describe("what a failed call says about the token", () => {
     // What nobody knows may have rotated.
     ["code", "12345678", "unknown"],
     ["code", undefined, "unknown"],
-  ])("a failed call with %s %s is classified as %s", (failure, code, outcome) => {
+  ])("a call that failed as %s, with code %s, is classified as %s", (failure, code, outcome) => {
     expect(
       callOutcome(
         new UpstreamError("access_token", failure, {
@@ -126,7 +126,12 @@ describe("when a refresh is needed", () => {
     ["a backoff of other credentials", { ...full, backoff: { ...backoff, of: "others" } }, true, 0],
     ["a backoff of ours", { ...full, backoff: { ...backoff, of: "ours" } }, true, 2_000],
     ["a doubt right after the commit: the floor", { ...full, doubt: { upTo: 5, since: NOW } }, false, 15_000],
-    ["the same, when the pair is due anyway", { ...full, doubt: { upTo: 5, since: NOW } }, true, 0],
+    [
+      "a doubt right after the commit, when the pair is due anyway",
+      { ...full, doubt: { upTo: 5, since: NOW } },
+      true,
+      0,
+    ],
     [
       "a doubt with a hold of its own",
       { ...full, doubt: { upTo: 5, since: NOW, hold: { until: NOW + 9, ms: 9 } } },
@@ -134,13 +139,13 @@ describe("when a refresh is needed", () => {
       9,
     ],
     [
-      "a lease of a clock that went back: ask at once, and it is cut",
+      "a lease from before the clock went back: acquire at once, which cuts it",
       { ...full, lease: { ...lease, until: NOW + 7_200_000 } },
       true,
       0,
     ],
     [
-      "a backoff of a clock that went back",
+      "a backoff from before the clock went back",
       { ...full, backoff: { ...backoff, until: NOW + 7_200_000 } },
       true,
       0,
@@ -326,7 +331,7 @@ describe("how a failed refresh reports", () => {
   );
 });
 
-describe("timings that the service refuses to start with", () => {
+describe("the timings that the service starts with", () => {
   test.each([
     [20 * MINUTE, MINUTE],
     [6_000, 6_000],

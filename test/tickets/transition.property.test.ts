@@ -160,7 +160,7 @@ describe("whatever happens, in whatever order, on a clock that jumps", () => {
     );
   });
 
-  test("after a failed refresh no wait is longer than its own duration", () => {
+  test("after any history, repeated requests lead to a lease within the longest wait", () => {
     holds(
       fc.property(histories, fc.integer({ min: -7_200_000, max: 7_200_000 }), (steps, jump) => {
         let last: { state: TicketState; now: number } = { state: EMPTY_STATE, now: START };
