@@ -5,7 +5,7 @@ const rulesOf = (idNo: string, name = "张三") => identityViolations({ name, id
 
 describe("ID numbers (GB 11643-1999)", () => {
   test.each(["11010519491231002X", "440308199901101512", "810000199408230021", "830000199201300022"])(
-    "%s is let through",
+    "the ID number %s is accepted",
     (idNo) => expect(rulesOf(idNo)).toEqual([]),
   );
 
@@ -16,23 +16,23 @@ describe("ID numbers (GB 11643-1999)", () => {
     ["11204416541220243X", "id_no.check_digit"],
     ["1101051949123100AX", "id_no.characters"],
     ["11010519491231002x", "id_no.characters"],
-  ])("%s breaks %s", (idNo, rule) => expect(rulesOf(idNo)).toEqual([rule]));
+  ])("the ID number %s breaks the rule %s", (idNo, rule) => expect(rulesOf(idNo)).toEqual([rule]));
 
-  test("other lengths are the vendor's to judge, the demo's sample among them", () => {
+  test("ID numbers of other lengths are left to the vendor, the demo's sample included", () => {
     expect(rulesOf("4311120022232323")).toEqual([]);
     expect(rulesOf("4300000000000")).toEqual([]);
     expect(rulesOf("H12345678")).toEqual([]);
   });
 });
 
-test("names may hold a middle dot and rare characters, and no control characters", () => {
+test("names may contain a middle dot and rare characters, but no control characters", () => {
   expect(rulesOf("11010519491231002X", "买买提·艾力")).toEqual([]);
   expect(rulesOf("11010519491231002X", "\u{20BB7}田")).toEqual([]);
   expect(rulesOf("11010519491231002X", "张\u0000三")).toEqual(["name.control"]);
   expect(rulesOf("11010519491231002X", "张\u200B三")).toEqual(["name.control"]);
 });
 
-test("normalising trims, composes, and writes numbers in capitals", () => {
+test("normalising trims and composes names and capitalises ID numbers", () => {
   expect(normaliseIdentity({ name: "  Zoe\u0308 ", idNo: " 11010519491231002x " })).toEqual({
     name: "Zoë",
     idNo: "11010519491231002X",

@@ -7,7 +7,7 @@ test.each([
   "https://KYC1.QCLOUD.COM./path",
   "https://miniprogram-kyc.tencentcloudapi.com",
   "https://idasc.webank.com:443",
-])("%s is the vendor", (url) => expect(isLive(url, [])).toBe(true));
+])("%s is a host of the vendor", (url) => expect(isLive(url, [])).toBe(true));
 
 test.each([
   "http://127.0.0.1:8090",
@@ -19,9 +19,9 @@ test.each([
   "https://kyc1.qcloud.com@example.com",
   "http://kyc1.qcloud.com.127.0.0.1.nip.io",
   "",
-])("%j is not", (url) => expect(isLive(url, [])).toBe(false));
+])("%j is not a host of the vendor", (url) => expect(isLive(url, [])).toBe(false));
 
-test("a gateway to the vendor is live by the operator's word, and no other host with it", () => {
+test("a gateway to the vendor is live if the operator lists it, and no other host becomes live with it", () => {
   expect(isLive("https://egress.internal/kyc", ["egress.internal"])).toBe(true);
   expect(isLive("https://other.internal/kyc", ["egress.internal"])).toBe(false);
   expect(parseHosts(" Egress.internal , gw.example ")).toEqual(["egress.internal", "gw.example"]);
@@ -29,6 +29,6 @@ test("a gateway to the vendor is live by the operator's word, and no other host 
     expect(parseHosts(text)).toBeUndefined();
 });
 
-test("test app ids are told by their first letters", () => {
+test("test app ids are recognised by their prefix", () => {
   expect([isTestApp("TIDA0001"), isTestApp("IDA00001")]).toEqual([true, false]);
 });

@@ -25,7 +25,7 @@ describe("the dot between the parts of a name is U+00B7 (民委发〔2016〕33�
     "买买提..艾力",
     "张-三",
     "张。三",
-  ])("%j is left as it is", (name) => expect(nameOnCard(name)).toBe(name));
+  ])("the name %j is left unchanged", (name) => expect(nameOnCard(name)).toBe(name));
 });
 
 test.each([
@@ -42,7 +42,7 @@ test.each([
   ["combining marks", "Zoe\u0308", "Zoë"],
   ["rare characters", "\u{20BB7}田", "\u{20BB7}田"],
   ["zero", "张〇", "张〇"],
-])("%s", (_what, typed, card) => {
+])("a name in its form on the ID card: %s", (_what, typed, card) => {
   expect(nameOnCard(typed)).toBe(card);
 });
 
@@ -60,7 +60,7 @@ const INVISIBLE = [
 ];
 
 test.each(INVISIBLE.map((sign) => [`U+${sign.charCodeAt(0).toString(16)}`, sign]))(
-  "%s is dropped at the ends, and refused within",
+  "the invisible character %s is trimmed from a name's ends and refused within it",
   (_code, sign) => {
     expect(nameOnCard(`${sign} 张三\u3000${sign}${sign}`)).toBe("张三");
     const within = normaliseIdentity({ name: `张${sign}三`, idNo: "11010519491231002X" });
@@ -68,12 +68,12 @@ test.each(INVISIBLE.map((sign) => [`U+${sign.charCodeAt(0).toString(16)}`, sign]
   },
 );
 
-test("what bytes that are not UTF-8 became is refused", () => {
+test("a name with replacement characters of invalid UTF-8 is refused", () => {
   const identity = normaliseIdentity({ name: "\uFFFD\uFFFD\uFFFD三", idNo: "11010519491231002X" });
   expect(identityViolations(identity)).toEqual([{ field: "name", rule: "name.replacement" }]);
 });
 
-test("a name on a card is its own, and others become one at once", () => {
+test("normalising a name is idempotent", () => {
   const signs = Array.from(
     "张三买.·•\u30FB\uFF0E \u3000\u200B\uFEFF\u2F3F\u2EA0\uF900\uFE00\u{E0100}Ａa\u0301\u0308ﬁ",
   );
@@ -91,7 +91,7 @@ test("a name on a card is its own, and others become one at once", () => {
   fc.assert(fc.property(han, (typed) => nameOnCard(typed) === typed));
 });
 
-test("a name as long as a request may be is spelt in the time that it takes to read it", () => {
+test("a name of the maximum request size is normalised in linear time", () => {
   const long = 500_000;
   const names = [" ", "\u3000", "\u200B", "张 ", "买.", "\u2F25", "ﬁ", "\uFE00", "a\u0301"].flatMap(
     (part) => [`a${part.repeat(long)}a`, `张${part.repeat(long)}三`, part.repeat(long)],
@@ -102,7 +102,7 @@ test("a name as long as a request may be is spelt in the time that it takes to r
   expect(performance.now() - began).toBeLessThan(20_000);
 });
 
-test("names are sent as they were typed where that is asked for", () => {
+test("names are sent as typed if so configured", () => {
   const name = " 买买提.艾力\u3000";
   expect(normaliseIdentity({ name, idNo: "h01234567" }, "typed")).toEqual({ name, idNo: "H01234567" });
 });
@@ -116,7 +116,7 @@ test.each([
   ["1101051949123100ﬁ", "1101051949123100FI"],
   ["h0123456ı", "H0123456ı"],
   ["110105491231002", "110105491231002"],
-])("the number %s is sent as %s", (typed, sent) => {
+])("the ID number %s is sent as %s", (typed, sent) => {
   expect(normaliseIdentity({ name: "张三", idNo: typed }).idNo).toBe(sent);
 });
 
@@ -125,6 +125,6 @@ test.each([
   ["11010519491231002X", "11010519491231002X"],
   ["110105490231002", "110105490231002"],
   ["H01234567", "H01234567"],
-])("%s counts for %s", (idNo, person) => {
+])("the ID number %s identifies the person with number %s", (idNo, person) => {
   expect(personNumber(idNo)).toBe(person);
 });

@@ -7,7 +7,7 @@ const next = new Secret("b".repeat(64));
 const orders = createOrders(() => [current]);
 const now = Date.UTC(2026, 10, 23, 12, 0, 0);
 
-test("a minted number certifies itself: who made it, when, and for whom", () => {
+test("a minted order number certifies that this service minted it, when, and for whom", () => {
   const orderNo = orders.mint("user-1", now + 999);
   expect(orderNo).toMatch(/^[0-9A-Za-z]{32}$/);
   const certificate = orders.certify(orderNo);
@@ -17,7 +17,7 @@ test("a minted number certifies itself: who made it, when, and for whom", () => 
   expect(certificate?.belongsTo("")).toBe(false);
 });
 
-test("a number tells whether it was made for an upload with a photo", () => {
+test("an order number tells whether it was minted for an upload with a photo", () => {
   expect(orders.certify(orders.mint("user-1", now))?.withPhoto).toBe(false);
   const certificate = orders.certify(orders.mint("user-1", now, true));
   expect(certificate?.withPhoto).toBe(true);
@@ -28,7 +28,7 @@ test("a number tells whether it was made for an upload with a photo", () => {
   ]);
 });
 
-test("changing any one character of a number uncertifies it or its owner", () => {
+test("changing any one character of an order number invalidates it or its owner", () => {
   const orderNo = orders.mint("user-1", now);
   for (let i = 0; i < orderNo.length; i++) {
     const tampered = orderNo.slice(0, i) + (orderNo[i] === "0" ? "1" : "0") + orderNo.slice(i + 1);
@@ -36,7 +36,7 @@ test("changing any one character of a number uncertifies it or its owner", () =>
   }
 });
 
-test("no guess is certified", () => {
+test("a guessed order number is not certified", () => {
   const guesses = [
     "",
     "0".repeat(32),
@@ -48,18 +48,18 @@ test("no guess is certified", () => {
   for (const guess of guesses) expect(orders.certify(guess)).toBeUndefined();
 });
 
-test("while two secrets are configured, numbers of each are known", () => {
+test("with two secrets configured, order numbers of either are recognised", () => {
   const rotating = createOrders(() => [next, current]);
   expect(rotating.certify(orders.mint("", now))?.belongsTo("")).toBe(true);
   expect(rotating.certify(rotating.mint("", now))?.belongsTo("")).toBe(true);
   expect(orders.certify(rotating.mint("", now))).toBeUndefined();
 });
 
-test("numbers do not repeat", () => {
+test("minted order numbers do not repeat", () => {
   expect(new Set(Array.from({ length: 10_000 }, () => orders.mint("", now))).size).toBe(10_000);
 });
 
-test("a user id is stable, 30 letters and digits, and depends on the secret", () => {
+test("a user id is stable, has 30 letters and digits, and depends on the secret", () => {
   const userId = orders.userIdOf(new Pii("11010519491231002X"));
   expect(userId).toMatch(/^[0-9A-Za-z]{30}$/);
   expect(orders.userIdOf(new Pii("11010519491231002X"))).toBe(userId);

@@ -24,32 +24,32 @@ const ERRORS = (
   "999997 999998 999999"
 ).split(" ");
 
-test("the catalogue holds every code of the table, each once", () => {
+test("the catalogue contains every code of the vendor's table exactly once", () => {
   expect([...CODES.keys()].sort()).toEqual(
     ["0", ...FAILED, ...INCONCLUSIVE, ...NOT_COMPLETED, ...ERRORS].sort(),
   );
 });
 
-describe("each code lands in exactly one place", () => {
-  test("only 0 passes", () => {
+describe("each code has exactly one meaning", () => {
+  test("only the code 0 passes", () => {
     const passing = [...CODES.keys()].filter((code) => verdictOf(code) === Verdict.PASSED);
     expect(passing).toEqual(["0"]);
   });
-  test.each(FAILED)("%s is a verdict of the vendor against the person", (code) => {
+  test.each(FAILED)("the code %s is a verdict against the person", (code) => {
     expect(verdictOf(code)).toBe(Verdict.FAILED);
   });
-  test.each(INCONCLUSIVE)("%s says nothing about the person", (code) => {
+  test.each(INCONCLUSIVE)("the code %s says nothing about the person", (code) => {
     expect(verdictOf(code)).toBe(Verdict.INCONCLUSIVE);
   });
-  test.each(NOT_COMPLETED)("%s says that there is no record", (code) => {
+  test.each(NOT_COMPLETED)("the code %s says that there is no record", (code) => {
     expect(verdictOf(code)).toBe(Verdict.NOT_COMPLETED);
   });
-  test.each([...ERRORS, "66669999", "", "00", "0.0", "abc"])("%s is a failed query", (code) => {
+  test.each([...ERRORS, "66669999", "", "00", "0.0", "abc"])("the code %s is a failed query", (code) => {
     expect(judge(codeEntry(code), undefined)).toHaveProperty("error");
   });
 });
 
-describe("a photo that cannot be compared with", () => {
+describe("codes about an unusable photo", () => {
   test.each([
     ["66660026", VerdictReason.CAPTURE_UNUSABLE, NextStep.RETRY],
     ["66660037", VerdictReason.CAPTURE_UNUSABLE, NextStep.RETRY],
@@ -57,7 +57,7 @@ describe("a photo that cannot be compared with", () => {
     ["66660040", VerdictReason.NO_SOURCE_PHOTO, NextStep.OTHER_CHANNEL],
     ["-4017", VerdictReason.NO_SOURCE_PHOTO, NextStep.OTHER_CHANNEL],
     ["-4018", VerdictReason.NO_SOURCE_PHOTO, NextStep.OTHER_CHANNEL],
-  ])("%s is the caller's fault only where it was the caller's photo", (code, reason, nextStep) => {
+  ])("the code %s is the caller's fault only if the caller supplied the photo", (code, reason, nextStep) => {
     expect(judge(codeEntry(code), undefined, true)).toEqual({ error: ErrorReason.PHOTO_REJECTED });
     const verdict = { verdict: Verdict.INCONCLUSIVE, reason, nextStep, billed: false };
     expect(judge(codeEntry(code), undefined, false)).toEqual(verdict);
@@ -65,7 +65,7 @@ describe("a photo that cannot be compared with", () => {
     expect(launchError(codeEntry(code).meaning)).toBe(ErrorReason.PHOTO_REJECTED);
   });
 
-  test("no other code is judged by it", () => {
+  test("no other code depends on who supplied the photo", () => {
     const differing = [...CODES.keys()].filter(
       (code) =>
         JSON.stringify(judge(codeEntry(code), 0, true)) !== JSON.stringify(judge(codeEntry(code), 0, false)),
@@ -93,7 +93,7 @@ test("a missing record has expired when the order is older than three days", () 
   expect(judge(codeEntry("66660011"), undefined)).toEqual({ ...unfinished, reason: VerdictReason.NO_RECORD });
 });
 
-test("the codes that a fresh pair may cure are those of class AUTH", () => {
+test("the codes that a new pair may cure are those of class AUTH", () => {
   expect([...CODES.values()].filter(isRefusal).map(({ code }) => code)).toEqual([
     "15",
     "400101",
@@ -103,7 +103,7 @@ test("the codes that a fresh pair may cure are those of class AUTH", () => {
   ]);
 });
 
-test("every entry has both languages", () => {
+test("every catalogue entry has texts in both languages", () => {
   for (const { text } of CODES.values()) {
     expect(text.zh).toMatch(/\p{Script=Han}/u);
     expect(text.en).toMatch(/^[\x20-\x7e]+$/);

@@ -9,8 +9,8 @@ const aborted = (reason: Error) => {
   return controller.signal;
 };
 
-describe("nextTurn", () => {
-  test("all who ask in one turn go on together, step by step, after what was due before them", async () => {
+describe("resumeTogether", () => {
+  test("callers of one turn resume together, step by step, after callbacks that were already due", async () => {
     const steps: string[] = [];
     const due = new Promise<void>((resolve) =>
       setImmediate(() => {
@@ -28,7 +28,7 @@ describe("nextTurn", () => {
     expect(steps).toEqual(["due", "a1", "b1", "c1", "a2", "b2", "c2"]);
   });
 
-  test("who asks again, or later, has a turn of its own", async () => {
+  test("a call after resumption waits for a new turn", async () => {
     const first = resumeTogether();
     expect(resumeTogether()).toBe(first);
     await first;
@@ -41,14 +41,14 @@ describe("nextTurn", () => {
 describe("sleep", () => {
   const sleep = (ms: number, signal?: AbortSignal) => systemClock.sleep(ms, signal);
 
-  test("takes its time", async () => {
+  test("a sleep lasts as long as requested", async () => {
     const startedAt = performance.now();
     await sleep(30);
     // Timers are rounded to the millisecond.
     expect(performance.now() - startedAt).toBeGreaterThanOrEqual(29);
   });
 
-  test("ends at once with the reason of its signal, also of one that aborted before", async () => {
+  test("a sleep ends at once with its signal's reason, even if the signal had already aborted", async () => {
     const reason = new Error("enough");
     await expect(sleep(60_000, aborted(reason))).rejects.toBe(reason);
     const controller = new AbortController();
@@ -61,7 +61,7 @@ describe("sleep", () => {
 describe("withDeadline", () => {
   const never = () => new Promise<never>(() => undefined);
 
-  test("settles as the work does, and ends the clock's sleep", async () => {
+  test("a deadline settles with the work and cancels the clock's sleep", async () => {
     let slept: AbortSignal | undefined;
     const clock: Clock = {
       ...systemClock,
@@ -76,7 +76,7 @@ describe("withDeadline", () => {
     await expect(withDeadline(clock, 60_000, () => Promise.reject(failure))).rejects.toBe(failure);
   });
 
-  test("ends late work with a TimeoutError, which its signal tells too", async () => {
+  test("late work ends with a TimeoutError, which is also its signal's reason", async () => {
     let told: AbortSignal | undefined;
     const late = withDeadline(systemClock, 5, (signal) => {
       told = signal;
@@ -86,7 +86,7 @@ describe("withDeadline", () => {
     expect(told?.reason).toMatchObject({ name: "TimeoutError" });
   });
 
-  test("follows the outer signal, also one that aborted before, and lets go of it afterwards", async () => {
+  test("a deadline follows the outer signal, even one already aborted, and unsubscribes afterwards", async () => {
     const reason = new Error("enough");
     await expect(withDeadline(systemClock, 60_000, never, aborted(reason))).rejects.toBe(reason);
     const outer = new AbortController();

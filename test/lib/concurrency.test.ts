@@ -9,7 +9,7 @@ function work() {
   return { promise, end: resolve };
 }
 
-test("the others wait, and begin in their order", async () => {
+test("work beyond a semaphore's limit waits and starts in order of arrival", async () => {
   const turns = createSemaphore(2);
   const begun: number[] = [];
   const works = [work(), work(), work(), work()];
@@ -29,7 +29,7 @@ test("the others wait, and begin in their order", async () => {
   await Promise.all(done);
 });
 
-test("whoever gives up leaves the line at once, and failed work makes room", async () => {
+test("a waiter that aborts leaves a semaphore's queue at once, and failed work frees its place", async () => {
   const turns = createSemaphore(1);
   const first = Promise.withResolvers<void>();
   const failing = turns(never, () => first.promise);

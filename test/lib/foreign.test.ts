@@ -21,11 +21,11 @@ test.each([
   [{ host: "localhost:9090", origin: "null" }, true],
   [{ origin: "http://evil.example" }, true],
   [{ host: "a b" }, true],
-])("%j comes from a page of another site: %s", (headers, foreign) => {
+])("a request with headers %j is from a page of another site: %s", (headers, foreign) => {
   expect(isForeign(headers, ["admin.internal"])).toBe(foreign);
 });
 
-test("where any name is right, the origin still has to be the same", () => {
+test("where any host name is accepted, the origin must still match", () => {
   expect(isForeign({ host: "admin.example:9090" }, "any")).toBe(false);
   expect(isForeign({ host: "admin.example:9090", origin: "http://evil.example" }, "any")).toBe(true);
 });

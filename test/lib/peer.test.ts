@@ -11,7 +11,7 @@ test.each([
   ["[2001:db8::1]:443", "2001:db8::1"],
   ["[2001:db8::1]", "2001:db8::1"],
   ["fe80::1%eth0", "fe80::1"],
-])("%s is the address %s", (text, address) => {
+])("the canonical form of %s is %s", (text, address) => {
   expect(ipAddress(text)).toBe(address);
 });
 
@@ -25,11 +25,11 @@ test.each([
   "localhost",
   "1.2.3.4, 5.6.7.8",
   "张三",
-])("%j is no address", (text) => {
+])("%j is not an IP address", (text) => {
   expect(ipAddress(text)).toBeUndefined();
 });
 
-test("an IPv6 caller is its /64, an IPv4 caller its address", () => {
+test("limits count an IPv6 caller by its /64 and an IPv4 caller by its address", () => {
   expect(networkOf("2001:db8:1:2:3:4:5:6")).toBe(networkOf("2001:db8:1:2:ffff::1"));
   expect(networkOf("2001:db8:1:2::1")).not.toBe(networkOf("2001:db8:1:3::1"));
   expect(networkOf("203.0.113.7")).toBe("203.0.113.7");

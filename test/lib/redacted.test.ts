@@ -35,14 +35,14 @@ describe.each([
         return lines.join("");
       },
     ],
-  ])("does not show in %s", (_how, print) => {
+  ])("a redacted value does not show in %s", (_how, print) => {
     const text = print();
     expect(text).not.toContain(MARK);
     expect(text).not.toContain(Buffer.from(MARK).toString("base64"));
     expect(text).not.toContain([...Buffer.from(MARK)].join(","));
   });
 
-  test("is there for who asks", () => {
+  test("reveal() returns the redacted value", () => {
     expect(Buffer.from(value.reveal()).toString()).toBe(MARK);
   });
 });

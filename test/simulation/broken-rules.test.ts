@@ -6,7 +6,7 @@ import { simulate } from "./simulation.ts";
 
 const named = (wanted: string) => SCENARIOS.find(({ name }) => name === wanted)!;
 
-test("the same seed is the same history, and another seed another one", async () => {
+test("the same seed repeats the same history, and a different seed gives a different one", async () => {
   const hash = async (seed: number) =>
     (await simulate({ seed, scenario: named("everything"), hours: 1 })).hash;
   const first = await hash(3);
@@ -14,29 +14,35 @@ test("the same seed is the same history, and another seed another one", async ()
   expect(await hash(4)).not.toBe(first);
 });
 
-describe("what must fail does fail, or the rest proves nothing", () => {
+describe("broken protocols fail, or the other simulations prove nothing", () => {
   test.each([
     ["pause", 600],
     ["clockjump", 600],
-  ])("a lock with a time to live and a record with one: %s", async (scenario, leastS) => {
-    let worst = 0;
-    for (let seed = 1; seed <= 10 && worst < leastS; seed++) {
-      worst = Math.max(
-        worst,
-        (await simulate({ seed, scenario: named(scenario), create: createNaive })).worstOutageS,
-      );
-    }
-    expect(worst).toBeGreaterThanOrEqual(leastS);
-  });
+  ])(
+    "a naive lock with a TTL leaves the service without a pair for minutes: %s",
+    async (scenario, leastS) => {
+      let worst = 0;
+      for (let seed = 1; seed <= 10 && worst < leastS; seed++) {
+        worst = Math.max(
+          worst,
+          (await simulate({ seed, scenario: named(scenario), create: createNaive })).worstOutageS,
+        );
+      }
+      expect(worst).toBeGreaterThanOrEqual(leastS);
+    },
+  );
 
-  test.each(MUTANTS)("without the rule: $rule", async ({ scenario, protocol }) => {
-    const caught: string[] = [];
-    for (let seed = 1; seed <= 60 && caught.length === 0; seed++) {
-      const { violations } = await simulate({ seed, scenario, protocol, hours: 1 });
-      caught.push(...violations);
-    }
-    expect(caught).not.toEqual([]);
-    // And with it, the same seeds are clean.
-    expect((await simulate({ seed: 1, scenario, hours: 1 })).violations).toEqual([]);
-  });
+  test.each(MUTANTS)(
+    "the simulation notices a protocol without the rule: $rule",
+    async ({ scenario, protocol }) => {
+      const caught: string[] = [];
+      for (let seed = 1; seed <= 60 && caught.length === 0; seed++) {
+        const { violations } = await simulate({ seed, scenario, protocol, hours: 1 });
+        caught.push(...violations);
+      }
+      expect(caught).not.toEqual([]);
+      // And with it, the same seeds are clean.
+      expect((await simulate({ seed: 1, scenario, hours: 1 })).violations).toEqual([]);
+    },
+  );
 });

@@ -8,7 +8,7 @@ const never = new AbortController().signal;
 const HOUR = 60 * MINUTE;
 
 describe("a store's clock that was set back", () => {
-  test("a commit of the future is due at once, and once", async () => {
+  test("a pair committed in the future is due at once, and only once", async () => {
     const rig = createRig();
     let { coordinator } = rig.started();
     await rig.run(MINUTE);
@@ -26,7 +26,7 @@ describe("a store's clock that was set back", () => {
     expect(rig.upstream.tokenCalls).toBeLessThanOrEqual(9);
   });
 
-  test("while nobody can replace it, who comes to it anew takes it for middle-aged", async () => {
+  test("a new process takes a pair of unknown age for middle-aged while none can replace it", async () => {
     const rig = createRig();
     const { coordinator } = rig.started();
     await rig.run(MINUTE);
@@ -41,7 +41,7 @@ describe("a store's clock that was set back", () => {
     expect(hardLimitInMs! / MINUTE).toBeCloseTo(39, 0);
   });
 
-  test("by less than the rotation floor: not worth a rotation", async () => {
+  test("a clock set back by less than the rotation floor causes no rotation", async () => {
     const rig = createRig();
     rig.started();
     await rig.run(1_000);
@@ -50,7 +50,7 @@ describe("a store's clock that was set back", () => {
     expect(rig.upstream.tokenCalls).toBe(1);
   });
 
-  test("a staged token of the future is not continued: a new one is fetched", async () => {
+  test("a token staged in the future is not continued: a new one is fetched", async () => {
     const rig = createRig();
     const real = rig.client.fetchSignTicket;
     rig.client.fetchSignTicket = () => new Promise(() => undefined);
@@ -78,7 +78,7 @@ describe("a doubt that stands", () => {
   }
   const unreachable = () => Promise.reject(new UpstreamError("access_token", "not_sent"));
 
-  test("after half an overlap, tries are at most ten seconds apart", async () => {
+  test("after half an overlap in doubt, attempts are at most ten seconds apart", async () => {
     const { rig, coordinator, refreshes } = await doubtful(unreachable);
     rig.upstream.revoke();
     void coordinator.tickets.renewed(coordinator.tickets.current(), "400103", never);
@@ -90,7 +90,7 @@ describe("a doubt that stands", () => {
     expect(tries).toBeLessThan(65);
   });
 
-  test("the process is not ready once the doubt is older than an overlap, and ready again with the new pair", async () => {
+  test("a process is not ready once the doubt is older than an overlap, and ready again with the new pair", async () => {
     const { rig, coordinator, mend } = await doubtful(unreachable);
     const { tickets } = coordinator;
     void tickets.renewed(tickets.current(), "400103", never);
@@ -106,7 +106,7 @@ describe("a doubt that stands", () => {
     expect(tickets.readiness().ready).toBe(true);
   });
 
-  test("a pair that the vendor accepts after that was not replaced, and the process stays ready", async () => {
+  test("a pair that the vendor accepts after an overlap in doubt was not replaced, and the process stays ready", async () => {
     const { rig, coordinator } = await doubtful(() =>
       Promise.reject(new UpstreamError("access_token", "timeout")),
     );
@@ -123,7 +123,7 @@ describe("a doubt that stands", () => {
   });
 });
 
-test("a stranger's hand in the store: no wait is longer than our own code can write", async () => {
+test("after a manual edit of the store no wait is longer than our own code can write", async () => {
   const rig = createRig();
   const now = rig.store.now();
   const year = 365 * 24 * HOUR;
@@ -141,7 +141,7 @@ test("a stranger's hand in the store: no wait is longer than our own code can wr
   expect(coordinator.tickets.readiness().ready).toBe(true);
 });
 
-test("processes with different REFRESH_INTERVALs are named, once each", async () => {
+test("each different REFRESH_INTERVAL of another process is reported once", async () => {
   const rig = createRig();
   const timings = deriveTimings({ refreshIntervalMs: 10 * MINUTE, tokenOverlapMs: MINUTE });
   const [one, other] = [rig.started(), rig.started({ timings })];

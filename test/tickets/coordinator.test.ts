@@ -11,7 +11,7 @@ const never = new AbortController().signal;
 const hangs = () => new Promise<never>(() => undefined);
 
 describe("readiness tells the truth", () => {
-  test("there is no pair yet, and then there is", async () => {
+  test("a process is not ready before its first pair, and ready with it", async () => {
     const rig = createRig();
     const { coordinator } = rig.started();
     expect(coordinator.tickets.readiness()).toEqual({ ready: false, reason: "there is no ticket pair yet" });
@@ -19,7 +19,7 @@ describe("readiness tells the truth", () => {
     expect(coordinator.tickets.readiness().ready).toBe(true);
   });
 
-  test("the pair has ended: store away for an hour", async () => {
+  test("a process is not ready once its pair has expired, after an hour with the store unreachable", async () => {
     const rig = createRig();
     const { coordinator } = rig.started();
     await rig.run(1_000);
@@ -35,7 +35,7 @@ describe("readiness tells the truth", () => {
     expect(coordinator.tickets.readiness().ready).toBe(true);
   });
 
-  test("the vendor refuses the pair, until it accepts one or half a minute has passed", async () => {
+  test("a process whose pair the vendor refuses is not ready until one is accepted or half a minute has passed", async () => {
     const rig = createRig();
     const { coordinator } = rig.started({ refreshes: false });
     rig.started();
@@ -58,7 +58,7 @@ describe("readiness tells the truth", () => {
     expect(tickets.readiness().ready).toBe(true);
   });
 
-  test("the loop hangs, though readers go on looking at the store", async () => {
+  test("a process whose loop hangs is not ready, even though readers keep polling the store", async () => {
     const rig = createRig();
     let hanging = false;
     const { life } = rig.replica();
@@ -82,7 +82,7 @@ describe("an error never ends refreshing", () => {
   test.each([
     ["the store's read", "read"],
     ["the store's write", "compareAndSet"],
-  ] as const)("thrown by %s", async (_what, method) => {
+  ] as const)("refreshing survives an error thrown by %s", async (_what, method) => {
     const rig = createRig();
     let broken = true;
     const { life } = rig.replica();
@@ -102,7 +102,7 @@ describe("an error never ends refreshing", () => {
     expect(coordinator.tickets.readiness().ready).toBe(true);
   });
 
-  test("thrown by a step, and by whoever is told of it", async () => {
+  test("refreshing survives an error thrown by a step and by the event handler it is reported to", async () => {
     const rig = createRig();
     let broken = 0;
     const replica = rig.replica();
@@ -127,7 +127,7 @@ describe("an error never ends refreshing", () => {
     expect(replica.told).toEqual([]);
   });
 
-  test("thrown by the vendor's client in ways nobody expects", async () => {
+  test("refreshing survives unexpected errors of the vendor's client", async () => {
     const rig = createRig();
     const real = { ...rig.client };
     rig.client.fetchAccessToken = () => {
@@ -144,7 +144,7 @@ describe("an error never ends refreshing", () => {
     expect(coordinator.tickets.readiness().ready).toBe(true);
   });
 
-  test("a call that never ends is given up after its time", async () => {
+  test("a call that never ends is aborted after its timeout", async () => {
     const rig = createRig();
     const real = { ...rig.client };
     rig.client.fetchAccessToken = hangs;
@@ -158,7 +158,7 @@ describe("an error never ends refreshing", () => {
 });
 
 describe("what a request costs", () => {
-  test("current() does no I/O, waits for nothing, and gives the same frozen pair", async () => {
+  test("current() does no I/O, waits for nothing, and returns the same frozen pair", async () => {
     const rig = createRig();
     let forbidden = false;
     const { life } = rig.replica();
@@ -189,7 +189,7 @@ describe("what a request costs", () => {
     }
   });
 
-  test("a hundred callers are refused and give up: one token call, as if they had waited", async () => {
+  test("a hundred callers that are refused and abort cause one token call, as if they had waited", async () => {
     const calls = async (givesUp: boolean) => {
       const rig = createRig();
       const { coordinator } = rig.started();
@@ -216,8 +216,8 @@ describe("what a request costs", () => {
   });
 });
 
-describe("one snapshot of it all", () => {
-  test("at rest", async () => {
+describe("the status snapshot", () => {
+  test("a status at rest shows the pair, its ages and no refresh", async () => {
     const rig = createRig();
     const { coordinator } = rig.started();
     await rig.run(10 * MINUTE);
@@ -248,7 +248,7 @@ describe("one snapshot of it all", () => {
     expect(JSON.stringify(status)).not.toMatch(/token-|sign-of/);
   });
 
-  test("while a refresh fails", async () => {
+  test("a status while refreshes fail shows the failures and the backoff", async () => {
     const rig = createRig();
     const { coordinator } = rig.started();
     await rig.run(MINUTE);
@@ -265,7 +265,7 @@ describe("one snapshot of it all", () => {
 });
 
 describe("an operator forces a refresh", () => {
-  test("whoever refreshes does it, and the old pair goes on working meanwhile", async () => {
+  test("a forced refresh is made by the next refresher, and the old pair keeps working meanwhile", async () => {
     const rig = createRig();
     const [one, other] = [rig.started(), rig.started()];
     await rig.run(MINUTE);
@@ -280,7 +280,7 @@ describe("an operator forces a refresh", () => {
     expect(rig.upstream.tokenCalls).toBe(2);
   });
 
-  test("twice in a row: the second waits for the floor", async () => {
+  test("a second forced refresh in a row waits for the floor", async () => {
     const rig = createRig();
     const { operator } = rig.started().coordinator;
     await rig.run(MINUTE);
@@ -298,7 +298,7 @@ describe("an operator forces a refresh", () => {
     expect(rig.upstream.tokenCalls).toBe(3);
   });
 
-  test("gives up with the caller's reason; the rotation goes on", async () => {
+  test("a forced refresh rejects with the caller's abort reason, and the rotation continues", async () => {
     const rig = createRig();
     const { operator, tickets } = rig.started().coordinator;
     await rig.run(MINUTE);
@@ -311,8 +311,8 @@ describe("an operator forces a refresh", () => {
     expect(tickets.current().generation).toBeGreaterThan(generation);
   });
 
-  describe("with the store away", () => {
-    test("is refused", async () => {
+  describe("with the store unreachable", () => {
+    test("a forced refresh is refused while the store is unreachable", async () => {
       const rig = createRig();
       const { operator } = rig.started().coordinator;
       await rig.run(MINUTE);
@@ -327,7 +327,7 @@ describe("an operator forces a refresh", () => {
       expect(rig.upstream.tokenCalls).toBe(1);
     });
 
-    test("allowed: refreshes alone, and gives the pair to the store when it is back", async () => {
+    test("a forced refresh allowed without the store is made alone, and the store gets the pair once it is back", async () => {
       const rig = createRig();
       const one = rig.started();
       const other = rig.started();
@@ -356,7 +356,7 @@ describe("an operator forces a refresh", () => {
       expect(rig.upstream.isLatest(other.coordinator.tickets.current().accessToken.reveal())).toBe(true);
     });
 
-    test("others had the store and refreshed meanwhile: one more rotation puts it in order", async () => {
+    test("a solo refresh while others refreshed through the store is followed by one more rotation", async () => {
       const rig = createRig();
       const [one, other] = [rig.started(), rig.started()];
       await rig.run(20_000);
@@ -378,30 +378,33 @@ describe("an operator forces a refresh", () => {
     });
 
     test.each([
-      ["nobody knows how the token call ended", "fetchAccessToken", "unknown"],
+      ["the outcome of the token call is unknown", "fetchAccessToken", "unknown"],
       ["there is no ticket for the new token", "fetchSignTicket", "no_ticket"],
-    ] as const)("%s: the fleet rotates in order later", async (_what, method, outcome) => {
-      const rig = createRig();
-      const { coordinator } = rig.started();
-      await rig.run(MINUTE);
-      rig.store.downUntil = Number.POSITIVE_INFINITY;
-      const real = rig.client[method];
-      rig.client[method] = () => Promise.reject(new UpstreamError("access_token", "timeout"));
-      const forced = coordinator.operator.forceRefresh(true, never);
-      const refused = expect(forced).rejects.toMatchObject({
-        metadata: { why: expect.stringContaining(outcome) },
-      });
-      await rig.run(30_000);
-      await refused;
-      rig.client[method] = real;
-      rig.store.downUntil = 0;
-      const before = rig.upstream.tokenCalls;
-      await rig.run(30_000);
-      expect(rig.upstream.tokenCalls).toBe(before + 1);
-      expect(rig.upstream.isLatest(coordinator.tickets.current().accessToken.reveal())).toBe(true);
-    });
+    ] as const)(
+      "the fleet rotates in order after a solo refresh in which %s",
+      async (_what, method, outcome) => {
+        const rig = createRig();
+        const { coordinator } = rig.started();
+        await rig.run(MINUTE);
+        rig.store.downUntil = Number.POSITIVE_INFINITY;
+        const real = rig.client[method];
+        rig.client[method] = () => Promise.reject(new UpstreamError("access_token", "timeout"));
+        const forced = coordinator.operator.forceRefresh(true, never);
+        const refused = expect(forced).rejects.toMatchObject({
+          metadata: { why: expect.stringContaining(outcome) },
+        });
+        await rig.run(30_000);
+        await refused;
+        rig.client[method] = real;
+        rig.store.downUntil = 0;
+        const before = rig.upstream.tokenCalls;
+        await rig.run(30_000);
+        expect(rig.upstream.tokenCalls).toBe(before + 1);
+        expect(rig.upstream.isLatest(coordinator.tickets.current().accessToken.reveal())).toBe(true);
+      },
+    );
 
-    test("is refused by a process that does not refresh", async () => {
+    test("a forced refresh is refused by a process that does not refresh", async () => {
       const rig = createRig();
       const { coordinator } = rig.started({ refreshes: false });
       rig.store.downUntil = Number.POSITIVE_INFINITY;
@@ -416,7 +419,7 @@ describe("an operator forces a refresh", () => {
 });
 
 describe("records that cannot be used", () => {
-  test("sealed with a key that is not ours: no refresh while it may be alive, then one", async () => {
+  test("a pair sealed with a foreign key is left alone while it may be alive, and then replaced once", async () => {
     const rig = createRig();
     const theirs = rig.started({
       sealer: createSealer("app", () => [{ id: "other", key: createSecretKey(new Uint8Array(32).fill(1)) }]),
@@ -462,7 +465,7 @@ describe("records that cannot be used", () => {
   });
 });
 
-test("stop() waits for a refresh under way, and its pair is in the store", async () => {
+test("stop() waits for a running refresh, and its pair is in the store", async () => {
   const rig = createRig();
   const { coordinator } = rig.started();
   await rig.run(22);

@@ -33,7 +33,7 @@ async function timeUntil(rig: ReturnType<typeof createRig>, condition: () => boo
 }
 
 describe("a refresher that dies on the same machine", () => {
-  test("is noticed within two seconds, and replaced when its call can no longer be under way", async () => {
+  test("a refresher that dies is noticed within two seconds, and replaced once its call can no longer be in flight", async () => {
     const { rig, refresher, other } = await caught("fetchAccessToken", true);
     refresher.life.crash();
     expect(await timeUntil(rig, () => stateOf(rig).lease === undefined)).toBeLessThanOrEqual(2_000);
@@ -44,7 +44,7 @@ describe("a refresher that dies on the same machine", () => {
     expect(replacedMs).toBeLessThan(TIMINGS.tokenTimeoutMs + 1_000);
   });
 
-  test("with its token staged: replaced within two seconds, without another token", async () => {
+  test("a refresher that dies with its token staged is replaced within two seconds, without another token", async () => {
     const { rig, refresher, other } = await caught("fetchSignTicket", true);
     refresher.life.crash();
     expect(await timeUntil(rig, () => other.coordinator.tickets.readiness().ready)).toBeLessThanOrEqual(
@@ -53,7 +53,7 @@ describe("a refresher that dies on the same machine", () => {
     expect(rig.upstream.tokenCalls).toBe(1);
   });
 
-  test("alive, however long it takes: nobody takes its lease", async () => {
+  test("a refresher that is alive keeps its lease, however long it takes", async () => {
     const { rig, other } = await caught("fetchAccessToken", true);
     await rig.run(5_500);
     expect(stateOf(rig).lease?.holder).toBe("p1/1");
@@ -61,7 +61,7 @@ describe("a refresher that dies on the same machine", () => {
     expect(other.told.filter(({ event }) => event === "refresherDied")).toEqual([]);
   });
 
-  test("stopped, and not dead: nobody takes its lease before it ends", async () => {
+  test("a refresher that is stopped, not dead, keeps its lease until it ends", async () => {
     const { rig, refresher, other } = await caught("fetchAccessToken", true);
     refresher.life.pause(MINUTE);
     await rig.run(TIMINGS.leaseMs - 1_000);
@@ -73,7 +73,7 @@ describe("a refresher that dies on the same machine", () => {
 });
 
 describe("a refresher that dies elsewhere", () => {
-  test("with its token staged: its beats are missed within two seconds, and the stage is continued", async () => {
+  test("a refresher that dies elsewhere with its token staged is missed within two seconds, and the stage is continued", async () => {
     const { rig, refresher, other } = await caught("fetchSignTicket", false);
     await rig.run(2_500);
     // Alive so far, and nobody has touched its lease.
@@ -85,7 +85,7 @@ describe("a refresher that dies elsewhere", () => {
     expect(rig.upstream.tokenCalls).toBe(1);
   });
 
-  test("with a token call under way: looks like one that is cut off, so its lease is waited for", async () => {
+  test("a refresher that dies elsewhere in a token call may only be cut off, so others wait for its lease to end", async () => {
     const { rig, refresher, other } = await caught("fetchAccessToken", false);
     refresher.life.crash();
     const replacedMs = await timeUntil(rig, () => other.coordinator.tickets.readiness().ready);
@@ -93,7 +93,7 @@ describe("a refresher that dies elsewhere", () => {
     expect(replacedMs).toBeLessThan(TIMINGS.leaseMs + 1_000);
   });
 
-  test("asleep for three seconds with its token staged: another goes on, and no further token is spent on it", async () => {
+  test("a refresher asleep for three seconds with its token staged is succeeded by another without a further token", async () => {
     const { rig, refresher, other } = await caught("fetchSignTicket", false);
     refresher.life.pause(3_000);
     await rig.run(2 * MINUTE);

@@ -20,7 +20,7 @@ interface Seat {
   doubtful: number;
 }
 
-test("five processes, killed and frozen at random, lose no addition and make none twice", async () => {
+test("five processes, killed and frozen at random, lose no addition and duplicate none", async () => {
   const root = await mkdtemp(join(tmpdir(), "soak-"));
   const directory = join(root, "register");
   const seats = Array.from({ length: PROCESSES }, (_, i): Seat => {

@@ -97,21 +97,21 @@ describe("a directory of state files", () => {
       return { won: await outcome, value: (await others.read()).value };
     }
 
-    test("do not win a number that was used and pruned meanwhile", async () => {
+    test("a writer frozen until its number was used and pruned does not win it", async () => {
       expect(await thawIntoPrunedSlot({})).toEqual({ won: false, value: "other 11" });
       expect(await files()).not.toContain("s-0000000000000002");
     });
 
-    test("would lose the update they were promised, were there no proof", async () => {
+    test("a frozen writer would lose an acknowledged update if its win were not confirmed", async () => {
       // What the proof is for: `true` was answered, and the value is nowhere.
       expect(await thawIntoPrunedSlot({ prove: async () => true })).toEqual({ won: true, value: "other 11" });
     });
 
     test.each([
       ["at once", 0, true],
-      ["after another built upon it", 1, true],
+      ["after another built on it", 1, true],
       ["after several did", 5, true],
-    ])("after their link have won, and learn it %s", async (_when, more, won) => {
+    ])("a writer frozen after its link has won, and learns it %s", async (_when, more, won) => {
       const { pass, reached, open } = gate();
       const others = await openStore();
       await write(others, "first");
@@ -129,7 +129,7 @@ describe("a directory of state files", () => {
       expect(await outcome).toBe(won);
     });
 
-    test("after their link, and until their file was pruned, are told that the outcome is unknown", async () => {
+    test("a writer frozen after its link until its file was pruned learns that the outcome is unknown", async () => {
       const { pass, reached, open } = gate();
       const others = await openStore();
       const frozen = await openStore({
@@ -145,7 +145,7 @@ describe("a directory of state files", () => {
       await expect(outcome).rejects.toThrow("read again");
     });
 
-    test("past their deadline write nothing any more", async () => {
+    test("a writer frozen past its deadline writes nothing more", async () => {
       const { pass, reached, open } = gate();
       const others = await openStore();
       await write(others, "first");
@@ -158,7 +158,7 @@ describe("a directory of state files", () => {
       expect((await others.read()).value).toBe("first");
     });
 
-    test("whose staged file was taken for a dead writer's try again", async () => {
+    test("a writer whose staged file was removed as a dead writer's retries", async () => {
       const others = await openStore();
       await write(others, "first");
       let times = 0;
@@ -174,7 +174,7 @@ describe("a directory of state files", () => {
     });
   });
 
-  test("keeps the newest files only, private, and sweeps up after dead writers", async () => {
+  test("a register keeps only its newest files, private, and cleans up after dead writers", async () => {
     const store = await openStore();
     await writeFile(join(directory, "t-of-the-dead"), "{");
     await utimes(join(directory, "t-of-the-dead"), 0, 0);
@@ -192,7 +192,7 @@ describe("a directory of state files", () => {
     ["empty", () => ""],
     ["zeros", (text: string) => "\0".repeat(text.length)],
     ["JSON of another kind", () => '{"id":7}'],
-  ])("a newest file that is %s, as after a loss of power, is passed over", async (_what, spoil) => {
+  ])("a newest file that is %s, as after a power failure, is skipped", async (_what, spoil) => {
     const store = await openStore();
     await write(store, "one", "two", "three");
     const before = await store.read();
@@ -206,7 +206,7 @@ describe("a directory of state files", () => {
     expect(await files()).toContain("s-0000000000000005");
   });
 
-  test("a newest file that is gone, as after a loss of power, leaves the one before, under its old version", async () => {
+  test("a newest file lost in a power failure leaves the previous one, under its old version", async () => {
     const store = await openStore();
     await write(store, "one", "two");
     const second = await store.read();
@@ -231,7 +231,7 @@ describe("a directory of state files", () => {
     }
     const now = async (store: TicketStore) => (await store.read()).now;
 
-    test("follows the kernel's uptime within a boot, whatever the wall clock does", async () => {
+    test("the file store's clock follows the kernel's uptime within a boot, whatever the wall clock does", async () => {
       const { at, options } = machine();
       const store = await openStore(options);
       await write(store, "x");
@@ -244,7 +244,7 @@ describe("a directory of state files", () => {
       expect(await now(await openStore(options))).toBe(WALL + 61_000);
     });
 
-    test("follows the wall clock across a restart of the machine", async () => {
+    test("the file store's clock follows the wall clock across a reboot", async () => {
       const { at, options } = machine();
       await write(await openStore(options), "x");
       Object.assign(at, { boot: "boot 2", up: 5_000, wall: WALL + 600_000 });
@@ -255,7 +255,7 @@ describe("a directory of state files", () => {
       expect(await now(store)).toBe(WALL + 603_000);
     });
 
-    test("has a pair due at once if the wall clock went back across a restart", async () => {
+    test("a pair is due at once if the wall clock went back across a reboot", async () => {
       const { at, options } = machine();
       await write(await openStore(options), "x");
       Object.assign(at, { boot: "boot 2", up: 5_000, wall: 0 });
@@ -269,7 +269,7 @@ describe("a directory of state files", () => {
       expect(await Promise.all(stores.map(now))).toEqual([due + 7_000, due + 7_000]);
     });
 
-    test("does not go back between a restart and the first write, when the wall clock is set", async () => {
+    test("the file store's clock does not go back when the wall clock is set between a reboot and the first write", async () => {
       const { at, options } = machine();
       await write(await openStore(options), "x");
       Object.assign(at, { boot: "boot 2", up: 5_000, wall: WALL + 600_000 });
@@ -281,7 +281,7 @@ describe("a directory of state files", () => {
       expect(await now(store)).toBe(WALL + 700_000);
     });
 
-    test("takes an uptime that began again under the same boot id for a restart", async () => {
+    test("an uptime that restarted under the same boot id counts as a reboot", async () => {
       const { at, options } = machine();
       await write(await openStore(options), "x");
       Object.assign(at, { up: 10, wall: WALL + 30_000 });
@@ -295,28 +295,28 @@ describe("a directory of state files", () => {
       [0x517b, "SMB"],
       [0xff534d42, "CIFS"],
       [0x01021997, "9p"],
-    ])("on file system %i, %s", async (type, name) => {
+    ])("a directory on file system %i, %s, is refused", async (type, name) => {
       const store = make({ fileSystemType: async () => type });
       await expect(store.open()).rejects.toThrow(`network file system (${name})`);
     });
 
-    test("a file in its place", async () => {
+    test("a file in the directory's place is refused", async () => {
       await writeFile(directory, "");
       await expect(make().open()).rejects.toThrow("not a directory");
     });
 
-    test("a file above it", async () => {
+    test("a directory below a file is refused", async () => {
       await writeFile(directory, "");
       await expect(make({ directory: join(directory, "deeper") }).open()).rejects.toThrow("ENOTDIR");
     });
 
-    test("a symbolic link in its place", async () => {
+    test("a symbolic link in the directory's place is refused", async () => {
       await mkdir(join(root, "elsewhere"));
       await symlink(join(root, "elsewhere"), directory);
       await expect(make().open()).rejects.toThrow("not a directory");
     });
 
-    test("a file system that forbids it", async () => {
+    test("a directory that the file system does not allow is refused", async () => {
       await expect(make({ directory: "/proc/tickets" }).open()).rejects.toThrow("cannot be made");
     });
   });
@@ -331,7 +331,7 @@ describe("a directory of state files", () => {
   const mounted = mountable();
   if (mounted) console.log(`skipped: the disk-full tests need to mount a tmpfs (${mounted})`);
 
-  describe.skipIf(mounted)("on a disk of its own", () => {
+  describe.skipIf(mounted)("with its own disk", () => {
     beforeEach(() => mount("size=128k"));
     afterEach(() => {
       execFileSync("umount", [root]);
@@ -340,7 +340,7 @@ describe("a directory of state files", () => {
       execFileSync("mount", ["-t", "tmpfs", "-o", options, "tmpfs", root]);
     };
 
-    test("that is full: writes reject, the state stays readable, and all is well once there is room", async () => {
+    test("on a full disk writes reject and the state stays readable, until there is room again", async () => {
       const store = await openStore();
       await write(store, "kept");
       const { version } = await store.read();
@@ -353,7 +353,7 @@ describe("a directory of state files", () => {
       await write(store, "x".repeat(5_000));
     });
 
-    test("that is full at the start: opens, and makes its directory later", async () => {
+    test("a store on a disk that is full at the start opens, and creates its directory later", async () => {
       await writeFile(join(root, "ballast"), Buffer.alloc(200_000)).catch(() => undefined);
       const store = await openStore();
       expect((await store.read()).value).toBeUndefined();
@@ -362,7 +362,7 @@ describe("a directory of state files", () => {
       await write(store, "x".repeat(9_000));
     });
 
-    test("that is read-only: writes reject, the state stays readable, a start succeeds", async () => {
+    test("on a read-only disk writes reject, the state stays readable, and a start succeeds", async () => {
       await write(await openStore(), "kept");
       mount("remount,ro");
       const store = await openStore();

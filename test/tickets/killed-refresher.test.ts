@@ -61,7 +61,7 @@ async function takeover(child: ChildProcess, url: string, strike: NodeJS.Signals
 }
 
 test.skipIf(process.platform !== "linux")(
-  "kill -9 on the same machine, with files between them",
+  "a refresher killed on the same machine, with a file store, is replaced once its call can have ended",
   async () => {
     const directory = await mkdtemp(join(tmpdir(), "killed-"));
     closing.push(() => rm(directory, { recursive: true, force: true }));
@@ -79,11 +79,11 @@ test.skipIf(process.platform !== "linux")(
   },
 );
 
-describe.skipIf(missingRedis("redis-server"))("with Redis between them", () => {
+describe.skipIf(missingRedis("redis-server"))("with a Redis store", () => {
   afterAll(stopRedis);
 
   test.each(["SIGKILL", "SIGSTOP"] as const)(
-    "%s with the token staged: the beats are missed, and the stage is continued",
+    "a refresher that gets %s with its token staged is missed by its beats, and the stage is continued",
     async (strike) => {
       const { url } = await startRedis();
       const child = await caughtIn("fetchSignTicket", url);

@@ -14,7 +14,7 @@ describeStore("memory", async () => {
   };
 });
 
-test("the clock starts at the wall clock and then follows the monotonic one", async () => {
+test("a memory store's clock starts at the wall clock and then follows the monotonic one", async () => {
   const times = { wall: 1_700_000_000_000, monotonic: 5_000.25 };
   const clock = { ...systemClock, now: () => times.wall, monotonic: () => times.monotonic };
   const store = createMemoryStore(createMemoryRegister(clock));

@@ -51,7 +51,7 @@ async function secondsDead(
 }
 
 describe("keys and secrets that arrive in one process after the other", () => {
-  test("a record that could not be opened is tried again with the new ring: no second without a pair", async () => {
+  test("a record that could not be opened is retried with the new key ring, without a second without a pair", async () => {
     const rig = createRig();
     const [old, next] = [key("old"), key("new")];
     const a = withRing(rig, old);
@@ -69,7 +69,7 @@ describe("keys and secrets that arrive in one process after the other", () => {
     expect(rig.upstream.tokenCalls).toBe(3);
   });
 
-  test("a secret changed in a hurry: each process works again a poll after it got the new one", async () => {
+  test("after a hasty change of the secret each process works again one poll after it got the new one", async () => {
     const rig = createRig();
     const [old, next] = [new Secret("old"), new Secret("next")];
     const real = { ...rig.client };
@@ -121,7 +121,7 @@ describe("STORE_KEYS lost on the whole fleet", () => {
     return { rig, fleet };
   }
 
-  test("calls and readiness say what is the matter at once, and nobody rotates by himself", async () => {
+  test("with STORE_KEYS lost, calls and readiness report the cause at once, and no process rotates on its own", async () => {
     const { rig, fleet } = await lost();
     const why = "the stored ticket pair is sealed with a key that STORE_KEYS of this process lacks";
     for (const { coordinator } of fleet) {
@@ -132,7 +132,7 @@ describe("STORE_KEYS lost on the whole fleet", () => {
     expect(rig.upstream.tokenCalls).toBe(1);
   });
 
-  test("ForceRefresh ends it within half a minute, by one rotation", async () => {
+  test("ForceRefresh ends a loss of STORE_KEYS within half a minute, by one rotation", async () => {
     const { rig, fleet } = await lost();
     const forced = fleet[0].coordinator.operator.forceRefresh(false, never);
     await rig.run(30_000);
@@ -141,7 +141,7 @@ describe("STORE_KEYS lost on the whole fleet", () => {
     expect(rig.upstream.tokenCalls).toBe(2);
   });
 
-  test("where others can open the record, they answer an operator: it stays theirs", async () => {
+  test("a forced refresh is made by those that can open the record, if any, and the record stays theirs", async () => {
     const rig = createRig();
     const theirs = withRing(rig, key("one"));
     await rig.run(1_000);
@@ -156,10 +156,10 @@ describe("STORE_KEYS lost on the whole fleet", () => {
   });
 });
 
-describe("an operator's word, and what can be said against it at once", () => {
+describe("an operator's request, and reasons to refuse it at once", () => {
   const refusal = (why: string) => ({ metadata: { why: expect.stringContaining(why) } });
 
-  test("comes before the wait that refusals have earned", async () => {
+  test("an operator's request overrides the wait that refusals incurred", async () => {
     const rig = createRig();
     const { coordinator } = rig.started();
     await rig.run(MINUTE);
@@ -176,7 +176,7 @@ describe("an operator's word, and what can be said against it at once", () => {
     expect((await forced).generation).toBeGreaterThan(generation);
   });
 
-  test("this process does not refresh", async () => {
+  test("an operator's request to a process that does not refresh is refused at once", async () => {
     const rig = createRig();
     rig.started();
     const { coordinator } = rig.started({ refreshes: false });
@@ -187,7 +187,7 @@ describe("an operator's word, and what can be said against it at once", () => {
     expect(rig.upstream.tokenCalls).toBe(1);
   });
 
-  test("the state is of a later release", async () => {
+  test("an operator's request is refused at once if the state is a later release's", async () => {
     const rig = createRig();
     const { coordinator } = rig.started();
     rig.store.compareAndSet(rig.store.read().version, JSON.stringify({ schema: 2 }));
@@ -200,7 +200,7 @@ describe("an operator's word, and what can be said against it at once", () => {
     expect(coordinator.tickets.readiness().reason).toContain("later release");
   });
 
-  test("refreshes have failed, and the next is far away", async () => {
+  test("an operator's request is refused at once if failed refreshes delay the next one for long", async () => {
     const rig = createRig();
     const { coordinator } = rig.started();
     await rig.run(MINUTE);

@@ -30,12 +30,12 @@ function system(
   };
 }
 
-describe("who is dead", () => {
+describe("the judgement whether a process is dead", () => {
   const { own } = createProcesses(system(), 42);
   const seenFrom = (table: ProcessTable, name = own ?? "") => createProcesses(table, 1).isDead(name);
   const judge = { "/proc/1/stat": "1 (node) S 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 5 0" };
 
-  test("is known by kernel, namespaces, number and start", () => {
+  test("a process is identified by boot, namespaces, pid and start time", () => {
     expect(own).toBe("boot|pid:[7]|time:[7]|42|1234");
   });
 
@@ -43,13 +43,13 @@ describe("who is dead", () => {
     ["the same process", {}, false],
     ["no such process", { "/proc/42/stat": undefined }, true],
     ["another process by the same number", { "/proc/42/stat": STAT.replace("1234", "9999") }, true],
-    ["ended, and not yet collected", { "/proc/42/stat": STAT.replace(") S", ") Z") }, true],
+    ["ended, and not yet reaped", { "/proc/42/stat": STAT.replace(") S", ") Z") }, true],
     ["a start time that only begins alike", { "/proc/42/stat": STAT.replace("1234", "12345") }, true],
-  ])("%s", (_what, files, dead) => {
+  ])("a name is judged dead or alive: %s", (_what, files, dead) => {
     expect(seenFrom(system({ files: { ...judge, ...files } }))).toBe(dead);
   });
 
-  test("hidden in /proc, but there: nobody knows", () => {
+  test("a process that exists but is hidden in /proc cannot be judged", () => {
     const hidden = { ...judge, "/proc/42/stat": undefined };
     expect(seenFrom(system({ files: hidden, signal: () => undefined }))).toBeUndefined();
     const signal = () => {
@@ -69,19 +69,19 @@ describe("who is dead", () => {
         },
       },
     ],
-  ])("%s: nobody knows, though the number is free here", (_what, more) => {
+  ])("a process %s cannot be judged, though its pid is free here", (_what, more) => {
     const files = { ...judge, "/proc/42/stat": undefined, ...more.files };
     expect(seenFrom(system({ ...more, files }))).toBeUndefined();
   });
 
   test.each(["", "nonsense", "boot|pid:[7]|time:[7]|42", "boot|pid:[7]|time:[7]|-1|1234", "p1"])(
-    "a name that is none of ours, %j: nobody knows",
+    "a name of an unknown form, %j, cannot be judged",
     (name) => {
       expect(seenFrom(system({ files: judge }), name)).toBeUndefined();
     },
   );
 
-  test("without /proc a process has no name, and starts all the same", () => {
+  test("without /proc a process has no name, but still starts", () => {
     const read = () => {
       throw failure("ENOENT");
     };
@@ -89,18 +89,21 @@ describe("who is dead", () => {
   });
 });
 
-test.skipIf(process.platform !== "linux")("real processes: alive, stopped, killed, collected", async () => {
-  const here = createProcesses();
-  expect(here.own).toBeDefined();
-  expect(here.isDead(here.own ?? "")).toBe(false);
-  const child = spawn(process.execPath, ["-e", "setInterval(() => {}, 1000)"], { stdio: "ignore" });
-  const pid = child.pid ?? 0;
-  const name = createProcesses(undefined, pid).own ?? "";
-  expect(here.isDead(name)).toBe(false);
-  child.kill("SIGSTOP");
-  await eventually(async () => here.isDead(name) === false);
-  const exited = once(child, "exit");
-  child.kill("SIGKILL");
-  await exited;
-  expect(here.isDead(name)).toBe(true);
-});
+test.skipIf(process.platform !== "linux")(
+  "real processes are judged correctly when alive, stopped, killed and reaped",
+  async () => {
+    const here = createProcesses();
+    expect(here.own).toBeDefined();
+    expect(here.isDead(here.own ?? "")).toBe(false);
+    const child = spawn(process.execPath, ["-e", "setInterval(() => {}, 1000)"], { stdio: "ignore" });
+    const pid = child.pid ?? 0;
+    const name = createProcesses(undefined, pid).own ?? "";
+    expect(here.isDead(name)).toBe(false);
+    child.kill("SIGSTOP");
+    await eventually(async () => here.isDead(name) === false);
+    const exited = once(child, "exit");
+    child.kill("SIGKILL");
+    await exited;
+    expect(here.isDead(name)).toBe(true);
+  },
+);

@@ -25,7 +25,7 @@ async function forced({ operator }: Pick<Coordinator, "operator">): Promise<Forc
 describe.skipIf(missingRedis("redis-server"))("Redis Cluster", () => {
   afterAll(stopRedis);
 
-  test("a failover that loses a commit: the pair is given back to the new primary", async () => {
+  test("after a failover that loses a commit the new primary gets the pair back", async () => {
     const { url, owner, replica } = await startCluster(KEY);
     const team = fleet();
     const members = await Promise.all([0, 1].map(async (i) => team.member(await openAt(url), `c${i}`)));
@@ -56,7 +56,7 @@ describe.skipIf(missingRedis("redis-server"))("Redis Cluster", () => {
     expect(team.calls).toBeLessThanOrEqual(4);
   });
 
-  test("resharding under a running fleet: read and written at each step, and nobody notices", async () => {
+  test("a running fleet reads and writes at each step of a resharding and does not notice it", async () => {
     const cluster = await startCluster(KEY);
     const { url, owner, other } = cluster;
     const team = fleet();

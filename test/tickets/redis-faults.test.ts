@@ -12,7 +12,7 @@ import { answers, closing, fleet, openAt, publishedIn, storeAt, TIMINGS, timeOf 
 describe.skipIf(missingRedis("redis-server"))("one server and what can happen to it", () => {
   afterAll(stopRedis);
 
-  test("fifty ask for the lease at once: one gets it", async () => {
+  test("of fifty replicas that request the lease at once, one gets it", async () => {
     const server = await startRedis();
     const stores = await Promise.all(Array.from({ length: 50 }, () => openAt(server.url)));
     const registers = stores.map((store) => createSharedState(store, systemClock, TIMINGS, transition));
@@ -37,7 +37,7 @@ describe.skipIf(missingRedis("redis-server"))("one server and what can happen to
     }
   });
 
-  test("it is not there yet: open() returns at once, calls fail in time, and it is found when it comes", async () => {
+  test("a server that is not up yet does not delay open(), fails calls in time, and is found once it is up", async () => {
     const server = await startRedis();
     await server.kill();
     const store = storeAt(server.url);
@@ -48,7 +48,7 @@ describe.skipIf(missingRedis("redis-server"))("one server and what can happen to
     await eventually(() => answers(store), 10_000);
   });
 
-  test("close() while it is away, before open(), and twice, ends promptly", async () => {
+  test("close() ends promptly while the server is unreachable, before open(), and when called twice", async () => {
     const server = await startRedis();
     await server.kill();
     const [away, never] = [storeAt(server.url), storeAt(server.url)];
@@ -59,7 +59,7 @@ describe.skipIf(missingRedis("redis-server"))("one server and what can happen to
     await expect(never.read()).rejects.toThrow("closed");
   });
 
-  test("it is stopped: every call ends in time, and goes on when the server does", async () => {
+  test("every call to a stopped server ends in time, and calls work again once it resumes", async () => {
     const server = await startRedis();
     const store = await openAt(server.url);
     const { version } = await store.read();
@@ -83,7 +83,7 @@ describe.skipIf(missingRedis("redis-server"))("one server and what can happen to
     expect([undefined, "x"]).toContain(value);
   });
 
-  test("it dies and comes back empty: old versions are worth nothing", async () => {
+  test("old versions are worthless after the server died and came back empty", async () => {
     const server = await startRedis();
     const store = await openAt(server.url);
     expect(await store.compareAndSet((await store.read()).version, "before")).toBe(true);
@@ -94,7 +94,7 @@ describe.skipIf(missingRedis("redis-server"))("one server and what can happen to
     expect(await store.compareAndSet(version, "late")).toBe(false);
   });
 
-  test("it forgets its scripts", async () => {
+  test("a server that forgets its scripts gets them again", async () => {
     const server = await startRedis();
     const store = await openAt(server.url);
     await server.cli("SCRIPT", "FLUSH");
@@ -104,7 +104,7 @@ describe.skipIf(missingRedis("redis-server"))("one server and what can happen to
     expect((await store.read()).value).toBe("x");
   });
 
-  test("the line goes dead without a word: calls end in time, and a new connection is made", async () => {
+  test("on a connection that dies silently calls end in time, and a new connection is made", async () => {
     const server = await startRedis();
     const proxy = await startProxy(server.port);
     closing.push(() => proxy.stop());
@@ -116,7 +116,7 @@ describe.skipIf(missingRedis("redis-server"))("one server and what can happen to
     expect(proxy.connections).toBeGreaterThan(before);
   });
 
-  test("the answer to a write is lost: the write is done once", async () => {
+  test("a write whose response is lost is done once", async () => {
     const server = await startRedis();
     const proxy = await startProxy(server.port);
     closing.push(() => proxy.stop());
@@ -131,7 +131,7 @@ describe.skipIf(missingRedis("redis-server"))("one server and what can happen to
     expect(await store.compareAndSet(version, "twice")).toBe(false);
   });
 
-  test("it is demoted: neither read nor written, and used again when it is the primary", async () => {
+  test("a demoted server is neither read nor written, and used again once it is the primary", async () => {
     const [server, other] = [await startRedis(), await startRedis()];
     const store = await openAt(server.url);
     const { version } = await store.read();
@@ -142,7 +142,7 @@ describe.skipIf(missingRedis("redis-server"))("one server and what can happen to
     await eventually(() => answers(store), 10_000);
   });
 
-  test("everything in it is deleted: the pair is given back, and nobody refreshes", async () => {
+  test("a server whose data is deleted gets the pair back, and no replica refreshes", async () => {
     const server = await startRedis();
     const team = fleet();
     const members = await Promise.all(
@@ -161,7 +161,7 @@ describe.skipIf(missingRedis("redis-server"))("one server and what can happen to
 describe.skipIf(missingRedis("redis-server", "redis-sentinel"))("Sentinel", () => {
   afterAll(stopRedis);
 
-  test("a failover that loses a commit: the pair is given back, the stale holder is fenced", async () => {
+  test("after a failover that loses a commit the pair is restored and the stale holder fenced", async () => {
     const primary = await startRedis();
     const replicaOf = ["--replicaof", "127.0.0.1", String(primary.port), "--repl-diskless-sync-delay", "0"];
     const replicas = [await startRedis(...replicaOf), await startRedis(...replicaOf)];

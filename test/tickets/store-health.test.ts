@@ -23,8 +23,8 @@ function observed(probe: () => Promise<void>, refreshes = true) {
 
 const trouble = (code: string) => Object.assign(new Error(code), { code });
 
-describe("a store that answers", () => {
-  test("is tried with a write now and then, and at every look while none is taken", async () => {
+describe("a store that responds", () => {
+  test("a store is probed with a write now and then, and at every poll while it accepts none", async () => {
     let probes = 0;
     let refusal: Error | undefined;
     const { health, events, pass } = observed(async () => {
@@ -45,7 +45,7 @@ describe("a store that answers", () => {
     expect([health.isUp, events]).toEqual([true, ["ENOSPC", "up"]]);
   });
 
-  test("is down after a write that failed, until one is taken", async () => {
+  test("a store is down after a failed write, until it accepts one", async () => {
     const { health, events } = observed(async () => undefined);
     await health.readSucceeded();
     health.failed(trouble("READONLY"));
@@ -54,13 +54,13 @@ describe("a store that answers", () => {
     expect([health.isUp, events]).toEqual([true, ["READONLY", "up"]]);
   });
 
-  test("is reported once for each kind of trouble of one outage", () => {
+  test("each kind of error is reported once per outage", () => {
     const { health, events } = observed(async () => undefined);
     for (const code of ["TIMEOUT", "NOPERM", "TIMEOUT", "NOPERM"]) health.failed(trouble(code));
     expect(events).toEqual(["TIMEOUT", "NOPERM"]);
   });
 
-  test("is never written to by a process that does not refresh", async () => {
+  test("a process that does not refresh never writes to the store", async () => {
     const { health } = observed(() => Promise.reject(trouble("NOPERM")), false);
     await health.readSucceeded();
     expect(health.isUp).toBe(true);
@@ -68,7 +68,7 @@ describe("a store that answers", () => {
 });
 
 test.skipIf(missingRedis("redis-server"))(
-  "a Redis whose memory is full counts as down before a refresh is due, and is read on",
+  "a Redis whose memory is full counts as down before a refresh is due, and is still read",
   async () => {
     const redis = await startRedis();
     await using harness = await startHarness({ env: { STORE_URL: redis.url, REFRESH_INTERVAL: "60s" } });

@@ -37,7 +37,7 @@ export function describeStore(name: string, setup: () => Promise<Fixture>): void
       await fixture.end?.();
     });
 
-    test("is empty at first, and says what time it is", async () => {
+    test("a new register is empty and has a clock", async () => {
       const store = await open();
       const view = await store.read();
       expect(view.value).toBeUndefined();
@@ -45,7 +45,7 @@ export function describeStore(name: string, setup: () => Promise<Fixture>): void
       expect(Math.abs(view.now - Date.now())).toBeLessThan(60_000);
     });
 
-    test("holds what was written, under a new version", async () => {
+    test("a register holds what was written, under a new version", async () => {
       const store = await open();
       const empty = await store.read();
       expect(await store.compareAndSet(empty.version, "one")).toBe(true);
@@ -54,7 +54,7 @@ export function describeStore(name: string, setup: () => Promise<Fixture>): void
       expect(view.version).not.toBe(empty.version);
     });
 
-    test("refuses a write on a version that has moved on", async () => {
+    test("a register refuses a write on an outdated version", async () => {
       const store = await open();
       const { version: first } = await store.read();
       const second = await write(store, "one");
@@ -63,14 +63,14 @@ export function describeStore(name: string, setup: () => Promise<Fixture>): void
       expect(await store.read()).toMatchObject({ value: "one", version: second });
     });
 
-    test("changes the version with every write, also of the same value", async () => {
+    test("a register's version changes with every write, even of the same value", async () => {
       const store = await open();
       const versions: string[] = [];
       for (let i = 0; i < 20; i++) versions.push(await write(store, "same"));
       expect(new Set(versions).size).toBe(20);
     });
 
-    test("lets exactly one of 50 writers through, round after round", async () => {
+    test("exactly one of 50 concurrent writers wins, round after round", async () => {
       const stores = [await open(), await open(), await open()];
       for (let round = 0; round < 10; round++) {
         const { version } = await stores[0]!.read();
@@ -83,7 +83,7 @@ export function describeStore(name: string, setup: () => Promise<Fixture>): void
       }
     });
 
-    test("counts without loss when several handles add at once", async () => {
+    test("no addition is lost when several handles add at once", async () => {
       const stores = [await open(), await open(), await open(), await open()];
       await Promise.all(
         stores.map(async (store) => {
@@ -96,7 +96,7 @@ export function describeStore(name: string, setup: () => Promise<Fixture>): void
       expect((await stores[0]!.read()).value).toBe("40");
     });
 
-    test("never uses a version again, also after everything was lost", async () => {
+    test("a register never reuses a version, even after all data was lost", async () => {
       const store = await open();
       const before = [await write(store, "a"), await write(store, "b"), await write(store, "c")];
       await fixture.wipe();
@@ -110,7 +110,7 @@ export function describeStore(name: string, setup: () => Promise<Fixture>): void
       expect(new Set([...before, ...after]).size).toBe(6);
     });
 
-    test("has one clock for all handles, which moves and does not go back", async () => {
+    test("a register has one clock for all handles, which advances and does not go back", async () => {
       const stores = [await open(), await open()];
       const first = (await stores[0]!.read()).now;
       let last = first;
@@ -123,7 +123,7 @@ export function describeStore(name: string, setup: () => Promise<Fixture>): void
       }
     });
 
-    test("hints at changes, to others and to the writer, in a later turn", async () => {
+    test("a change is hinted asynchronously, to other handles and to the writer's own", async () => {
       const [writer, other] = [await open(), await open()];
       const heard = { writer: 0, other: 0 };
       const ends = [writer.watch(() => heard.writer++), other.watch(() => heard.other++)];
@@ -139,7 +139,7 @@ export function describeStore(name: string, setup: () => Promise<Fixture>): void
       for (const end of ends) end();
     });
 
-    test("stays silent after a watch has ended, also when it is ended twice", async () => {
+    test("a watch that has ended stays silent, even if it is ended twice", async () => {
       const store = await open();
       let [ended, kept] = [0, 0];
       const end = store.watch(() => ended++);
@@ -162,13 +162,13 @@ export function describeStore(name: string, setup: () => Promise<Fixture>): void
       ["nothing but spaces", "  \n "],
       ["other scripts and pictures", '{"姓名":"欧阳🙂","x":"\u0000\u2028\\"}'],
       ["100 KB", JSON.stringify({ long: "ü0".repeat(50_000) })],
-    ])("returns a value of %s as it was", async (_what, value) => {
+    ])("a value of %s is returned unchanged", async (_what, value) => {
       const [writer, reader] = [await open(), await open()];
       await write(writer, value);
       expect((await reader.read()).value === value).toBe(true);
     });
 
-    test("shares one register between handles, also with one that comes later", async () => {
+    test("handles share one register, including one opened later", async () => {
       const [a, b] = [await open(), await open()];
       const version = await write(a, "from a");
       expect(await b.read()).toMatchObject({ value: "from a", version });
@@ -177,7 +177,7 @@ export function describeStore(name: string, setup: () => Promise<Fixture>): void
       expect((await (await open()).read()).value).toBe("from b");
     });
 
-    test("rejects every call after it was closed, which may happen twice", async () => {
+    test("a closed handle rejects every call, and may be closed twice", async () => {
       const [store, other] = [await open(), await open()];
       const { version } = await store.read();
       let heard = 0;

@@ -32,13 +32,13 @@ const acquire = (holder: string, more: Partial<Extract<Operation, { kind: "acqui
 const published = { generation: 6, sealed: "x", at: NOW };
 const full: TicketState = { ...EMPTY_STATE, granted: 6, published };
 
-describe("who may begin a refresh", () => {
-  test("not who wants to replace a pair that has been replaced", () => {
+describe("requests for a lease", () => {
+  test("a replica that wants to replace a pair already replaced gets no lease", () => {
     expect(apply(full, acquire("a", { expected: 5 })).status).toBe("moved");
     expect(apply(full, acquire("a", { expected: 6 })).status).toBe("ok");
   });
 
-  test("in doubt, not before the floor after the commit; to the millisecond", () => {
+  test("a doubted pair is not replaced before the floor after its commit, to the millisecond", () => {
     const doubtful = { ...full, doubt: { upTo: 6, since: NOW } };
     const asks = acquire("a", { expected: 6, due: false });
     expect(apply(doubtful, asks, NOW + TIMINGS.floorMs - 1).status).toBe("backoff");
@@ -46,7 +46,7 @@ describe("who may begin a refresh", () => {
     expect(apply(doubtful, acquire("a", { expected: 6 }), NOW + 1).status).toBe("ok");
   });
 
-  test("a commit of the future holds no floor", () => {
+  test("a commit from the future imposes no floor", () => {
     const future = {
       ...full,
       published: { ...published, at: NOW + 2 * HOUR },
@@ -55,7 +55,7 @@ describe("who may begin a refresh", () => {
     expect(apply(future, acquire("a", { expected: 6, due: false })).status).toBe("ok");
   });
 
-  test("a backoff binds those with the same credentials only", () => {
+  test("a backoff binds only replicas with the same credentials", () => {
     const backoff = { until: NOW + MINUTE, ms: MINUTE, of: "others" };
     expect(apply({ ...EMPTY_STATE, backoff }, acquire("a")).status).toBe("ok");
     expect(apply({ ...EMPTY_STATE, backoff: { ...backoff, of: "ours" } }, acquire("a")).status).toBe(
@@ -63,7 +63,7 @@ describe("who may begin a refresh", () => {
     );
   });
 
-  test("no generation is given twice, whatever the clock does", () => {
+  test("no generation is granted twice, whatever the clock does", () => {
     const first = apply(EMPTY_STATE, acquire("a"));
     const generation = first.generation ?? 0;
     const given = apply(first.state, {
@@ -76,7 +76,7 @@ describe("who may begin a refresh", () => {
     expect(apply(given.state, acquire("b"), NOW - 1_000).generation).toBe(generation + 1);
   });
 
-  test("waits of a clock that went back are cut to their own length, each of them", () => {
+  test("every hold is cut to its own duration after the clock went back", () => {
     const back = NOW - 2 * HOUR;
     const hold = (ms: number) => ({ until: NOW + ms, ms });
     const state: TicketState = {
@@ -110,7 +110,7 @@ describe("what is in doubt stays in doubt", () => {
   const stagedState = () =>
     apply(apply(EMPTY_STATE, acquire("a")).state, { kind: "stage", ...mine, sealed: "token" }).state;
 
-  test("a staged token that a younger doubt is about is not continued", () => {
+  test("a staged token that a younger doubt covers is not continued", () => {
     const staged = stagedState();
     const doubted = apply(staged, { kind: "orphan" }, NOW + 1).state;
     const next = apply(doubted, acquire("b", { continues: mine.generation }), NOW + 30_000);
@@ -125,7 +125,7 @@ describe("what is in doubt stays in doubt", () => {
     expect(state.doubt).toMatchObject({ upTo: mine.generation });
   });
 
-  test("it never shrinks, and keeps its beginning", () => {
+  test("a doubt never shrinks, and keeps its beginning", () => {
     const state: TicketState = {
       ...EMPTY_STATE,
       granted: 20,
@@ -135,7 +135,7 @@ describe("what is in doubt stays in doubt", () => {
     expect(apply(state, acquire("a")).state.doubt).toEqual({ upTo: 20, since: NOW - 5 });
   });
 
-  test("who was overtaken does not shorten the wait of others", () => {
+  test("a superseded holder does not shorten the wait of others", () => {
     const backoff = { until: NOW + MINUTE, ms: MINUTE };
     const late: Operation = {
       kind: "abort",
@@ -157,7 +157,7 @@ describe("what is in doubt stays in doubt", () => {
     expect(healed.stage).toEqual(staged.stage);
   });
 
-  test("healing keeps a lease without its own end", () => {
+  test("healing keeps the lease of a later refresh", () => {
     const staged = stagedState();
     const healed = apply(staged, { kind: "heal", generation: NOW - 1, sealed: "old", at: NOW - 5 }).state;
     expect(healed.lease).toEqual(staged.lease);
@@ -169,7 +169,7 @@ describe("a lease, while it lives", () => {
   const begun = () => apply(EMPTY_STATE, acquire("a", { process: "p" })).state;
   const staged = () => apply(begun(), { kind: "stage", ...mine, sealed: "token" }).state;
 
-  test("is renewed by its holder alone, for what can still follow, and never shortened", () => {
+  test("a lease is renewed only by its holder, for what can still follow, and never shortened", () => {
     const renew: Operation = { kind: "renew", ...mine };
     const leaseOf = (ms: number, now: number) => ({ holder: "a", until: now + ms, ms, process: "p" });
     expect(apply(begun(), renew, NOW + 500).state.lease).toEqual(leaseOf(TIMINGS.leaseMs, NOW + 500));
@@ -182,7 +182,7 @@ describe("a lease, while it lives", () => {
     expect(apply(EMPTY_STATE, renew)).toEqual({ state: EMPTY_STATE, status: "fenced" });
   });
 
-  test("of a dead holder ends: at once when staged, otherwise when its call can no longer be under way", () => {
+  test("a dead holder's lease ends at once if its token is staged, otherwise when its call can no longer be in flight", () => {
     const bury: Operation = { kind: "bury", ...mine };
     const { lease: _lease, ...left } = staged();
     expect(apply(staged(), bury, NOW + 500)).toEqual({ state: left, status: "ok" });
@@ -202,7 +202,7 @@ describe("a lease, while it lives", () => {
 describe("an operator's doubt", () => {
   const wants: Operation = { kind: "invalidate", generation: 6, by: "operator" };
 
-  test("waits for the floor after the commit and no longer, and counts once", () => {
+  test("an operator's doubt waits for the floor after the commit and no longer, and counts once", () => {
     const { state, status } = apply(full, wants, NOW + 5_000);
     const hold = { until: NOW + TIMINGS.floorMs, ms: TIMINGS.floorMs - 5_000 };
     expect([status, state.doubt]).toEqual(["ok", { upTo: 6, since: NOW + 5_000, hold, by: "operator" }]);
@@ -210,7 +210,7 @@ describe("an operator's doubt", () => {
     expect(apply(full, { ...wants, generation: 5 }).status).toBe("noop");
   });
 
-  test("takes the place of a refusal's wait, and a refusal not that of its own", () => {
+  test("an operator's doubt replaces a refusal's wait, but a refusal does not replace an operator's", () => {
     const refused = { ...full, doubt: { upTo: 6, since: NOW, hold: { until: NOW + HOUR, ms: HOUR } } };
     const { state } = apply(refused, wants, NOW + MINUTE);
     expect(state.doubt).toEqual({
@@ -223,7 +223,7 @@ describe("an operator's doubt", () => {
   });
 });
 
-describe("rotations because of refusals", () => {
+describe("rotations after refusals", () => {
   const refused = (forced: number[], at = NOW) =>
     invalidate({ ...full, forced }, { kind: "invalidate", generation: 6, by: "refusal" }, at, TIMINGS).state;
 
@@ -233,21 +233,21 @@ describe("rotations because of refusals", () => {
     [3, 15_000],
     [4, 30_000],
     [5, 60_000],
-  ])("after %i of them within the hour, the next waits %i ms from the commit", (before, ms) => {
+  ])("after %i rotations for refusals within the hour the next waits %i ms from the commit", (before, ms) => {
     const forced = Array.from({ length: before }, (_, i) => NOW - 10 + i);
     expect(refused(forced).doubt?.hold).toEqual({ until: NOW + ms, ms });
     // Time since the commit counts.
     expect(refused(forced, NOW + 5_000).doubt?.hold?.ms).toBe(Math.max(0, ms - 5_000));
   });
 
-  test("the seventh waits until the first is an hour old; what is older does not count", () => {
+  test("the seventh rotation for a refusal waits until the first is an hour old; older ones do not count", () => {
     const forced = Array.from({ length: 6 }, (_, i) => NOW - 10 * MINUTE + i);
     expect(refused(forced).doubt?.hold?.ms).toBe(50 * MINUTE);
     expect(refused(forced.map((at) => at - 51 * MINUTE)).doubt?.hold?.ms).toBe(0);
     expect(refused(forced).forced).toEqual([...forced, NOW]);
   });
 
-  test("a stranger's list of them makes no wait that the store cannot hold", () => {
+  test("a manually edited list of refusals causes no wait that the state cannot represent", () => {
     const state = refused(Array.from({ length: 2_000 }, () => NOW - 1));
     expect(state.doubt?.hold?.ms).toBe(HOUR - 1);
     expect(state.forced).toHaveLength(7);
@@ -255,7 +255,7 @@ describe("rotations because of refusals", () => {
 });
 
 describe("a pair ends, and is as old, as it really is", () => {
-  test("the end is the earlier of token and ticket, for its owner and for who adopts it", async () => {
+  test("a pair ends with the earlier of token and ticket, for its owner and for a replica that adopts it", async () => {
     const rig = createRig();
     const real = rig.client.fetchAccessToken;
     rig.client.fetchAccessToken = async (secret, signal) => ({
@@ -271,7 +271,7 @@ describe("a pair ends, and is as old, as it really is", () => {
     }
   });
 
-  test("who adopts it knows its age as well as its owner does", async () => {
+  test("a replica that adopts a pair knows its age as well as its owner does", async () => {
     const rig = createRig();
     const owner = rig.started();
     await rig.run(10 * MINUTE);
@@ -283,7 +283,7 @@ describe("a pair ends, and is as old, as it really is", () => {
     }
   });
 
-  test("one that is built on a token that was staged long before is as old as that token", async () => {
+  test("a pair built on a token staged long before is as old as that token", async () => {
     const rig = createRig();
     const real = rig.client.fetchSignTicket;
     rig.client.fetchSignTicket = () => new Promise(() => undefined);
@@ -300,7 +300,7 @@ describe("a pair ends, and is as old, as it really is", () => {
     expect(signAgeMs).toBeLessThan(2_000);
   });
 
-  test("a healed record is as old as it was", async () => {
+  test("a healed record keeps its age", async () => {
     const rig = createRig();
     rig.started();
     await rig.run(10 * MINUTE);
@@ -311,7 +311,7 @@ describe("a pair ends, and is as old, as it really is", () => {
     expect(other.coordinator.operator.status().ageMs).toBeGreaterThan(9 * MINUTE);
   });
 
-  test("an expired pair heals nothing", async () => {
+  test("an expired pair is not restored to the store", async () => {
     const rig = createRig();
     const reader = rig.started({ refreshes: false });
     const refresher = rig.started();
@@ -348,7 +348,7 @@ describe("calls and writes that must not be made", () => {
     return { rig, life, ...made };
   }
 
-  test("a token call that would outlast the lease", async () => {
+  test("a token call that would outlast the lease is not made", async () => {
     const made = calls();
     const ends = made.life.clock.monotonic() + TIMINGS.tokenTimeoutMs;
     expect(await made.token(undefined, ends - 1, async () => ends)).toEqual({ failed: "late" });
@@ -356,7 +356,7 @@ describe("calls and writes that must not be made", () => {
     expect(await made.token(undefined, ends, async () => ends)).toHaveProperty("value");
   });
 
-  test("a ticket again, for a token that the vendor refuses", async () => {
+  test("a ticket is not requested again for a token that the vendor refuses", async () => {
     const made = calls();
     const refused = made.signTicket(new Secret("t"), made.life.clock.monotonic() + MINUTE);
     await made.rig.run(MINUTE);
@@ -364,7 +364,7 @@ describe("calls and writes that must not be made", () => {
     expect(count.ticket).toBe(1);
   });
 
-  test("a refresh alone while another's lease lives", () => {
+  test("a solo refresh is not planned while another's lease lives", () => {
     const view = {
       state: { ...EMPTY_STATE, granted: 5, lease: { holder: "z", until: NOW + 9_000, ms: 13_000 } },
       now: NOW,
@@ -375,7 +375,7 @@ describe("calls and writes that must not be made", () => {
     expect(at(9_000)).toMatchObject({ generation: NOW + 9_000, storeNow: NOW + 9_000 });
   });
 
-  test("anything over the state of a later release", async () => {
+  test("a later release's state is never overwritten", async () => {
     const rig = createRig();
     const later = JSON.stringify({ schema: 2, anything: true });
     rig.store.compareAndSet(rig.store.read().version, later);
@@ -387,7 +387,7 @@ describe("calls and writes that must not be made", () => {
     expect(rig.store.value).toBe(later);
   });
 
-  test("a second token call for a secret that needs the lease renewed, when it was lost meanwhile", async () => {
+  test("a token call with a second secret is not made if the lease was lost meanwhile", async () => {
     const rig = createRig();
     const secrets = [new Secret("old"), new Secret("next")];
     const tried: string[] = [];
@@ -406,8 +406,8 @@ describe("calls and writes that must not be made", () => {
   });
 });
 
-describe("soon, when it matters", () => {
-  test("a pair that is nearly over: delays are short", async () => {
+describe("what must not take long", () => {
+  test("delays are short once the pair is nearly over", async () => {
     const rig = createRig();
     const { refreshes } = rig.started();
     await rig.run(1_000);
@@ -418,7 +418,7 @@ describe("soon, when it matters", () => {
     expect(refreshes.length - before).toBeGreaterThan(20);
   });
 
-  test("after a sleep a reader looks at the store before it uses its pair", async () => {
+  test("after a suspension a reader's pair is stale until the store is polled", async () => {
     const rig = createRig();
     const { coordinator, life } = rig.started();
     await rig.run(10_000);
@@ -428,7 +428,7 @@ describe("soon, when it matters", () => {
     expect(coordinator.tickets.isStale()).toBe(true);
   });
 
-  test("the lease's first answer is lost: it is asked for again at once, under the same name", async () => {
+  test("a lease whose first response is lost is requested again at once, under the same name", async () => {
     const rig = createRig();
     const { life } = rig.replica();
     const inner = rig.storeClient(life);
@@ -447,7 +447,7 @@ describe("soon, when it matters", () => {
     expect(rig.upstream.tokenCalls).toBe(1);
   });
 
-  test("a pair that launches were signed with: rotation is expected from when it is in doubt", async () => {
+  test("a pair is safe only for the overlap once a rotation is expected", async () => {
     const rig = createRig();
     const { coordinator, life } = rig.started();
     await rig.run(MINUTE);

@@ -41,7 +41,7 @@ describe("what a failed call says about the token", () => {
     // What nobody knows may have rotated.
     ["code", "12345678", "unknown"],
     ["code", undefined, "unknown"],
-  ])("%s %s: %s", (failure, code, outcome) => {
+  ])("a call that failed as %s, with code %s, is classified as %s", (failure, code, outcome) => {
     expect(
       callOutcome(
         new UpstreamError("access_token", failure, {
@@ -52,7 +52,7 @@ describe("what a failed call says about the token", () => {
   });
 
   test.each([new Error("x"), new DOMException("late", "TimeoutError"), undefined, "text"])(
-    "%s: unknown",
+    "the unexpected error %s is classified as unknown",
     (error) => {
       expect(callOutcome(error)).toBe("unknown");
     },
@@ -74,20 +74,20 @@ describe("when a refresh is needed", () => {
 
   test.each<[string, ReturnType<typeof view>, Partial<ReplicaFacts>, ReturnType<typeof refreshReason>]>([
     ["nothing yet", view(EMPTY_STATE), none, "cold"],
-    ["the store forgot what we hold", view(EMPTY_STATE), { opened: undefined }, undefined],
+    ["the store lost the pair that we have cached", view(EMPTY_STATE), { opened: undefined }, undefined],
     ["a fresh pair", view(full), {}, undefined],
     ["a millisecond before its time", view(full), { ageMs: 20 * MINUTE - 1 }, undefined],
     ["in time", view(full), { ageMs: 20 * MINUTE }, "age"],
     ["in doubt", view({ ...full, doubt: { upTo: 5, since: NOW } }), {}, "doubt"],
     ["a refresh that never reported", view({ ...full, intent: { generation: 6, at: NOW } }), {}, "intent"],
     ["a staged token", view({ ...full, stage: published }), {}, "stage"],
-    ["ended, by our reckoning", view(full), { opened: "expired" }, "expired"],
-    ["ended, with an older one in hand", view(full), { opened: "expired", usable: true }, "expired"],
-    ["damaged, with an older one in hand", view(full), { opened: "tag" }, undefined],
-    ["damaged, with nothing in hand", view(full), { opened: "tag", usable: false }, "unreadable"],
+    ["expired, by our reckoning", view(full), { opened: "expired" }, "expired"],
+    ["expired, with an older one cached", view(full), { opened: "expired", usable: true }, "expired"],
+    ["damaged, with an older one cached", view(full), { opened: "tag" }, undefined],
+    ["damaged, with nothing cached", view(full), { opened: "tag", usable: false }, "unreadable"],
     ["no pair of ours in it", view(full), { opened: "format", usable: false }, "unreadable"],
     [
-      "sealed by another secret, nothing in hand",
+      "sealed by another secret, nothing cached",
       view(full),
       { opened: "secret", usable: false },
       "unreadable",
@@ -99,7 +99,7 @@ describe("when a refresh is needed", () => {
       undefined,
     ],
     [
-      "the same, when it has ended",
+      "sealed with others' key, and expired",
       view(full),
       { opened: "key", usable: false, ageMs: 60 * MINUTE },
       "unreadable",
@@ -112,21 +112,26 @@ describe("when a refresh is needed", () => {
     ],
     ["of a later release", view(EMPTY_STATE, { flaw: "newer" }), none, undefined],
     ["corrupt", view(EMPTY_STATE, { flaw: "corrupt" }), none, "cold"],
-  ])("%s", (_what, seen, facts, reason) => {
+  ])("the reason for a refresh is right: %s", (_what, seen, facts, reason) => {
     expect(refreshReason(seen as never, { ...fine, ...facts }, TIMINGS)).toBe(reason);
   });
 
   const lease = { holder: "a", until: NOW + 20_000, ms: 20_000 };
   const backoff = { until: NOW + 2_000, ms: 2_000 };
   test.each<[string, TicketState, boolean, number]>([
-    ["nothing holds it back", full, true, 0],
-    ["a lease, to its end", { ...full, lease }, true, 20_000],
+    ["nothing delays it", full, true, 0],
+    ["a lease, until its end", { ...full, lease }, true, 20_000],
     ["a lease that is over", { ...full, lease: { ...lease, until: NOW } }, true, 0],
     ["a backoff", { ...full, backoff }, true, 2_000],
     ["a backoff of other credentials", { ...full, backoff: { ...backoff, of: "others" } }, true, 0],
     ["a backoff of ours", { ...full, backoff: { ...backoff, of: "ours" } }, true, 2_000],
     ["a doubt right after the commit: the floor", { ...full, doubt: { upTo: 5, since: NOW } }, false, 15_000],
-    ["the same, when the pair is due anyway", { ...full, doubt: { upTo: 5, since: NOW } }, true, 0],
+    [
+      "a doubt right after the commit, when the pair is due anyway",
+      { ...full, doubt: { upTo: 5, since: NOW } },
+      true,
+      0,
+    ],
     [
       "a doubt with a hold of its own",
       { ...full, doubt: { upTo: 5, since: NOW, hold: { until: NOW + 9, ms: 9 } } },
@@ -134,18 +139,18 @@ describe("when a refresh is needed", () => {
       9,
     ],
     [
-      "a lease of a clock that went back: ask at once, and it is cut",
+      "a lease from before the clock went back: acquire at once, which cuts it",
       { ...full, lease: { ...lease, until: NOW + 7_200_000 } },
       true,
       0,
     ],
     [
-      "a backoff of a clock that went back",
+      "a backoff from before the clock went back",
       { ...full, backoff: { ...backoff, until: NOW + 7_200_000 } },
       true,
       0,
     ],
-  ])("how long it waits: %s", (_what, state, due, ms) => {
+  ])("the state delays a refresh as long as it should: %s", (_what, state, due, ms) => {
     expect(waitMs(view(state), "ours", due, TIMINGS)).toBe(ms);
   });
 });
@@ -168,7 +173,7 @@ describe("single steps of the protocol", () => {
   const stagedBy = (first: ReturnType<typeof begun>) =>
     apply(first.state, { kind: "stage", ...mine, sealed: "token" });
 
-  test("a lease comes with an intent, and the same holder may ask again", () => {
+  test("a lease comes with an intent, and its holder may repeat the request", () => {
     const first = begun();
     expect(first).toMatchObject({
       status: "ok",
@@ -179,7 +184,7 @@ describe("single steps of the protocol", () => {
     expect(apply(first.state, acquire("b")).status).toBe("busy");
   });
 
-  test("from the stage on the lease is short, and staging twice does not prolong it", () => {
+  test("a lease is short from the stage on, and staging twice does not prolong it", () => {
     const first = begun();
     const staged = stagedBy(first);
     expect(staged.state.lease).toEqual({ holder: "a", until: NOW + 2_000, ms: 2_000 });
@@ -188,7 +193,7 @@ describe("single steps of the protocol", () => {
     );
   });
 
-  test("the successor continues a staged token, again and again, without doubt", () => {
+  test("successors continue a staged token repeatedly, without doubt", () => {
     const first = begun();
     const staged = stagedBy(first);
     let { state } = staged;
@@ -217,7 +222,7 @@ describe("single steps of the protocol", () => {
     expect(failed.state.doubt).toMatchObject({ upTo: NOW });
   });
 
-  test("a token that was to be kept and never reached the store leaves a doubt", () => {
+  test("a token that was to be kept but never reached the store leaves a doubt", () => {
     const first = begun();
     const staged = stagedBy(first);
     const kept = (state: TicketState) =>
@@ -227,7 +232,7 @@ describe("single steps of the protocol", () => {
     expect(kept(staged.state).doubt).toBeUndefined();
   });
 
-  test("who vanished between intent and report leaves a doubt that its successor's commit ends", () => {
+  test("a holder that died between intent and report leaves a doubt that its successor's commit ends", () => {
     const first = begun();
     const { state } = apply(first.state, acquire("b"), NOW + 20_000);
     expect(state.doubt).toEqual({ upTo: NOW, since: NOW });
@@ -239,7 +244,7 @@ describe("single steps of the protocol", () => {
     expect(done.state.doubt).toBeUndefined();
   });
 
-  test("healing keeps what a later refresh has begun, waits out an earlier one, and ends the pair's own", () => {
+  test("healing keeps a later refresh, waits out an earlier one, and ends the pair's own", () => {
     const first = begun();
     const heal = (generation: number): Operation => ({
       kind: "heal",
@@ -261,7 +266,7 @@ describe("single steps of the protocol", () => {
     expect(apply(newer, heal(NOW)).status).toBe("noop");
   });
 
-  test("refusals: three rotations at once, then ever rarer, and seven in an hour at the most", () => {
+  test("refusals cause three rotations at once, then ever rarer ones, and at most seven in an hour", () => {
     const first = begun();
     const staged = stagedBy(first);
     const waits: number[] = [];
@@ -290,7 +295,7 @@ describe("single steps of the protocol", () => {
   });
 });
 
-describe("how a refresh that failed reports", () => {
+describe("how a failed refresh reports", () => {
   const circumstances: RetryContext = {
     failures: 0,
     urgent: false,
@@ -318,22 +323,25 @@ describe("how a refresh that failed reports", () => {
     ["fatal", {}, { outcome: "clean", backoffMs: 60_000, of: "ours" }],
     ["refused", { failures: 9 }, { outcome: "clean", backoffMs: 300_000, of: "ours" }],
     ["late", {}, { outcome: "clean", backoffMs: 0 }],
-  ])("%s %o", (failed, more, report) => {
-    expect(abortAfter({ failed }, { ...circumstances, ...more })).toMatchObject(report);
-  });
+  ])(
+    "a refresh whose token call failed as %s reports delay and outcome, given %o",
+    (failed, more, report) => {
+      expect(abortAfter({ failed }, { ...circumstances, ...more })).toMatchObject(report);
+    },
+  );
 });
 
-describe("timings that must not be started with", () => {
+describe("the timings that the service starts with", () => {
   test.each([
     [20 * MINUTE, MINUTE],
     [6_000, 6_000],
     [20_000, 500],
     [28 * MINUTE, MINUTE],
-  ])("%i ms with an overlap of %i ms: fine", (refreshIntervalMs, tokenOverlapMs) => {
+  ])("an interval of %i ms with an overlap of %i ms is accepted", (refreshIntervalMs, tokenOverlapMs) => {
     expect(timingProblems(deriveTimings({ refreshIntervalMs, tokenOverlapMs }))).toEqual([]);
   });
 
-  test("are whole milliseconds, whatever the overlap: the store takes nothing else for a state", () => {
+  test("timings are whole milliseconds, whatever the overlap: a state with anything else is corrupt", () => {
     for (let tokenOverlapMs = 500; tokenOverlapMs < 3_000; tokenOverlapMs++) {
       const timings = deriveTimings({ refreshIntervalMs: 20_000, tokenOverlapMs });
       const fractions = Object.entries(timings)
@@ -347,7 +355,7 @@ describe("timings that must not be started with", () => {
     ["shorter than a lease and a poll", 19_499, MINUTE, "at least 19.5s"],
     ["no time left to repair", 28 * MINUTE + 15_001, MINUTE, "at most 1695s"],
     ["an overlap in which no call can be made", 20_000, 499, "at least 500ms"],
-  ])("%s", (_what, refreshIntervalMs, tokenOverlapMs, words) => {
+  ])("an interval is refused: %s", (_what, refreshIntervalMs, tokenOverlapMs, words) => {
     expect(timingProblems(deriveTimings({ refreshIntervalMs, tokenOverlapMs })).join()).toContain(words);
   });
 
@@ -366,7 +374,7 @@ describe("timings that must not be started with", () => {
     ["floorMs", 2_999, "floor"],
     ["floorMs", 30_000, "floor"],
     ["floorMs", 29_999, "fine"],
-  ])("%s of %i: %s", (name, ms, words) => {
+  ])("timings with %s of %i give: %s", (name, ms, words) => {
     const problems = timingProblems({ ...TIMINGS, [name]: ms });
     if (words === "fine") expect(problems).toEqual([]);
     else expect(problems.join()).toContain(words);
@@ -377,7 +385,7 @@ describe("the envelope", () => {
   const identity = { generation: 7, kind: "pair" } as const;
   const key = (id: string, fill: number) => ({ id, key: createSecretKey(new Uint8Array(32).fill(fill)) });
 
-  test("seals with the first key and opens with any: add, reorder, remove", () => {
+  test("a sealer seals with the first key and opens with any, as keys are added, reordered and removed", () => {
     const old = createSealer("app", () => [key("a", 1)]);
     const both = createSealer("app", () => [key("a", 1), key("b", 2)]);
     const turned = createSealer("app", () => [key("b", 2), key("a", 1)]);
@@ -391,7 +399,7 @@ describe("the envelope", () => {
     expect(next.open(byOld, identity)).toEqual({ ok: false, why: "key" });
   });
 
-  test("a key of the same name that is another one: the tag fails", () => {
+  test("a text sealed with another key of the same name fails by its tag", () => {
     const sealed = createSealer("app", () => [key("a", 1)]).seal("x", identity);
     expect(createSealer("app", () => [key("a", 2)]).open(sealed, identity)).toEqual({
       ok: false,
@@ -399,7 +407,7 @@ describe("the envelope", () => {
     });
   });
 
-  test("with keys from the secrets, seals with that of the secret in use, and tells a foreign secret", () => {
+  test("with keys derived from secrets, a sealer uses that of the secret in use, and detects a foreign secret", () => {
     const [one, two] = [new Secret("one"), new Secret("two")];
     const ring = keyRing(undefined, [one, two]);
     expect(ring.every(({ id }) => isDerived(id))).toBe(true);
@@ -411,7 +419,7 @@ describe("the envelope", () => {
     });
   });
 
-  test("another version of the envelope, or none of ours", () => {
+  test("an envelope of another version or form does not open", () => {
     const sealer = createSealer("app", () => [key("a", 1)]);
     const [, ...parts] = sealer.seal("x", identity).split(".");
     for (const text of [["2", ...parts].join("."), "", "1", "1.a", `1.${parts.join(".")}.more`]) {
@@ -419,7 +427,7 @@ describe("the envelope", () => {
     }
   });
 
-  test("shows nothing of what it holds, and never the same twice", () => {
+  test("a sealed text reveals nothing of its content, and never repeats", () => {
     const sealer = createSealer("app", () => [key("a", 1)]);
     const plain = "access token, ticket";
     const sealed = sealer.seal(plain, identity);

@@ -94,7 +94,7 @@ function holds<T>(property: fc.IProperty<T>): void {
 }
 
 describe("whatever happens, in whatever order, on a clock that jumps", () => {
-  test("generations rise, one lease lives, no lease without intent, no doubt is forgotten (1, 4, 5, 8)", () => {
+  test("generations rise, one lease lives, no lease is without intent, no doubt is forgotten (1, 4, 5, 8)", () => {
     let [granted, committed] = [0, 0];
     holds(
       fc.property(histories, (steps) => {
@@ -122,7 +122,7 @@ describe("whatever happens, in whatever order, on a clock that jumps", () => {
     expect(committed).toBeGreaterThan(300);
   });
 
-  test("who is not the holder changes nothing but doubt and backoff (4)", () => {
+  test("a caller that is not the holder changes only doubt and backoff (4)", () => {
     let fenced = 0;
     holds(
       fc.property(histories, (steps) => {
@@ -160,7 +160,7 @@ describe("whatever happens, in whatever order, on a clock that jumps", () => {
     );
   });
 
-  test("a failed refresh leaves a way on: nothing waits for longer than it was meant to", () => {
+  test("after any history, repeated requests lead to a lease within the longest wait", () => {
     holds(
       fc.property(histories, fc.integer({ min: -7_200_000, max: 7_200_000 }), (steps, jump) => {
         let last: { state: TicketState; now: number } = { state: EMPTY_STATE, now: START };
@@ -194,7 +194,7 @@ describe("whatever happens, in whatever order, on a clock that jumps", () => {
     );
   });
 
-  test("the state survives being written and read", () => {
+  test("a state survives being written and read", () => {
     holds(
       fc.property(histories, (steps) => {
         play(steps, (_before, _operation, { state }) => {
@@ -222,7 +222,7 @@ describe("hostile bytes in the store (9)", () => {
       .map((object) => JSON.stringify(object)),
   );
 
-  test("are a state, of a later release, or none; and never throw", () => {
+  test("hostile bytes are parsed as a state, as a later release's, or as none, and never throw", () => {
     fc.assert(
       fc.property(nasty, (text) => {
         const state = parseState(text);
@@ -233,7 +233,7 @@ describe("hostile bytes in the store (9)", () => {
     );
   });
 
-  test("never stop a process, and are never adopted", async () => {
+  test("hostile bytes never stop a process, and are never adopted", async () => {
     await fc.assert(
       fc.asyncProperty(nasty, async (text) => {
         const rig = createRig();
@@ -279,7 +279,7 @@ describe("hostile bytes in the store (9)", () => {
   });
 });
 
-test("the register gives up on a store that refuses every write, instead of asking for ever", async () => {
+test("an operation fails on a store that refuses every write, instead of retrying for ever", async () => {
   const rig = createRig();
   const { life } = rig.replica();
   const store = { ...rig.storeClient(life), compareAndSet: async () => false };
