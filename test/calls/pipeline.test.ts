@@ -78,13 +78,13 @@ const reasonOf = (promise: Promise<unknown>) =>
   );
 
 describe("the service's own time limit", () => {
-  test("ends a call that gave none", async () => {
+  test("a call without a deadline ends at the service's own time limit", async () => {
     const { call, lines } = wrapped(never, { maxDurationMs: 30 });
     expect(await reasonOf(call("order1"))).toBe(ErrorReason.DEADLINE_EXCEEDED);
     expect(lines).toMatchObject([{ error: { message: "the service's own time limit passed" } }]);
   });
 
-  test("is not waited for when the caller's own passes first", async () => {
+  test("a call that its caller ends before the service's own time limit ends at once", async () => {
     const scope = openScope();
     const { call } = wrapped(never);
     const outcome = reasonOf(call("order1", { scope }));
@@ -92,7 +92,7 @@ describe("the service's own time limit", () => {
     expect(await outcome).toBe(ErrorReason.CANCELLED);
   });
 
-  test("a call whose caller is gone already reaches no handler", async () => {
+  test("a call whose caller has already disconnected reaches no handler", async () => {
     let handled = 0;
     const { call, lines } = wrapped(async () => {
       handled += 1;
@@ -106,7 +106,7 @@ describe("the service's own time limit", () => {
 });
 
 describe("the order of checks", () => {
-  test("who calls comes before what is asked: a stranger learns nothing of the rules", async () => {
+  test("a call is authenticated before it is validated, so that strangers learn nothing of the rules", async () => {
     const authorise = () => {
       throw new ServiceError(ErrorReason.UNAUTHENTICATED, "no bearer token was presented");
     };
@@ -115,7 +115,7 @@ describe("the order of checks", () => {
     expect(lines).toMatchObject([{ caller: "", requestId: "request-1", peer: "192.0.2.1" }]);
   });
 
-  test("rules of the proto and of the method are told together, after normalising", async () => {
+  test("violations of the proto's and the method's rules are reported together, after normalisation", async () => {
     const { call } = wrapped(async () => answer, {
       normalise: (request) => ({ ...request, orderNo: request.orderNo.trim() }),
       violations: ({ orderNo }) => [{ field: "order_no", rule: `seen.${orderNo}` }],
@@ -127,7 +127,7 @@ describe("the order of checks", () => {
   });
 });
 
-describe("what a handler throws", () => {
+describe("a failing handler", () => {
   test.each([
     ["our own error", new ServiceError(ErrorReason.ORDER_NOT_FOUND, "x"), ErrorReason.ORDER_NOT_FOUND],
     ["a bug", new TypeError("x is not a function"), ErrorReason.INTERNAL],
@@ -151,13 +151,13 @@ describe("what a handler throws", () => {
       new UpstreamError("upload", "code", { entry: codeEntry("0") }),
       ErrorReason.UPSTREAM_UNEXPECTED,
     ],
-  ])("%s", async (_what, thrown, reason) => {
+  ])("a handler that throws %s rejects with the matching ServiceError", async (_what, thrown, reason) => {
     const { call, lines } = wrapped(() => Promise.reject(thrown as Error));
     expect(await reasonOf(call("order1"))).toBe(reason);
     expect(lines).toMatchObject([{ method: "GetResult", caller: "someone", error: { reason } }]);
   });
 
-  test("nothing: one line without error, with the facts that were noted", async () => {
+  test("a successful call reports one event without an error and with the noted facts", async () => {
     const { call, lines } = wrapped(async (_request, { note }) => {
       note({ upstream_code: "0" });
       note({ biz_seq_no: "b1" });

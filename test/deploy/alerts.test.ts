@@ -24,17 +24,17 @@ const rules = (parse(text) as { groups: { rules: Rule[] }[] }).groups.flatMap((g
 
 const missing = missingPromtool() ?? missingRedis("redis-server");
 
-test.skipIf(missing)("promtool can read the rules", () => {
+test.skipIf(missing)("promtool accepts the rules", () => {
   expect(ruleProblems(text)).toBe("");
 });
 
 describe.each(rules)("$alert", ({ expr, labels, annotations }) => {
-  test("uses metrics that exist", () => {
+  test("an alert uses only metrics that exist", () => {
     expect(metricsIn(expr).length).toBeGreaterThan(0);
     expect(metricsIn(expr).filter((name) => !knownMetrics().has(name))).toEqual([]);
   });
 
-  test("says how bad it is, what it means and where to read on", () => {
+  test("an alert has a severity, an explanation and a runbook link", () => {
     expect(["page", "ticket"]).toContain(labels.severity);
     expect(annotations.summary).not.toBe("");
     expect(annotations.description).toMatch(/\.$/);
@@ -43,7 +43,7 @@ describe.each(rules)("$alert", ({ expr, labels, annotations }) => {
   });
 });
 
-test("every entry of the runbook that names an alert names one that exists, and all are named", () => {
+test("the runbook names every alert, and only alerts that exist", () => {
   const runbook = readFileSync(join(ROOT, "docs/runbook.md"), "utf8");
   const named = [...new Set([...runbook.matchAll(/`(Faceid\w+)`/g)].map(([, name = ""]) => name))].sort();
   expect(named).toEqual(rules.map(({ alert }) => alert).sort());
@@ -56,12 +56,12 @@ describe.skipIf(missing)("in the sandbox", () => {
   }, 180_000);
   afterAll(stopRedis);
 
-  test("every rule has a cause, and every cause a rule", () => {
+  test("every alert rule has a cause in the sandbox, and every cause a rule", () => {
     expect(Object.keys(causes).sort()).toEqual(rules.map(({ alert }) => alert).sort());
   });
 
   test.each(rules)(
-    "$alert fires when it should, and nothing does before",
+    "the alert $alert fires on its cause, and no alert fires before",
     ({ alert, for: holding = "0s" }) => {
       const { before, after, goesOn = false, quietMinutes = 20 } = causes[alert] as causing.Cause;
       const quietSeconds = quietMinutes * 60;
@@ -77,7 +77,7 @@ describe.skipIf(missing)("in the sandbox", () => {
     },
   );
 
-  test("promtool would say if one did not", () => {
+  test("promtool reports a planted alert that does not fire", () => {
     const { before } = causes["FaceidStoreDown"] as causing.Cause;
     const series = course(before, before, { quiet: 80, trouble: 80, goesOn: false });
     expect(wrongAnswers(FILE, { series, at: [{ seconds: 2_000, firing: "FaceidStoreDown" }] })).not.toBe("");

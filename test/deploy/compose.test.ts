@@ -27,30 +27,30 @@ const config = readConfig({ ...image, ...filled }, (path) => {
   return content;
 });
 
-test("every variable exists in the code, and together they make a configuration with limits", () => {
+test("the compose file sets only variables that exist, and they form a configuration with limits", () => {
   const known = variablesOfTheCode();
   expect(Object.keys(environment).filter((name) => !known.has(name))).toEqual([]);
   const { perPerson, perIp, perCaller } = config.limits;
   expect([perPerson.length, perIp.length, perCaller.length].every((count) => count > 0)).toBe(true);
 });
 
-test("secrets are files, each of them declared", () => {
+test("every secret is a declared file", () => {
   expect([...(faceverification?.secrets ?? [])].sort()).toEqual(Object.keys(FILES).sort());
   const used = Object.values(compose.services).flatMap(({ secrets = [] }) => secrets);
   expect(used.filter((name) => !(name in compose.secrets))).toEqual([]);
 });
 
-test("a container is given longer than its process takes to stop", () => {
+test("a container has longer to stop than its process needs", () => {
   const [, seconds] = /^(\d+)s$/.exec(faceverification?.stop_grace_period ?? "") ?? [];
   expect(Number(seconds) * 1000).toBeGreaterThan(config.shutdownGraceMs);
 });
 
-test("nothing is written but where it must be", () => {
+test("a container can write only where it must", () => {
   for (const service of [faceverification, balancer, valkey]) expect(service?.read_only).toBe(true);
   expect(faceverification?.cap_drop).toEqual(["ALL"]);
 });
 
-test("the balancer follows readiness at the ports of the doors", () => {
+test("the balancer follows readiness at the doors' ports", () => {
   const text = deployed("compose/haproxy.cfg");
   expect(text).toContain("option httpchk GET /readyz");
   expect(text).toContain(`port ${config.admin.port}`);
@@ -71,7 +71,7 @@ function missingHaproxy(): string | undefined {
   }
 }
 
-test.skipIf(missingHaproxy())("HAProxy can read its file", () => {
+test.skipIf(missingHaproxy())("HAProxy accepts its configuration file", () => {
   const file = join(import.meta.dirname, "../../deploy/compose/haproxy.cfg");
   const said = execFileSync("haproxy", ["-c", "-V", "-f", file], { stdio: "pipe", encoding: "utf8" });
   expect(said).toContain("Configuration file is valid");

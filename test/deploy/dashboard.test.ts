@@ -23,7 +23,7 @@ const expressions = drawn.flatMap(({ title, targets = [] }) =>
   targets.map(({ expr }) => ({ title, expr: filled(expr) })),
 );
 
-test("panels have ids of their own, and lie beside each other", () => {
+test("panels have unique ids and do not overlap", () => {
   expect(drawn.length).toBeGreaterThan(20);
   expect(new Set(panels.map(({ id }) => id)).size).toBe(panels.length);
   const cells = panels.flatMap(({ gridPos: { h, w, x, y } }) =>
@@ -32,7 +32,7 @@ test("panels have ids of their own, and lie beside each other", () => {
   expect(new Set(cells).size).toBe(cells.length);
 });
 
-test("the first row is generation, age and token calls", () => {
+test("the dashboard's first row is generation, age and token calls", () => {
   expect(
     drawn.slice(0, 3).flatMap(({ targets = [] }) => targets.flatMap(({ expr }) => metricsIn(expr))),
   ).toEqual([
@@ -43,7 +43,7 @@ test("the first row is generation, age and token calls", () => {
 });
 
 describe.each(expressions)("$title: $expr", ({ expr }) => {
-  test("uses metrics that exist", () => {
+  test("a panel uses only metrics that exist", () => {
     expect(metricsIn(expr).length).toBeGreaterThan(0);
     expect(metricsIn(expr).filter((name) => !knownMetrics().has(name))).toEqual([]);
   });
@@ -55,12 +55,12 @@ const asRules = (exprs: readonly string[]) =>
     groups: [{ name: "panels", rules: exprs.map((expr, i) => ({ record: `panel:${i}`, expr })) }],
   });
 
-test.skipIf(missing)("promtool can read every expression", () => {
+test.skipIf(missing)("promtool accepts every panel's expression", () => {
   expect(ruleProblems(asRules(expressions.map(({ expr }) => expr)))).toBe("");
   expect(ruleProblems(asRules(["rate(faceid_calls_total)"]))).not.toBe("");
 });
 
-test("nearly every metric of ours is drawn", () => {
+test("nearly every metric of ours is on the dashboard", () => {
   const shown = new Set(expressions.flatMap(({ expr }) => metricsIn(expr)));
   const ours = [...knownMetrics()].filter(
     (name) => name.startsWith("faceid_") && !/_(sum|count)$/.test(name),

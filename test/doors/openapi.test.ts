@@ -35,7 +35,7 @@ function documented({ status, body }: Answer, path: string, method: "post" | "ge
   expect(validate(body), JSON.stringify(validate.errors)).toBe(true);
 }
 
-test("is an OpenAPI 3.1 document in which every reference leads somewhere", () => {
+test("the document is OpenAPI 3.1 and every reference in it resolves", () => {
   expect(document.openapi).toMatch(/^3\.1\./);
   const refs = [...JSON.stringify(document).matchAll(/"\$ref":"#([^"]+)"/g)].map(([, ref = ""]) => ref);
   expect(refs.length).toBeGreaterThan(20);
@@ -48,7 +48,7 @@ test("is an OpenAPI 3.1 document in which every reference leads somewhere", () =
   }
 });
 
-test("describes every RPC, and the two form routes", () => {
+test("the document describes every RPC and both form routes", () => {
   const rpcs = FaceVerificationService.methods.map(({ name }) => `${SERVICE}/${name}`);
   expect(Object.keys(document.paths).sort()).toEqual([...rpcs, "/get_face_params", "/get_result"].sort());
   const described = JSON.stringify(document.components.schemas);
@@ -63,7 +63,7 @@ test("describes every RPC, and the two form routes", () => {
 });
 
 describe("real answers are as documented", () => {
-  test("of a launch, by every route", async () => {
+  test("launch responses match the document on every route", async () => {
     documented(await harness.form("/get_face_params", { ...person, user_id: "api1" }), "/get_face_params");
     documented(
       await harness.json("GetFaceParams", { ...message, userId: "api2" }),
@@ -71,7 +71,7 @@ describe("real answers are as documented", () => {
     );
   });
 
-  test("of results with and without scores, by every route, also by GET", async () => {
+  test("result responses with and without scores match the document on every route, also by GET", async () => {
     for (const [i, outcome] of ["passed", "blurred", "abandoned"].entries()) {
       const launch = await harness.form("/get_face_params", { ...person, user_id: `api${3 + i}` });
       const orderNo = launch.body.result.order_no;
@@ -97,7 +97,7 @@ describe("real answers are as documented", () => {
     }
   });
 
-  test("of errors", async () => {
+  test("error responses match the document", async () => {
     documented(await harness.form("/get_face_params", {}), "/get_face_params");
     documented(await harness.form("/get_face_params", "name=%zz"), "/get_face_params");
     documented(
@@ -116,14 +116,14 @@ describe("real answers are as documented", () => {
     );
   });
 
-  test("and an answer that is not would be noticed", async () => {
+  test("a response that does not match the document is detected", async () => {
     const answer = await harness.form("/get_result", { order_no: "x" });
     const { reason: _reason, ...body } = answer.body;
     expect(() => documented({ ...answer, body }, "/get_result")).toThrow("reason");
   });
 });
 
-test("only GetResult, which has no side effects, can be had by GET", async () => {
+test("only GetResult, which has no side effects, can be called by GET", async () => {
   const query = new URLSearchParams({ connect: "v1", encoding: "json", message: JSON.stringify(message) });
   const before = harness.wire.calls.length;
   const response = await fetch(`${harness.http}${SERVICE}/GetFaceParams?${query.toString()}`);

@@ -81,9 +81,9 @@ async function withDoors(
 }
 
 test.each([
-  ["with the door for the usual call", true],
+  ["with the fast path", true],
   ["by Connect alone", false],
-])("%s: an answer that cannot be written is INTERNAL on every door, and told", async (_name, usual) => {
+])("a response that cannot be written, %s, is INTERNAL on every door, and reported", async (_name, usual) => {
   await withDoors(usual, async (doors) => {
     for (const [name, door] of Object.entries(doors)) {
       const launch = await door.getFaceParams({ name: "张三", idNo: "11010519491231002X" });

@@ -25,11 +25,11 @@ describe("bearer tokens", () => {
   afterAll(() => harness.stop());
 
   test.each([
-    ["none", {}],
-    ["a wrong one", bearer("x".repeat(20))],
+    ["no token", {}],
+    ["a wrong token", bearer("x".repeat(20))],
     ["another scheme", { authorization: `Basic ${tokens.new}` }],
-    ["an empty one", { authorization: "Bearer " }],
-  ])("%s is refused on every door, and costs no call to the vendor", async (_what, headers) => {
+    ["an empty token", { authorization: "Bearer " }],
+  ])("a call with %s is refused on every door, without a call to the vendor", async (_what, headers) => {
     const before = harness.wire.calls.length;
     const form = await harness.form("/get_face_params", person, headers);
     expect([form.status, form.body.reason]).toEqual([401, "UNAUTHENTICATED"]);
@@ -41,7 +41,7 @@ describe("bearer tokens", () => {
     expect(harness.wire.calls.length).toBe(before);
   });
 
-  test("two of one caller are valid at once, and the log names the caller", async () => {
+  test("two tokens of one caller are valid at once, and the log names the caller", async () => {
     for (const token of [tokens.old, tokens.new]) {
       await harness.grpcClient.unary(getResult, { orderNo: "order1" }, { metadata: bearer(token) });
     }
@@ -50,7 +50,7 @@ describe("bearer tokens", () => {
     expect(JSON.stringify(harness.logs)).not.toContain(tokens.old);
   });
 
-  test("one listener's tokens are nothing to the other", async () => {
+  test("one listener's tokens are not valid on the other", async () => {
     const json = await harness.json("GetResult", { orderNo: "order1" }, bearer(tokens.old));
     expect(json.status).toBe(401);
   });
@@ -72,19 +72,19 @@ describe("end users", () => {
 
   const now = () => Math.floor(Date.now() / 1000);
   test.each<[string, () => Promise<string> | string]>([
-    ["an expired one", () => provider.sign({ sub: "u1", exp: now() - 60 })],
-    ["one of another issuer", () => provider.sign({ sub: "u1", iss: "https://other.example" })],
-    ["one for another audience", () => provider.sign({ sub: "u1", aud: "shop" })],
-    ["one that is not valid yet", () => provider.sign({ sub: "u1", nbf: now() + 600 })],
-    ["one without a subject", () => provider.sign({})],
-    ["one with an empty subject", () => provider.sign({ sub: "" })],
-    ["one without an end", () => provider.sign({ sub: "u1", exp: undefined as unknown as number })],
-    ["a forged one", () => provider.forged({ sub: "u1" })],
-    ["one of an unknown key", () => provider.sign({ sub: "u1" }, undefined, "k2")],
-    ["one that says alg none", () => provider.unsigned({ sub: "u1" })],
-    ["one signed with the public key as a password", () => provider.confused({ sub: "u1" })],
-    ["no JWT at all", () => "a.b.c"],
-  ])("%s is refused, as a form and as JSON", async (_what, make) => {
+    ["expired", () => provider.sign({ sub: "u1", exp: now() - 60 })],
+    ["another issuer's", () => provider.sign({ sub: "u1", iss: "https://other.example" })],
+    ["for another audience", () => provider.sign({ sub: "u1", aud: "shop" })],
+    ["not valid yet", () => provider.sign({ sub: "u1", nbf: now() + 600 })],
+    ["without a subject", () => provider.sign({})],
+    ["with an empty subject", () => provider.sign({ sub: "" })],
+    ["without an expiry", () => provider.sign({ sub: "u1", exp: undefined as unknown as number })],
+    ["forged", () => provider.forged({ sub: "u1" })],
+    ["signed with an unknown key", () => provider.sign({ sub: "u1" }, undefined, "k2")],
+    ["unsigned, with alg none", () => provider.unsigned({ sub: "u1" })],
+    ["signed with the public key as an HMAC secret", () => provider.confused({ sub: "u1" })],
+    ["not a JWT", () => "a.b.c"],
+  ])("an end user's token that is %s is refused, as a form and as JSON", async (_what, make) => {
     const headers = bearer(await make());
     const before = harness.wire.calls.length;
     const form = await harness.form("/get_result", { order_no: "x" }, headers);
@@ -93,7 +93,7 @@ describe("end users", () => {
     expect(harness.wire.calls.length).toBe(before);
   });
 
-  test("read their own orders and nobody else's, through every public door", async () => {
+  test("end users may read only their own orders, through every public door", async () => {
     const [mine, other] = [
       bearer(await provider.sign({ sub: "user-1" })),
       bearer(await provider.sign({ sub: "user-2" })),
@@ -112,19 +112,19 @@ describe("end users", () => {
     expect((await harness.grpcClient.unary(getResult, { orderNo })).orderNo).toBe(orderNo);
   });
 
-  test("are not let in without a token, nor to bring their own order number", async () => {
+  test("end users are not admitted without a token, and may not supply an order number", async () => {
     expect((await harness.form("/get_face_params", person)).status).toBe(401);
     const mine = bearer(await provider.sign({ sub: "user-3" }));
     const own = await harness.json("GetFaceParams", { ...message, orderNo: "mine1" }, mine);
     expect([own.status, own.body.code]).toEqual([400, "invalid_argument"]);
   });
 
-  test("cost one fetch of the keys, and their subjects are not logged", async () => {
+  test("end users' tokens cause few fetches of the keys, and their subjects are not logged", async () => {
     expect(provider.fetches()).toBeLessThanOrEqual(3);
     expect(JSON.stringify(harness.logs)).not.toMatch(/user-\d/);
   });
 
-  test("cannot be told apart while the keys are away, which is nobody's fault that calls", async () => {
+  test("an unreachable JWKS answers AUTHENTICATION_UNAVAILABLE, not UNAUTHENTICATED", async () => {
     const away = await startProvider();
     away.fail();
     await using other = await startHarness({
@@ -155,7 +155,7 @@ describe("signed forms", () => {
   });
   afterAll(() => harness.stop());
 
-  test("are let in, under the app's name", async () => {
+  test("a signed form is admitted under the app's name", async () => {
     const answer = await harness.form("/get_face_params", body, signature());
     expect([answer.status, answer.body.code]).toEqual([200, "0"]);
     expect(harness.logs.findLast(({ event }) => event === "call_finished")).toMatchObject({
@@ -165,22 +165,22 @@ describe("signed forms", () => {
 
   test.each([
     ["no signature", {}],
-    ["one over another body", signature(`${body}&user_id=x`)],
-    ["one for the other route", signature(body, { path: "/get_result" })],
-    ["one that is too old", signature(body, { at: Date.now() - 301_000 })],
-    ["one with another key", signature(body, { with: randomBytes(16).toString("hex") })],
-    ["one of another shape", { "x-signature": "v1=00" }],
-  ])("%s is refused", async (_what, headers) => {
+    ["a signature over another body", signature(`${body}&user_id=x`)],
+    ["a signature for the other route", signature(body, { path: "/get_result" })],
+    ["an expired signature", signature(body, { at: Date.now() - 301_000 })],
+    ["a signature by another key", signature(body, { with: randomBytes(16).toString("hex") })],
+    ["a signature of another shape", { "x-signature": "v1=00" }],
+  ])("a form with %s is refused", async (_what, headers) => {
     const answer = await harness.form("/get_face_params", body, headers);
     expect([answer.status, answer.body.reason]).toEqual([401, "UNAUTHENTICATED"]);
   });
 
-  test("leave no way round through the other doors of the listener", async () => {
+  test("the listener's other doors do not bypass the signature", async () => {
     expect((await harness.json("GetFaceParams", message)).status).toBe(401);
   });
 });
 
-test("observed only, everybody is let in, and the log says who would not have been", async () => {
+test("HTTP_AUTH=observe admits every caller and logs those that would be refused", async () => {
   await using harness = await startHarness({
     env: { HTTP_AUTH_TOKENS: `shop:${"s".repeat(20)}`, HTTP_AUTH: "observe" },
   });
@@ -192,18 +192,21 @@ test("observed only, everybody is let in, and the log says who would not have be
 
 describe("strictness of the form door", () => {
   test.each([
-    ["a field that is not one", "/get_result", { order_no: "x", extra: "1" }, "form.unknown"],
+    ["an unknown field", "/get_result", { order_no: "x", extra: "1" }, "form.unknown"],
     ["a field in the URL", "/get_result?order_no=x", { order_no: "x" }, "form.query"],
-  ])("%s is observed, or refused", async (_what, path, fields, rule) => {
-    await using observing = await startHarness();
-    expect((await observing.form(path, fields)).status).toBe(404);
-    expect(observing.logs.filter(({ event }) => event === "would_be_refused")).toMatchObject([{ rule }]);
-    await using strict = await startHarness({ env: { FORM_STRICT: "enforce" } });
-    const answer = await strict.form(path, fields);
-    expect([answer.status, answer.body.reason, answer.body.fields[0].rule]).toEqual([
-      400,
-      "INVALID_REQUEST",
-      rule,
-    ]);
-  });
+  ])(
+    "a form with %s is only reported by default, and refused by FORM_STRICT=enforce",
+    async (_what, path, fields, rule) => {
+      await using observing = await startHarness();
+      expect((await observing.form(path, fields)).status).toBe(404);
+      expect(observing.logs.filter(({ event }) => event === "would_be_refused")).toMatchObject([{ rule }]);
+      await using strict = await startHarness({ env: { FORM_STRICT: "enforce" } });
+      const answer = await strict.form(path, fields);
+      expect([answer.status, answer.body.reason, answer.body.fields[0].rule]).toEqual([
+        400,
+        "INVALID_REQUEST",
+        rule,
+      ]);
+    },
+  );
 });

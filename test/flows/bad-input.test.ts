@@ -40,7 +40,7 @@ function violationsOf(error: grpc.ServiceError): string[] {
   });
 }
 
-describe("each broken rule is named, with its field, through each door", () => {
+describe("each violated rule is reported with its field on every door", () => {
   test.each([
     ["no name", { ...good, name: "" }, ["name string.min_len"]],
     ["a name of one character", { ...good, name: "张" }, ["name string.min_len"]],
@@ -59,7 +59,7 @@ describe("each broken rule is named, with its field, through each door", () => {
     ["a user id with a dash", { ...good, user_id: "a-b" }, ["user_id string.pattern"]],
     ["a long user id", { ...good, user_id: "a".repeat(31) }, ["user_id string.pattern"]],
     ["two at once", { name: "", id_no: "" }, ["name string.min_len", "id_no string.pattern"]],
-  ])("%s", async (_what, fields, expected) => {
+  ])("a request with %s violates the same rules on every door", async (_what, fields, expected) => {
     const form = await harness.form("/get_face_params", fields);
     expect(form.status).toBe(400);
     expect(form.body).toMatchObject({ code: "400", reason: "INVALID_REQUEST" });
@@ -94,8 +94,8 @@ describe("the form door reads strictly", () => {
   test.each([
     ["a broken escape", "name=%zz&id_no=11010519491231002X", 400, "MALFORMED_REQUEST", "name", "form.escape"],
     ["broken UTF-8", "name=%ff%fe&id_no=11010519491231002X", 400, "MALFORMED_REQUEST", "name", "form.utf8"],
-    ["a field twice", "name=a&name=b", 400, "MALFORMED_REQUEST", "name", "form.duplicate"],
-  ])("%s", async (_what, body, status, reason, field, rule) => {
+    ["a duplicate field", "name=a&name=b", 400, "MALFORMED_REQUEST", "name", "form.duplicate"],
+  ])("a form with %s is refused", async (_what, body, status, reason, field, rule) => {
     const answer = await harness.form("/get_face_params", body);
     expect(answer.status).toBe(status);
     expect(answer.body).toMatchObject({ code: String(status), reason, fields: [{ field, rule }] });
@@ -106,7 +106,7 @@ describe("the form door reads strictly", () => {
     "text/plain",
     "multipart/form-data; boundary=x",
     "application/x-www-form-urlencoded; charset=gbk",
-  ])("content type %s", async (type) => {
+  ])("a form of content type %s is 415", async (type) => {
     const answer = await harness.form("/get_face_params", "{}", { "content-type": type });
     expect(answer.status).toBe(415);
     expect(answer.body).toMatchObject({
@@ -115,7 +115,7 @@ describe("the form door reads strictly", () => {
     });
   });
 
-  test("no content type and no body", async () => {
+  test("a form without content type and body is 415", async () => {
     const response = await fetch(`${harness.http}/get_result`, { method: "POST" });
     expect([response.status, await response.json()]).toMatchObject([
       415,
@@ -123,25 +123,25 @@ describe("the form door reads strictly", () => {
     ]);
   });
 
-  test("a body beyond the cap", async () => {
+  test("a form over the size limit is 413", async () => {
     const answer = await harness.form("/get_face_params", `name=${"a".repeat(70_000)}`);
     expect([answer.status, answer.body.reason]).toEqual([413, "PAYLOAD_TOO_LARGE"]);
   });
 
-  test("another method", async () => {
+  test("a form route requested by GET is 405", async () => {
     const response = await fetch(`${harness.http}/get_face_params`);
     expect(response.headers.get("allow")).toBe("POST");
     expect([response.status, await response.json()]).toMatchObject([405, { reason: "ROUTE_NOT_FOUND" }]);
   });
 
-  test("in English for those who ask for it", async () => {
+  test("a form error is in English if the caller requests it", async () => {
     const answer = await harness.form("/get_result", {}, { "accept-language": "en-GB,en;q=0.9" });
     expect(answer.body.msg).toMatch(/^[\x20-\x7e]+$/);
     expect((await harness.form("/get_result", {})).body.msg).toMatch(/\p{Script=Han}/u);
   });
 });
 
-describe("bytes that are not UTF-8 become no other name", () => {
+describe("a name that is not valid UTF-8 never becomes another name", () => {
   /** 张三 in GBK. */
   const gbk = Buffer.from("d5c5c8fd", "hex");
   const idNo = Buffer.from("11010519491231002X");
@@ -160,7 +160,7 @@ describe("bytes that are not UTF-8 become no other name", () => {
     ["gRPC-Web with JSON", "application/grpc-web+json", grpcFrame(asJson(gbk))],
     ["replacement characters as such, by JSON", "application/json", asJson(Buffer.from("\uFFFD\uFFFD三"))],
     ["replacement characters as such, by Connect", "application/proto", asProto(Buffer.from("\uFFFD三"))],
-  ])("%s", async (name, type, body) => {
+  ])("an invalid name is refused over HTTP: %s", async (name, type, body) => {
     const response = await fetch(`${harness.http}${service}/GetFaceParams`, {
       method: "POST",
       headers: { "content-type": type, ...(name === "gzip" && { "content-encoding": "gzip" }) },
@@ -174,7 +174,7 @@ describe("bytes that are not UTF-8 become no other name", () => {
   test.each([
     ["gRPC", asProto(gbk)],
     ["replacement characters as such", asProto(Buffer.from("\uFFFD\uFFFD三"))],
-  ])("%s", async (_name, body) => {
+  ])("an invalid name is refused over gRPC: %s", async (_name, body) => {
     const client = new grpc.Client(new URL(harness.grpc).host, grpc.credentials.createInsecure());
     const same = (bytes: Buffer) => bytes;
     const error = await new Promise<grpc.ServiceError | null>((resolve) =>
@@ -184,7 +184,7 @@ describe("bytes that are not UTF-8 become no other name", () => {
     expect(error?.code).toBe(grpc.status.INVALID_ARGUMENT);
   });
 
-  test("the form, escaped, bare, and as replacement characters", async () => {
+  test("an invalid name is refused as a form, escaped, raw, and as replacement characters", async () => {
     const rest = "&id_no=11010519491231002X";
     const escaped = await harness.form("/get_face_params", `name=%d5%c5%c8%fd${rest}`);
     expect(escaped.body).toMatchObject({ reason: "MALFORMED_REQUEST", fields: [{ rule: "form.utf8" }] });
@@ -204,7 +204,7 @@ describe("bytes that are not UTF-8 become no other name", () => {
   test.each([
     ["JSON", "encoding=json&message=%7B%22orderNo%22%3A%22%FF%FE%22%7D"],
     ["protobuf", `encoding=proto&base64=1&message=${Buffer.of(0x0a, 2, 0xff, 0xfe).toString("base64url")}`],
-  ])("GET with %s", async (_name, query) => {
+  ])("an invalid order number is refused by GET with %s", async (_name, query) => {
     const response = await fetch(`${harness.http}${service}/GetResult?connect=v1&${query}`);
     expect([response.status, ((await response.json()) as { code: string }).code]).toEqual([
       400,
@@ -213,9 +213,9 @@ describe("bytes that are not UTF-8 become no other name", () => {
   });
 });
 
-describe("order numbers that were not made here", () => {
+describe("order numbers that were not minted here", () => {
   test.each(["0".repeat(32), "A".repeat(32), "short"])(
-    "%s is refused on the public door",
+    "the order number %s is refused on the public listener",
     async (orderNo) => {
       const form = await harness.form("/get_result", { order_no: orderNo });
       expect([form.status, form.body.reason]).toEqual([404, "ORDER_NOT_FOUND"]);
@@ -224,12 +224,12 @@ describe("order numbers that were not made here", () => {
     },
   );
 
-  test("a malformed one is an invalid request", async () => {
+  test("a malformed order number is an invalid request", async () => {
     const form = await harness.form("/get_result", { order_no: "a-b" });
     expect([form.status, form.body.reason]).toEqual([400, "INVALID_REQUEST"]);
   });
 
-  test("strangers may not bring one", async () => {
+  test("strangers may not supply an order number", async () => {
     const json = await harness.json("GetFaceParams", {
       name: "张三",
       idNo: "11010519491231002X",
@@ -241,7 +241,7 @@ describe("order numbers that were not made here", () => {
 });
 
 describe("what Connect itself refuses", () => {
-  test("JSON that is none, and an unknown method", async () => {
+  test("invalid JSON and an unknown method are refused", async () => {
     const url = `${harness.http}/faceverification.v1.FaceVerificationService`;
     const headers = { "content-type": "application/json" };
     const broken = await fetch(`${url}/GetResult`, { method: "POST", headers, body: "{" });
@@ -257,7 +257,7 @@ describe("what Connect itself refuses", () => {
   test.each([
     ["connect", "application/json", (json: Buffer) => json],
     ["grpc-web", "application/grpc-web+json", grpcFrame],
-  ])("a field of another type, by %s: the answer does not quote it", async (door, type, body) => {
+  ])("a field of the wrong type is not quoted in the response of %s", async (door, type, body) => {
     const answer = await fetch(`${harness.http}/faceverification.v1.FaceVerificationService/GetFaceParams`, {
       method: "POST",
       headers: { "content-type": type, "x-request-id": `quote-${door}` },
@@ -277,12 +277,12 @@ describe("what Connect itself refuses", () => {
     );
   });
 
-  test("a message beyond the cap", async () => {
+  test("a message over the size limit is refused", async () => {
     const json = await harness.json("GetFaceParams", { name: "a".repeat(1_200_000) });
     expect(json.body.code).toBe("resource_exhausted");
   });
 
-  test("photo and photo type come together", async () => {
+  test("a photo without a photo type is refused", async () => {
     const json = await harness.json("GetFaceParams", {
       name: "张三",
       idNo: "11010519491231002X",

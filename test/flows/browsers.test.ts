@@ -28,7 +28,7 @@ describe("CORS", () => {
       },
     });
 
-  test("a page of a listed origin may call, and read what a client needs of the answer", async () => {
+  test("a page from a listed origin may call and read the response headers a client needs", async () => {
     const allowed = await preflight(harness.http, ORIGIN);
     expect(allowed.status).toBe(204);
     expect(allowed.headers.get("access-control-allow-origin")).toBe(ORIGIN);
@@ -39,7 +39,7 @@ describe("CORS", () => {
     expect(answer.headers.get("access-control-expose-headers")?.toLowerCase()).toMatch(/grpc-status/);
   });
 
-  test("no other origin may, and none where nothing is configured", async () => {
+  test("no other origin may call, and none if none is configured", async () => {
     const other = await preflight(harness.http, "https://evil.example");
     expect(other.headers.get("access-control-allow-origin")).not.toBe("https://evil.example");
     await using closed = await startHarness();
@@ -73,7 +73,7 @@ describe("application/grpc-web-text", () => {
       "prefix and message encoded by themselves",
       (frame) => frame.subarray(0, 5).toString("base64") + frame.subarray(5).toString("base64"),
     ],
-  ])("%s is answered in Base64", async (what, encode) => {
+  ])("a gRPC-Web text request, %s, is answered in Base64", async (what, encode) => {
     const answer = await send(encode(message(what.length === 12 ? "text1" : "text2")));
     expect([answer.status, answer.headers.get("content-type")]).toEqual([
       200,
@@ -88,7 +88,7 @@ describe("application/grpc-web-text", () => {
     ["no Base64", "!!!!", "3"],
     ["two messages", Buffer.concat([message("a"), message("b")]).toString("base64"), "12"],
     ["no message", "", "12"],
-  ])("%s is refused, and nothing is answered in silence", async (_what, body, status) => {
+  ])("a gRPC-Web text body with %s is refused with a status", async (_what, body, status) => {
     const answer = await send(body);
     const text = await answer.text();
     const trailers =
@@ -99,7 +99,7 @@ describe("application/grpc-web-text", () => {
 });
 
 describe("what balancers and old clients send", () => {
-  test("HEAD and GET of the probes are answered on the public listener, without reasons", async () => {
+  test("the public listener answers HEAD and GET of the probes, without reasons", async () => {
     for (const path of ["/livez", "/readyz"]) {
       expect((await fetch(harness.http + path, { method: "HEAD" })).status).toBe(200);
       const got = await fetch(harness.http + path);
@@ -110,7 +110,7 @@ describe("what balancers and old clients send", () => {
     expect([draining.status, await draining.json()]).toEqual([503, { status: "unavailable" }]);
   });
 
-  test("JSON may say its charset in quotes", async () => {
+  test("JSON may have its charset in quotes", async () => {
     const answer = await harness.json(
       "GetFaceParams",
       { ...person, userId: "quoted" },
@@ -121,7 +121,7 @@ describe("what balancers and old clients send", () => {
     expect([answer.status, answer.body.orderNo?.length]).toEqual([200, 32]);
   });
 
-  test("a compressed form is 415, and the answer says so", async () => {
+  test("a compressed form is 415, with an explanation", async () => {
     const answer = await fetch(`${harness.http}/get_result`, {
       method: "POST",
       headers: {
@@ -148,7 +148,7 @@ describe("what balancers and old clients send", () => {
     ]).toEqual([405, "POST", "405"]);
   });
 
-  test("an idle connection is kept for as long as KEEP_ALIVE_TIMEOUT says", async () => {
+  test("an idle connection is kept open for KEEP_ALIVE_TIMEOUT", async () => {
     await using kept = await startHarness({ env: { KEEP_ALIVE_TIMEOUT: "600s" } });
     const answer = await kept.form("/get_result", { order_no: "x" });
     expect(answer.headers.get("keep-alive")).toBe("timeout=600");

@@ -60,7 +60,7 @@ describe.each(Object.entries(transports))("%s", (name, transport) => {
   const userId = `client${Object.keys(transports).indexOf(name)}`;
   const person = { name: "张三", idNo: "11010519491231002X", userId };
 
-  test("takes a person from a launch to a pass", async () => {
+  test("a Connect client takes a person from a launch to a pass", async () => {
     const client = createClient(FaceVerificationService, transport());
     const launch = await client.getFaceParams(person, { timeoutMs: 10_000 });
     expect(launch).toMatchObject({ userId, appId: harness.sandbox.appId, livemode: false });
@@ -79,7 +79,7 @@ describe.each(Object.entries(transports))("%s", (name, transport) => {
     expect((await client.getResult({ orderNo })).verdict).toBe(Verdict.PASSED);
   });
 
-  test("reads the details of an error", async () => {
+  test("a Connect client reads the details of an error", async () => {
     const client = createClient(FaceVerificationService, transport());
     const error = await failure(client.getFaceParams({ ...person, idNo: "110105194912310021" }));
     expect(error.code).toBe(Code.InvalidArgument);
@@ -87,12 +87,12 @@ describe.each(Object.entries(transports))("%s", (name, transport) => {
     expect(info).toMatchObject({ reason: "INVALID_REQUEST", domain: "faceverification.v1" });
   });
 
-  test("reflection and health are for the internal listener", async () => {
+  test("reflection and health are served only by the internal listener", async () => {
     const outcome = failure(createClient(Health, transport()).check({ service: SERVICE }));
     expect((await outcome).code).toBe(name.startsWith("internal") ? Code.Unknown : Code.Unimplemented);
   });
 });
 
-test("the vendor's rules were kept throughout", () => {
+test("no client's calls violate the vendor's rules", () => {
   expect(harness.sandbox.breaches).toEqual([]);
 });

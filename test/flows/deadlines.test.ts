@@ -48,7 +48,7 @@ async function logged(): Promise<unknown> {
 }
 
 describe("a caller's deadline reaches the vendor's socket", () => {
-  test("grpc-js", async () => {
+  test("a grpc-js deadline reaches the vendor's socket", async () => {
     await start("upload", "nonce_ticket");
     const call = harness.grpcClient.unary(getFaceParams, message, { timeoutMs: 1_000 });
     await expect(call).rejects.toMatchObject({ code: grpc.status.DEADLINE_EXCEEDED });
@@ -57,19 +57,22 @@ describe("a caller's deadline reaches the vendor's socket", () => {
     expect(["DEADLINE_EXCEEDED", "CANCELLED"]).toContain(await logged());
   });
 
-  test.each(["http", "grpc"] as const)("connect-timeout-ms, on the %s listener", async (listener) => {
-    await start("query");
-    const orderNo = await anOrder();
-    const headers = { "connect-timeout-ms": "700" };
-    const answer = await (listener === "http"
-      ? harness.json("GetResult", { orderNo }, headers)
-      : connectOverH2("GetResult", { orderNo }, headers));
-    expect([answer.status, answer.body.code]).toEqual([504, "deadline_exceeded"]);
-    await eventually(() => outcomes("query")[0] === "left", PROMPT_MS);
-    expect(outcomes("query")).toEqual(["left"]);
-  });
+  test.each(["http", "grpc"] as const)(
+    "a connect-timeout-ms on the %s listener reaches the vendor's socket",
+    async (listener) => {
+      await start("query");
+      const orderNo = await anOrder();
+      const headers = { "connect-timeout-ms": "700" };
+      const answer = await (listener === "http"
+        ? harness.json("GetResult", { orderNo }, headers)
+        : connectOverH2("GetResult", { orderNo }, headers));
+      expect([answer.status, answer.body.code]).toEqual([504, "deadline_exceeded"]);
+      await eventually(() => outcomes("query")[0] === "left", PROMPT_MS);
+      expect(outcomes("query")).toEqual(["left"]);
+    },
+  );
 
-  test("one that has passed already costs the vendor nothing", async () => {
+  test("a deadline that has already passed causes no call to the vendor", async () => {
     await start();
     const answer = await harness.json("GetFaceParams", message, { "connect-timeout-ms": "0" });
     expect(answer.body.code).toBe("deadline_exceeded");
@@ -79,7 +82,7 @@ describe("a caller's deadline reaches the vendor's socket", () => {
 });
 
 describe("a caller who goes away", () => {
-  test("grpc-js cancels", async () => {
+  test("a grpc-js client that cancels aborts the call to the vendor", async () => {
     await start("upload", "nonce_ticket");
     const cancel = new AbortController();
     const call = harness.grpcClient.unary(getFaceParams, message, { signal: cancel.signal });
@@ -90,7 +93,7 @@ describe("a caller who goes away", () => {
     expect(await logged()).toBe("CANCELLED");
   });
 
-  test("a form post is cut off", async () => {
+  test("a form client that disconnects aborts the call to the vendor", async () => {
     await start("upload", "nonce_ticket");
     const body = new URLSearchParams(fields).toString();
     const request = http.request(`${harness.http}/get_face_params`, {
@@ -105,7 +108,7 @@ describe("a caller who goes away", () => {
     expect(await logged()).toBe("CANCELLED");
   });
 
-  test("a Connect call over HTTP/1.1 is cut off", async () => {
+  test("a Connect client that disconnects over HTTP/1.1 aborts the call to the vendor", async () => {
     await start("query");
     const orderNo = await anOrder();
     const gone = new AbortController();
@@ -121,7 +124,7 @@ describe("a caller who goes away", () => {
     await eventually(() => outcomes("query")[0] === "left", PROMPT_MS);
   });
 
-  test("does not make the service wait for media either", async () => {
+  test("a caller that disconnects also ends the wait for media", async () => {
     await start();
     const { body } = await harness.form("/get_face_params", fields);
     await harness.playSdk(body.result);
@@ -141,7 +144,7 @@ describe("one half of a launch", () => {
   test.each([
     ["upload", "nonce_ticket"],
     ["nonce_ticket", "upload"],
-  ] as const)("%s failing cancels %s", async (failing, other) => {
+  ] as const)("a failing call to %s cancels the one to %s", async (failing, other) => {
     await start(other);
     harness.sandbox.faults.add({ endpoint: failing, kind: "code", code: "66660021" });
     const { status, body } = await harness.form("/get_face_params", fields);
@@ -152,7 +155,7 @@ describe("one half of a launch", () => {
   });
 });
 
-test("without a deadline, a vendor who never answers costs a caller eight seconds", async () => {
+test("a vendor that never responds delays a caller without a deadline by eight seconds", async () => {
   await start("query");
   const orderNo = await anOrder();
   const began = performance.now();
@@ -163,7 +166,7 @@ test("without a deadline, a vendor who never answers costs a caller eight second
   expect(outcomes("query")).toEqual(["left"]);
 });
 
-test("callers who go away never stop the refresh that they waited for", async () => {
+test("callers that disconnect never stop the refresh they waited for", async () => {
   harness = await startHarness({ env: { TOKEN_OVERLAP: "9s" } });
   const orderNo = await anOrder();
   harness.sandbox.revoke();
@@ -213,7 +216,7 @@ async function connectOverH2(method: string, request: unknown, headers: Record<s
   }
 }
 
-test("files that never come do not cost the verdict", async () => {
+test("files that never arrive do not cost the verdict", async () => {
   await start();
   const { body } = await harness.form("/get_face_params", fields);
   await harness.playSdk(body.result);

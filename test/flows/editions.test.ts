@@ -21,7 +21,7 @@ const CASES = EDITIONS.flatMap(([edition, path]) =>
 );
 
 test.each(EDITIONS.map(([edition]) => edition))(
-  "%s: what the vendor says of device and SDK is handed on, in either of its ways",
+  "the device and SDK data of the %s edition are passed through, in both shapes",
   async (edition) => {
     for (const answers of ["captured", "printed"] as const) {
       await using harness = await startHarness({ sandbox: { answers }, env: { FACEID_EDITION: edition } });
@@ -59,53 +59,59 @@ test.each(EDITIONS.map(([edition]) => edition))(
 test.each([
   ["66660039", "NO_SOURCE_PHOTO", "OTHER_CHANNEL"],
   ["66660037", "CAPTURE_UNUSABLE", "RETRY"],
-])("%s on a query blames the caller's photo only where there was one", async (code, reason, nextStep) => {
-  await using harness = await startHarness();
-  const orderWith = async (fields: object) => {
-    const { body } = await harness.json("GetFaceParams", { ...person, ...fields });
-    const { orderNo, faceId, appId, version, nonce, userId, sign } = body;
-    await harness.playSdk({ orderNo, faceId, appId, version, nonce, userId, sign }, code);
-    return orderNo as string;
-  };
-  const bare = await harness.json("GetResult", { orderNo: await orderWith({ userId: "bare" }) });
-  expect(bare.body).toMatchObject({
-    verdict: "VERDICT_INCONCLUSIVE",
-    reason: `VERDICT_REASON_${reason}`,
-    nextStep: `NEXT_STEP_${nextStep}`,
-    code,
-  });
-  const own = { userId: "own", photo: photo.toString("base64"), photoType: PhotoType.CLEAR };
-  const withPhoto = await harness.form("/get_result", { order_no: await orderWith(own) });
-  expect([withPhoto.status, withPhoto.body.reason]).toEqual([400, "PHOTO_REJECTED"]);
-});
+])(
+  "the code %s of a query blames the caller's photo only if there was one",
+  async (code, reason, nextStep) => {
+    await using harness = await startHarness();
+    const orderWith = async (fields: object) => {
+      const { body } = await harness.json("GetFaceParams", { ...person, ...fields });
+      const { orderNo, faceId, appId, version, nonce, userId, sign } = body;
+      await harness.playSdk({ orderNo, faceId, appId, version, nonce, userId, sign }, code);
+      return orderNo as string;
+    };
+    const bare = await harness.json("GetResult", { orderNo: await orderWith({ userId: "bare" }) });
+    expect(bare.body).toMatchObject({
+      verdict: "VERDICT_INCONCLUSIVE",
+      reason: `VERDICT_REASON_${reason}`,
+      nextStep: `NEXT_STEP_${nextStep}`,
+      code,
+    });
+    const own = { userId: "own", photo: photo.toString("base64"), photoType: PhotoType.CLEAR };
+    const withPhoto = await harness.form("/get_result", { order_no: await orderWith(own) });
+    expect([withPhoto.status, withPhoto.body.reason]).toEqual([400, "PHOTO_REJECTED"]);
+  },
+);
 
-test.each(CASES)("$edition with $tokenParam, end to end", async ({ edition, path, tokenParam }) => {
-  // The app id is entitled to this edition and no other, so a call of a wrong path would be refused.
-  await using harness = await startHarness({
-    sandbox: { editions: [edition] },
-    env: { FACEID_EDITION: edition, FACEID_TOKEN_PARAM: tokenParam },
-  });
-  const { body } = await harness.form("/get_face_params", { name: person.name, id_no: person.idNo });
-  expect(body.code).toBe("0");
-  expect((await harness.playSdk(body.result)).status).toBe(200);
-  const result = await harness.form("/get_result", { order_no: body.result.order_no });
-  expect(result.body).toMatchObject({ code: "0", result: { verdict: "PASSED" } });
+test.each(CASES)(
+  "the edition $edition works end to end with $tokenParam",
+  async ({ edition, path, tokenParam }) => {
+    // The app id is entitled to this edition and no other, so a call of a wrong path would be refused.
+    await using harness = await startHarness({
+      sandbox: { editions: [edition] },
+      env: { FACEID_EDITION: edition, FACEID_TOKEN_PARAM: tokenParam },
+    });
+    const { body } = await harness.form("/get_face_params", { name: person.name, id_no: person.idNo });
+    expect(body.code).toBe("0");
+    expect((await harness.playSdk(body.result)).status).toBe(200);
+    const result = await harness.form("/get_result", { order_no: body.result.order_no });
+    expect(result.body).toMatchObject({ code: "0", result: { verdict: "PASSED" } });
 
-  expect(harness.wire.of("upload").map((call) => call.path)).toEqual([path]);
-  const asked = ["access_token", "sign_ticket", "nonce_ticket"] as const;
-  for (const { query } of asked.flatMap((endpoint) => harness.wire.of(endpoint))) {
-    expect(query[tokenParam]).toBe(harness.sandbox.appId);
-    expect(query).not.toHaveProperty(tokenParam === "appId" ? "app_id" : "appId");
-  }
-  expect(harness.sandbox.breaches).toEqual([]);
-});
+    expect(harness.wire.of("upload").map((call) => call.path)).toEqual([path]);
+    const asked = ["access_token", "sign_ticket", "nonce_ticket"] as const;
+    for (const { query } of asked.flatMap((endpoint) => harness.wire.of(endpoint))) {
+      expect(query[tokenParam]).toBe(harness.sandbox.appId);
+      expect(query).not.toHaveProperty(tokenParam === "appId" ? "app_id" : "appId");
+    }
+    expect(harness.sandbox.breaches).toEqual([]);
+  },
+);
 
 test.each(
   EDITIONS.flatMap(([edition]) => [
     { edition, photoType: PhotoType.WATERMARKED, sent: "1" },
     { edition, photoType: PhotoType.CLEAR, sent: "2" },
   ]),
-)("$edition with a photo of type $sent to compare with", async ({ edition, photoType, sent }) => {
+)("the edition $edition sends the caller's photo as type $sent", async ({ edition, photoType, sent }) => {
   await using harness = await startHarness({
     sandbox: { editions: [edition] },
     env: { FACEID_EDITION: edition },
@@ -127,7 +133,7 @@ test.each(
   expect(harness.sandbox.breaches).toEqual([]);
 });
 
-test("an edition that the app id is not entitled to is an operator's matter, not the person's", async () => {
+test("an edition that the app id is not entitled to is a misconfiguration, not the person's failure", async () => {
   await using harness = await startHarness({
     sandbox: { editions: ["basic"] },
     env: { FACEID_EDITION: "plus" },

@@ -113,14 +113,17 @@ describe("the internal listener", () => {
     ["its first DNS name", "x", ["DNS:billing.internal"], "billing.internal"],
     ["its SPIFFE id", "x", ["URI:spiffe://cluster/billing"], "spiffe://cluster/billing"],
     ["nothing that may stand in a log", "名字", [], "certificate"],
-  ])("takes a client certificate of the authority for a caller, by %s", async (_what, cn, san, caller) => {
-    const client = clientWith(authority.issue(cn, ...san));
-    await client.unary(getResult, { orderNo: "order1" });
-    expect(logs.findLast(({ event }) => event === "call_finished")).toMatchObject({ caller, door: "grpc" });
-    client.close();
-  });
+  ])(
+    "the internal listener names a caller with a client certificate by %s",
+    async (_what, cn, san, caller) => {
+      const client = clientWith(authority.issue(cn, ...san));
+      await client.unary(getResult, { orderNo: "order1" });
+      expect(logs.findLast(({ event }) => event === "call_finished")).toMatchObject({ caller, door: "grpc" });
+      client.close();
+    },
+  );
 
-  test("lets nobody in without one, nor with one of another authority", async () => {
+  test("the internal listener rejects clients without a certificate or with another authority's", async () => {
     using stranger = createAuthority();
     for (const certificate of [undefined, stranger.issue("billing")]) {
       const client = clientWith(certificate);
@@ -147,7 +150,7 @@ describe("the internal listener", () => {
     expect(unknown()).toMatchObject({ port, peer: "127.0.0.1", others: expect.any(Number) });
   });
 
-  test("says nothing of who connects and leaves", async () => {
+  test("the internal listener logs nothing about clients that connect and disconnect", async () => {
     const before = logs.filter(({ event }) => event === "tls_refused").length;
     const [host = "", port] = (service.addresses().grpc ?? "").split(":");
     const socket = connect({ host, port: Number(port) });
@@ -159,7 +162,7 @@ describe("the internal listener", () => {
     expect(logs.filter(({ event }) => event === "tls_refused")).toHaveLength(before);
   });
 
-  test("believes no name that a client writes into a header", async () => {
+  test("the internal listener ignores caller names in headers", async () => {
     const client = clientWith(authority.issue("billing"));
     await client.unary(getResult, { orderNo: "order1" }, { metadata: { "x-peer-certificate": "admin" } });
     expect(logs.findLast(({ event }) => event === "call_finished")).toMatchObject({ caller: "billing" });
@@ -167,7 +170,7 @@ describe("the internal listener", () => {
   });
 });
 
-test("each certificate leaves a line when it is loaded, a warning where it ends soon", () => {
+test("each certificate is logged when it is loaded, as a warning if it expires soon", () => {
   const loaded = logs.filter(({ event }) => event === "certificate_loaded");
   expect(loaded.map(({ level, file, days_left }) => [level, file, days_left])).toEqual([
     ["warn", "TLS_CERT_FILE", 1],
@@ -176,12 +179,12 @@ test("each certificate leaves a line when it is loaded, a warning where it ends 
 });
 
 describe("the public listener", () => {
-  test("speaks TLS 1.2 and up, and nothing older", async () => {
+  test("the public listener accepts TLS 1.2 and later only", async () => {
     expect(await shown({ maxVersion: "TLSv1.2" })).toBe("first");
     await expect(shown({ minVersion: "TLSv1", maxVersion: "TLSv1.1" })).rejects.toThrow();
   });
 
-  test("shows a renewed certificate without a restart, and keeps the old one while the new one is unusable", async () => {
+  test("the public listener adopts a renewed certificate without a restart, unless it is unusable", async () => {
     const { cert, key } = authority.issue("second");
     writeFileSync(join(directory, "cert.pem"), cert);
     await eventually(() => logs.some(({ event }) => event === "config_rejected"));
@@ -193,7 +196,7 @@ describe("the public listener", () => {
     await eventually(async () => (await shown()) === "second");
   });
 
-  test("takes up new tokens and drops those that are gone", async () => {
+  test("the public listener adopts new tokens and drops removed ones", async () => {
     const { http = "" } = service.addresses();
     const status = (token: string) =>
       new Promise<number | undefined>((resolve, reject) => {
@@ -220,7 +223,7 @@ describe("the public listener", () => {
   });
 });
 
-test("a secret that was changed at the vendor and in its file is taken up without a restart", async () => {
+test("a secret changed at the vendor and in its file is adopted without a restart", async () => {
   const tokens = sandbox.stats.tokenGeneration;
   const next = "n".repeat(64);
   sandbox.changeSecret(next);

@@ -125,7 +125,7 @@ const doors: Record<string, Door> = {
 describe.each(Object.entries(doors))("%s", (name, door) => {
   const userId = `user${Object.keys(doors).indexOf(name)}`;
 
-  test("takes a person from a launch to a pass", async () => {
+  test("a client takes a person from a launch to a pass", async () => {
     const launch = await door.launch({ ...person, userId });
     expect(launch).toEqual({
       order_no: expect.stringMatching(/^[0-9A-Za-z]{32}$/) as string,
@@ -152,7 +152,7 @@ describe.each(Object.entries(doors))("%s", (name, door) => {
     expect(Number(after.similarity)).toBeGreaterThan(50);
   });
 
-  test("and every other client reads the same of that order", async () => {
+  test("every other client reads the same result of a client's order", async () => {
     const launch = await door.launch({ ...person, userId: `${userId}b` });
     await harness.playSdk(launch, "not_same_person");
     for (const other of Object.values(doors)) {
@@ -177,7 +177,7 @@ test("buf curl lists the services without a schema", async () => {
   );
 });
 
-test("a request id comes back, through every door", async () => {
+test("the x-request-id is returned by every door", async () => {
   const headers = { "x-request-id": "id-1" };
   expect((await harness.form("/get_result", "order_no=x", headers)).headers.get("x-request-id")).toBe("id-1");
   expect((await harness.json("GetResult", {}, headers)).headers.get("x-request-id")).toBe("id-1");
@@ -187,11 +187,11 @@ test("a request id comes back, through every door", async () => {
   expect(lines).toHaveLength(2);
 });
 
-test("the vendor's rules were kept throughout", () => {
+test("no client's calls violate the vendor's rules", () => {
   expect(harness.sandbox.breaches).toEqual([]);
 });
 
-test("grpc-js is told when the server cannot be reached as such", async () => {
+test("an unknown method is UNIMPLEMENTED for grpc-js", async () => {
   const unknown = { ...getResult, name: "NoSuchMethod" } as typeof getResult;
   await expect(harness.grpcClient.unary(unknown, {})).rejects.toMatchObject({
     code: grpc.status.UNIMPLEMENTED,

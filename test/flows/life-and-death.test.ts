@@ -47,7 +47,7 @@ const events = (out: string[]) => out.map((line) => (JSON.parse(line) as { event
 const ORDER = "order_no=order1";
 
 describe("SIGTERM", () => {
-  test("not ready at once, everything is answered, then exit 0", async () => {
+  test("SIGTERM makes the process unready at once, lets every call finish, and exits with 0", async () => {
     const child = await startChild({ env: { ...env, SHUTDOWN_DELAY: "1500ms" } });
     const agent = new http.Agent({ keepAlive: true });
     const client = new GrpcClient(child.grpc, grpc.credentials.createInsecure());
@@ -82,7 +82,7 @@ describe("SIGTERM", () => {
     agent.destroy();
   });
 
-  test("a refresh under way is finished, and the next process takes over its pair", async () => {
+  test("SIGTERM lets a running refresh finish, and the next process adopts its pair", async () => {
     const directory = mkdtempSync(join(tmpdir(), "life-"));
     try {
       const shared = { ...env, STORE_URL: `file:${directory}`, SHUTDOWN_DELAY: "1ms" };
@@ -102,7 +102,7 @@ describe("SIGTERM", () => {
     }
   });
 
-  test("a second one ends it at once", async () => {
+  test("a second SIGTERM ends the process at once", async () => {
     const child = await startChild({ env: { ...env, SHUTDOWN_GRACE: "60s" } });
     sandbox.faults.add({ endpoint: "query", kind: "slow_reply", delayMs: 6_000 });
     const cut = post(`${child.http}/get_result`, ORDER).catch((error: Error) => error);
@@ -116,7 +116,7 @@ describe("SIGTERM", () => {
     expect(await cut).toBeInstanceOf(Error);
   });
 
-  test("what takes longer than SHUTDOWN_GRACE is cut off", async () => {
+  test("a call that takes longer than SHUTDOWN_GRACE is cut off", async () => {
     const child = await startChild({
       env: { ...env, SHUTDOWN_GRACE: "1500ms", SHUTDOWN_DELAY: "1ms" },
     });
@@ -136,7 +136,7 @@ describe("a crash", () => {
     ["an uncaught exception", "SIGUSR2"],
     ["an unhandled rejection", "SIGWINCH"],
   ] as const)(
-    "by %s: every line so far, one line about it, exit 1, and nothing on standard error",
+    "a crash by %s keeps every log line, adds one about it, exits with 1, and writes nothing to standard error",
     async (_what, signal) => {
       const child = await startChild({ env, sabotage: MARK });
       const calls = 50;
@@ -151,7 +151,7 @@ describe("a crash", () => {
     },
   );
 
-  test("a port that is taken: one line with the address and its variable, exit 1", async () => {
+  test("a port in use is logged with its address and variable, and exits with 1", async () => {
     const server = createServer();
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     const { port } = server.address() as AddressInfo;
@@ -165,7 +165,7 @@ describe("a crash", () => {
     expect(child.err()).toBe("");
   });
 
-  test("a wrong environment: every problem on standard error, exit 2, nothing on standard output", async () => {
+  test("an invalid environment prints every problem to standard error and exits with 2", async () => {
     const child = launchChild({ env: { SHUTDOWN_DELAY: "20s", ROLE: "king" } });
     expect(await child.exited).toBe(2);
     for (const name of ["FACEID_APP_ID", "FACEID_SECRET", "ROLE", "SHUTDOWN_DELAY"])
@@ -174,7 +174,7 @@ describe("a crash", () => {
   });
 });
 
-test("a stop right after a burst loses no line", async () => {
+test("a stop right after a burst of calls loses no log line", async () => {
   const child = await startChild({ env: { ...env, SHUTDOWN_DELAY: "1ms" } });
   const calls = 300;
   const agent = new http.Agent({ keepAlive: true, maxSockets: 20 });

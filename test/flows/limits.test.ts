@@ -7,7 +7,7 @@ const { getFaceParams, getResult } = FaceVerificationService.method;
 const person = { name: "张三", id_no: "11010519491231002X" };
 
 describe.concurrent("limits", () => {
-  test("launches of one person, whatever user id they come under; repeats are not counted", async () => {
+  test("launches of one person are limited across user ids, not counting repeats", async () => {
     await using harness = await startHarness({ env: { LIMIT_PER_PERSON: "2/m,9/d" } });
     const launch = (user_id: string, id_no = person.id_no) =>
       harness.form("/get_face_params", { ...person, id_no, user_id, request_id: user_id });
@@ -25,7 +25,7 @@ describe.concurrent("limits", () => {
     await expect(call).rejects.toMatchObject({ code: grpc.status.RESOURCE_EXHAUSTED });
   });
 
-  test("calls of one caller, on its door", async () => {
+  test("calls of one caller are limited", async () => {
     await using harness = await startHarness({
       env: {
         LIMIT_PER_CALLER: "2/m",
@@ -44,7 +44,7 @@ describe.concurrent("limits", () => {
     await as("2");
   });
 
-  test("calls of one address, as a trusted proxy tells it, and of no proxy that is not trusted", async () => {
+  test("calls of one address are limited as reported by trusted proxies, and by no others", async () => {
     const env = { LIMIT_PER_IP: "2/m" };
     await using behind = await startHarness({ env: { ...env, TRUSTED_PROXIES: "127.0.0.0/8" } });
     const from = (address: string) =>
@@ -64,7 +64,7 @@ describe.concurrent("limits", () => {
   });
 });
 
-test("more calls at once than there is room for are refused at once, and those inside are not disturbed", async () => {
+test("calls beyond the concurrency limit are rejected at once without disturbing those in flight", async () => {
   await using harness = await startHarness({ env: { LIMIT_IN_FLIGHT: "2" } });
   harness.sandbox.faults.add({ endpoint: "query", kind: "delay", delayMs: 60_000, times: 2 });
   const inside = [1, 2].map(() => harness.grpcClient.unary(getResult, { orderNo: "order1" }));

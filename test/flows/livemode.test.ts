@@ -5,7 +5,7 @@ const person = { name: "张三", id_no: "11010519491231002X" };
 const warnings = (logs: readonly Record<string, unknown>[]) =>
   logs.filter(({ event }) => event === "test_app_on_live_host");
 
-test("nothing that comes from the sandbox is live, however the service was pointed at it", async () => {
+test("no response from the sandbox is live, however the service is pointed at it", async () => {
   await using harness = await startHarness();
   expect(harness.config.livemode).toBe(false);
   const launch = await harness.form("/get_face_params", person);
@@ -20,7 +20,7 @@ test("nothing that comes from the sandbox is live, however the service was point
 test.each([
   ["TIDA0001", 1],
   ["IDA00001", 0],
-])("the app id %s on a live host is told %d times", async (appId, times) => {
+])("the app id %s on a live host causes %d warnings", async (appId, times) => {
   // The operator says that this is a gateway to the vendor.
   await using harness = await startHarness({ sandbox: { appId }, env: { FACEID_LIVE_HOSTS: "127.0.0.1" } });
   expect((await harness.form("/get_face_params", person)).body.result.livemode).toBe(true);

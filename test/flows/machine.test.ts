@@ -15,16 +15,19 @@ async function metric({ admin }: Harness, name: string): Promise<number | undefi
 const lines = ({ logs }: Harness, event: string) => logs.filter((line) => line["event"] === event);
 
 describe("the clock, by the time in the vendor's answers", () => {
-  test.each([10, -10])("%d minutes off is a gauge and one warning", async (minutes) => {
-    const clock = { ...systemClock, now: () => systemClock.now() + minutes * MINUTE };
-    await using harness = await startHarness({ overrides: { clock } });
-    await harness.form("/get_face_params", person);
-    const skew = (await metric(harness, "faceid_clock_skew_seconds")) ?? 0;
-    expect(Math.abs(skew - minutes * 60)).toBeLessThan(10);
-    expect(lines(harness, "clock_skewed")).toMatchObject([{ level: "warn", ahead_s: expect.any(Number) }]);
-  });
+  test.each([10, -10])(
+    "a clock that is %d minutes off sets a gauge and logs one warning",
+    async (minutes) => {
+      const clock = { ...systemClock, now: () => systemClock.now() + minutes * MINUTE };
+      await using harness = await startHarness({ overrides: { clock } });
+      await harness.form("/get_face_params", person);
+      const skew = (await metric(harness, "faceid_clock_skew_seconds")) ?? 0;
+      expect(Math.abs(skew - minutes * 60)).toBeLessThan(10);
+      expect(lines(harness, "clock_skewed")).toMatchObject([{ level: "warn", ahead_s: expect.any(Number) }]);
+    },
+  );
 
-  test("a right one is no news, and one that was put right is", async () => {
+  test("a correct clock is not logged, and a corrected one is", async () => {
     let aheadMs = 0;
     const clock = { ...systemClock, now: () => systemClock.now() + aheadMs };
     await using harness = await startHarness({ overrides: { clock } });
@@ -38,7 +41,7 @@ describe("the clock, by the time in the vendor's answers", () => {
     expect(lines(harness, "clock_right")).toHaveLength(1);
   });
 
-  test("a vendor that has not answered says nothing about it", async () => {
+  test("the clock's gauge is absent until the vendor has responded", async () => {
     await using harness = await startHarness({
       ready: false,
       prepare: (sandbox) => sandbox.faults.add({ endpoint: "access_token", kind: "status", times: null }),
@@ -51,7 +54,7 @@ describe("the clock, by the time in the vendor's answers", () => {
 test.each([
   [0, "warn", 1],
   [3, "error", -2],
-])("a certificate of two days, %d days later, is told as %s", async (days, level, left) => {
+])("a certificate of two days is logged %d days later as %s", async (days, level, left) => {
   using authority = createAuthority();
   const { cert, key } = authority.issue("server");
   const files: Record<string, string> = { cert, key };
@@ -74,7 +77,7 @@ describe("/readyz says how the last refresh failed", () => {
   test.each([
     [{ kind: "code", code: "400103" } as const, "refused", /^access_token: code 400103$/],
     [{ kind: "status" } as const, "unknown", /^access_token: status \(HTTP 5\d\d\)$/],
-  ])("%j", async (fault, outcome, error) => {
+  ])("a refresh that failed by %j is reported by /readyz", async (fault, outcome, error) => {
     await using harness = await startHarness({
       ready: false,
       prepare: (sandbox) => sandbox.faults.add({ endpoint: "access_token", times: null, ...fault }),
@@ -89,7 +92,7 @@ describe("/readyz says how the last refresh failed", () => {
     });
   });
 
-  test("and nothing more where none has failed", async () => {
+  test("/readyz reports no refresh if none has failed", async () => {
     await using harness = await startHarness();
     expect(await (await fetch(`${harness.admin}/readyz`)).json()).toEqual({
       status: "ok",

@@ -11,7 +11,7 @@ const TYPED: [typed: string, card: string][] = [
   ["J. Smith", "J. Smith"],
 ];
 
-test("every door sends the name that the card has, and the original nowhere", async () => {
+test("every door sends the name as on the card, and the original nowhere", async () => {
   await using harness = await startHarness();
   for (const [i, [typed, card]] of TYPED.entries()) {
     const idNo = i % 2 === 0 ? "11010519491231002x" : "h01234567";
@@ -26,7 +26,7 @@ test("every door sends the name that the card has, and the original nowhere", as
   expect(harness.sandbox.breaches).toEqual([]);
 });
 
-test("FACEID_NAMES=typed sends names as they are", async () => {
+test("FACEID_NAMES=typed sends names as typed", async () => {
   await using harness = await startHarness({ env: { FACEID_NAMES: "typed" }, sandbox: { strict: false } });
   for (const [i, [typed]] of TYPED.filter(([name]) => !/[\u200B\uFEFF]/.test(name)).entries()) {
     await harness.form("/get_face_params", { name: typed, id_no: "11010519491231002X", user_id: `u${i}` });
@@ -38,7 +38,7 @@ test("FACEID_NAMES=typed sends names as they are", async () => {
   ]);
 });
 
-test("the old number of 15 digits counts for the same person, and is sent as it was typed", async () => {
+test("an old 15-digit number counts for the same person and is sent as typed", async () => {
   await using harness = await startHarness({ env: { LIMIT_PER_PERSON: "1/h" } });
   const old = await harness.form("/get_face_params", {
     name: "张三",

@@ -28,12 +28,15 @@ describe.skipIf(missingRedis("redis-server"))("a store that is no plain Redis", 
     ["Envoy: no ROLE, no SUBSCRIBE, no SELECT", { unknown: PROXIED }],
     ["twemproxy, which hangs up on what it does not know", { hangUp: PROXIED }],
     ["a cloud's proxy without EVALSHA", { unknown: [...CLIENT, "EVALSHA"] }],
-    ["one whose EVALSHA is forbidden", { answers: { EVALSHA: "-NOPERM this user has no permissions\r\n" } }],
+    [
+      "a server whose EVALSHA is forbidden",
+      { answers: { EVALSHA: "-NOPERM this user has no permissions\r\n" } },
+    ],
     [
       "KeyDB, where a primary may be an active replica",
       { answers: { ROLE: "*1\r\n$14\r\nactive-replica\r\n" } },
     ],
-  ])("%s serves tickets, repeats and limits", async (_what, dialect) => {
+  ])("a store like %s serves tickets, repeats and limits", async (_what, dialect) => {
     const { harness, proxy, redis } = await behind(dialect, { env: { LIMIT_PER_PERSON: "2/m" } });
     const launch = (request_id: string) =>
       harness.form("/get_face_params", { ...person, user_id: request_id, request_id });
@@ -54,7 +57,7 @@ describe.skipIf(missingRedis("redis-server"))("a store that is no plain Redis", 
     expect(proxy.seen).not.toContain("HELLO");
   });
 
-  test("one without EVAL is named, with the command and why it is needed", async () => {
+  test("a store without EVAL is reported by the missing command", async () => {
     const { harness } = await behind({ unknown: ["EVAL", "EVALSHA"] }, { ready: false });
     await expect
       .poll(() => harness.logs.filter(({ event }) => event === "store_down"))
@@ -62,7 +65,7 @@ describe.skipIf(missingRedis("redis-server"))("a store that is no plain Redis", 
     expect(JSON.stringify(harness.logs)).not.toContain("with args");
   });
 
-  test("one that is demoted is still found out", async () => {
+  test("a demoted store without HELLO and CLIENT is still detected", async () => {
     const { harness } = await behind({ answers: { ROLE: "*1\r\n$5\r\nslave\r\n" } }, { ready: false });
     const down = () => harness.logs.filter(({ event }) => event === "store_down").map(({ error }) => error);
     await expect.poll(down, { timeout: 20_000 }).toContain("ROLE: NOT_PRIMARY");

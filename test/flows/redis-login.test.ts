@@ -35,16 +35,16 @@ async function drive(STORE_URL: string, keys: () => Promise<string[]>): Promise<
 }
 
 describe.skipIf(missingRedis("redis-server", "redis-sentinel"))(
-  "the login of docs/redis.md is enough",
+  "the login of docs/redis.md is sufficient",
   () => {
-    test("for one server, also in a database of its own", async () => {
+    test("the documented login is sufficient for one server, also with its own database", async () => {
       const redis = await startRedis();
       await redis.cli("ACL", "SETUSER", "faceid", "on", ">secret", ...server, "+select");
       const keys = async () => (await redis.cli("-n", "5", "KEYS", "*")).split("\n");
       await drive(`redis://faceid:secret@127.0.0.1:${redis.port}/5`, keys);
     });
 
-    test("the doctor tries each command, and names those that a login lacks", async () => {
+    test("the doctor tries each command and names those that the login lacks", async () => {
       const redis = await startRedis();
       const lacking = ["+incrby", "+subscribe", "+role"];
       const rules = server.filter((rule) => !lacking.includes(rule));
@@ -69,7 +69,7 @@ describe.skipIf(missingRedis("redis-server", "redis-sentinel"))(
       expect(await examined()).toMatchObject([{ status: "ok" }]);
     });
 
-    test("for a master behind Sentinels", async () => {
+    test("the documented login is sufficient for a master behind Sentinels", async () => {
       const redis = await startRedis();
       await redis.cli("ACL", "SETUSER", "faceid", "on", ">secret", ...server);
       const sentinel = await startSentinel(redis.port, "tickets", 1);
@@ -78,7 +78,7 @@ describe.skipIf(missingRedis("redis-server", "redis-sentinel"))(
       await drive(url, async () => (await redis.cli("KEYS", "*")).split("\n"));
     });
 
-    test("for a cluster", async () => {
+    test("the documented login is sufficient for a cluster", async () => {
       const { primaries, replica, url } = await startCluster("faceid");
       for (const node of [...primaries, replica])
         await node.cli("ACL", "SETUSER", "faceid", "on", ">secret", ...cluster);

@@ -153,17 +153,20 @@ describe.skipIf(missingRedis("redis-server"))(
         ".*(CERT|SIGNATURE).*",
         /NODE_EXTRA_CA_CERTS/,
       ],
-    ])("%s", async ([_what, start, code, cure], { expect }) => {
-      const url = await start();
-      const { harness, line } = await withStore(url, expect);
-      await using _ = harness;
-      expect(line["code"]).toMatch(new RegExp(`^(${code})$`));
-      const [store] = await diagnosed(harness, url);
-      expect(store).toMatchObject({ status: "fail", cure: expect.stringMatching(cure) });
-      expect(JSON.stringify(harness.logs)).not.toMatch(/wrong@|secret@|6381|3999/);
-    });
+    ])(
+      "%s is reported as Redis trouble by its code, with a cure from the doctor",
+      async ([_what, start, code, cure], { expect }) => {
+        const url = await start();
+        const { harness, line } = await withStore(url, expect);
+        await using _ = harness;
+        expect(line["code"]).toMatch(new RegExp(`^(${code})$`));
+        const [store] = await diagnosed(harness, url);
+        expect(store).toMatchObject({ status: "fail", cure: expect.stringMatching(cure) });
+        expect(JSON.stringify(harness.logs)).not.toMatch(/wrong@|secret@|6381|3999/);
+      },
+    );
 
-    test("memory that is full", async () => {
+    test("a full memory is reported by its code", async () => {
       const redis = await startRedis("--maxmemory", "1kb", "--maxmemory-policy", "noeviction");
       await using harness = await startHarness({ env: { STORE_URL: redis.url }, ready: false });
       const [store] = await diagnosed(harness, redis.url);
@@ -174,7 +177,7 @@ describe.skipIf(missingRedis("redis-server"))(
       });
     });
 
-    test("while it is away there is one line, however many calls, and a count of each", async () => {
+    test("an unreachable Redis is logged once and counted per failed operation", async () => {
       const redis = await startRedis();
       await using harness = await startHarness({ env: { STORE_URL: redis.url, LIMIT_PER_PERSON: "90/m" } });
       const launch = (user_id: string) => harness.form("/get_face_params", { ...person, user_id });
@@ -253,7 +256,7 @@ describe.skipIf(missingRedis("redis-server"))("STORE_URL_FILE that changes", () 
     };
   }
 
-  test("a rotated password is taken up by tickets, launches and limits", async () => {
+  test("a rotated password is adopted by tickets, launches and limits", async () => {
     await using service = await started();
     const { harness, redis, events } = service;
     await service.login(">new");
@@ -279,7 +282,7 @@ describe.skipIf(missingRedis("redis-server"))("STORE_URL_FILE that changes", () 
     expect(JSON.stringify(harness.logs)).not.toContain("WRONGPASS");
   });
 
-  test("another place is named as waiting for a restart", async () => {
+  test("another store location is logged as waiting for a restart", async () => {
     await using service = await started();
     service.file.text = service.urlOf("old", "/3");
     await expect

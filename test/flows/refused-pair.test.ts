@@ -22,8 +22,8 @@ async function passedOrder(harness: Harness): Promise<string> {
   return body.result.order_no;
 }
 
-describe.concurrent("the pair is renewed and the call made once more when the vendor refuses", () => {
-  test.each(REFUSALS)("an upload with %s", async (code) => {
+describe.concurrent("a call is retried once with a renewed pair when the vendor refuses its pair", () => {
+  test.each(REFUSALS)("an upload refused with %s is retried with a renewed pair", async (code) => {
     await using harness = await startHarness({ env });
     refuse(harness, "upload", code);
     const { status, body } = await harness.form("/get_face_params", person);
@@ -42,7 +42,7 @@ describe.concurrent("the pair is renewed and the call made once more when the ve
   });
 
   test.each(["15", "400101", "400103"])(
-    "every token that died, refused with %s from then on",
+    "a launch succeeds although the vendor refuses every dead token with %s",
     async (code) => {
       await using harness = await startHarness({ env });
       harness.sandbox.revoke(code);
@@ -54,7 +54,7 @@ describe.concurrent("the pair is renewed and the call made once more when the ve
     },
   );
 
-  test.each(REFUSALS)("a NONCE ticket with %s", async (code) => {
+  test.each(REFUSALS)("a NONCE ticket call refused with %s is retried with a renewed pair", async (code) => {
     await using harness = await startHarness({ env });
     refuse(harness, "nonce_ticket", code);
     const launch = await harness.grpcClient.unary(getFaceParams, message);
@@ -77,7 +77,7 @@ describe.concurrent("the pair is renewed and the call made once more when the ve
     expect(harness.sandbox.breaches).toEqual([]);
   });
 
-  test.each(REFUSALS)("a query with %s", async (code) => {
+  test.each(REFUSALS)("a query refused with %s is retried with a renewed pair", async (code) => {
     await using harness = await startHarness({ env });
     const orderNo = await passedOrder(harness);
     refuse(harness, "query", code);
@@ -93,7 +93,7 @@ describe.concurrent("the pair is renewed and the call made once more when the ve
 });
 
 describe.concurrent("with tokens that are really dead", () => {
-  test("all were revoked: both halves of a launch recover by one renewal", async () => {
+  test("both halves of a launch recover by one renewal after all tokens were revoked", async () => {
     await using harness = await startHarness({ env });
     harness.sandbox.revoke();
     const { status, body } = await harness.form("/get_face_params", person);
@@ -106,7 +106,7 @@ describe.concurrent("with tokens that are really dead", () => {
     expect(rules).toEqual(new Set(["token_dead", "sign_ticket_dead"]));
   });
 
-  test("somebody else rotated, and the overlap is over: a crowd of queries recovers by one renewal", async () => {
+  test("a crowd of queries recovers by one renewal after another installation rotated and the overlap ended", async () => {
     await using harness = await startHarness({ env });
     const orderNo = await passedOrder(harness);
     harness.sandbox.rotate();
@@ -121,16 +121,19 @@ describe.concurrent("with tokens that are really dead", () => {
 });
 
 describe.concurrent("refused twice is an error with exactly two calls, and never a verdict", () => {
-  test.each(["upload", "nonce_ticket"] as const)("%s", async (endpoint) => {
-    await using harness = await startHarness({ env });
-    refuse(harness, endpoint, "400103", 2);
-    const { status, body } = await harness.form("/get_face_params", person);
-    expect([status, body.code, body.reason]).toEqual([502, "400103", "UPSTREAM_REFUSED"]);
-    expect(body).not.toHaveProperty("result");
-    expect(harness.wire.of(endpoint)).toHaveLength(2);
-  });
+  test.each(["upload", "nonce_ticket"] as const)(
+    "a call to %s that is refused twice is an error after exactly two calls",
+    async (endpoint) => {
+      await using harness = await startHarness({ env });
+      refuse(harness, endpoint, "400103", 2);
+      const { status, body } = await harness.form("/get_face_params", person);
+      expect([status, body.code, body.reason]).toEqual([502, "400103", "UPSTREAM_REFUSED"]);
+      expect(body).not.toHaveProperty("result");
+      expect(harness.wire.of(endpoint)).toHaveLength(2);
+    },
+  );
 
-  test("query, on every door", async () => {
+  test("a query that is refused twice is an error and no verdict on every door", async () => {
     await using harness = await startHarness({ env });
     const orderNo = await passedOrder(harness);
     refuse(harness, "query", "400101", 2);
@@ -154,7 +157,7 @@ describe.concurrent("refused twice is an error with exactly two calls, and never
     expect(harness.wire.of("query")).toHaveLength(6);
   });
 
-  test("and when no new pair is to be had, one call", async () => {
+  test("a refused query is an error after one call if no new pair is available", async () => {
     await using harness = await startHarness({ env });
     const orderNo = await passedOrder(harness);
     harness.sandbox.faults.add({ endpoint: "access_token", kind: "status", times: null });
@@ -182,7 +185,7 @@ describe("a double tap (400504)", () => {
     return { started, waits };
   }
 
-  test("that somebody else brought about is waited out, once, and succeeds", async () => {
+  test("a launch refused as too frequent because of another process waits once and succeeds", async () => {
     const { started, waits } = await impatient();
     await using harness = started;
     refuse(harness, "nonce_ticket", "400504");
@@ -196,7 +199,7 @@ describe("a double tap (400504)", () => {
     expect(harness.sandbox.breaches).toEqual([]);
   });
 
-  test("twice is too many: the caller is told to come back", async () => {
+  test("a launch refused as too frequent twice is rejected with a retry delay", async () => {
     const { started, waits } = await impatient();
     await using harness = started;
     refuse(harness, "nonce_ticket", "400504", 2);

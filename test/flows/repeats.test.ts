@@ -8,7 +8,7 @@ const launchOf = ({ body }: Awaited<ReturnType<Harness["form"]>>) => {
 };
 
 describe.concurrent("a request id", () => {
-  test("names one launch, through whichever door it is repeated", async () => {
+  test("a request id names one launch, whichever door repeats it", async () => {
     await using harness = await startHarness();
     const first = await harness.form("/get_face_params", { ...person, request_id: "r-1" });
     const again = await harness.form("/get_face_params", { ...person, request_id: "r-1" });
@@ -23,7 +23,7 @@ describe.concurrent("a request id", () => {
     expect(harness.wire.of("nonce_ticket")).toHaveLength(1);
   });
 
-  test("with other parameters is refused, on every door, and without a call to the vendor", async () => {
+  test("a request id with other parameters is refused on every door, without a call to the vendor", async () => {
     await using harness = await startHarness();
     await harness.form("/get_face_params", { ...person, request_id: "r-2" });
     const form = await harness.form("/get_face_params", { ...person, name: "李四", request_id: "r-2" });
@@ -37,7 +37,7 @@ describe.concurrent("a request id", () => {
     expect(harness.wire.of("upload")).toHaveLength(1);
   });
 
-  test("of a launch that failed is free again", async () => {
+  test("a request id of a failed launch can be used again", async () => {
     await using harness = await startHarness();
     harness.sandbox.faults.add({ endpoint: "upload", kind: "code", code: "66660021" });
     const failed = await harness.form("/get_face_params", { ...person, request_id: "r-3" });
@@ -46,7 +46,7 @@ describe.concurrent("a request id", () => {
     expect([again.status, again.body.code]).toEqual([200, "0"]);
   });
 
-  test("belongs to its caller: another's is another's", async () => {
+  test("a request id belongs to its caller", async () => {
     await using harness = await startHarness({
       env: { HTTP_AUTH_TOKENS: `one:${"a".repeat(16)},two:${"b".repeat(16)}` },
     });
@@ -60,7 +60,7 @@ describe.concurrent("a request id", () => {
 });
 
 describe.concurrent("two taps of one person at once", () => {
-  test("share one launch, and neither waits out the vendor's two seconds", async () => {
+  test("two simultaneous taps of one person share one launch without waiting for the vendor's two seconds", async () => {
     await using harness = await startHarness();
     harness.sandbox.faults.add({ endpoint: "upload", kind: "delay", delayMs: 300 });
     const taps = await Promise.all([1, 2, 3].map(() => harness.form("/get_face_params", person)));
@@ -71,14 +71,14 @@ describe.concurrent("two taps of one person at once", () => {
     expect(harness.sandbox.breaches).toEqual([]);
   });
 
-  test("one after the other are two launches", async () => {
+  test("two consecutive taps of one person are two launches", async () => {
     await using harness = await startHarness();
     const first = launchOf(await harness.form("/get_face_params", person));
     const second = launchOf(await harness.form("/get_face_params", person));
     expect(second.order_no).not.toBe(first.order_no);
   });
 
-  test("of two people are two launches", async () => {
+  test("two simultaneous taps of two people are two launches", async () => {
     await using harness = await startHarness();
     harness.sandbox.faults.add({ endpoint: "upload", kind: "delay", delayMs: 200, times: 2 });
     const [one, two] = await Promise.all([

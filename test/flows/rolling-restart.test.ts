@@ -50,7 +50,7 @@ function formCall(balancer: Balancer, agent: http.Agent): Promise<string> {
   });
 }
 
-test("three processes restarted one after the other under load: no call fails, and no token is fetched anew", async () => {
+test("a rolling restart of three processes under load fails no call and fetches no new token", async () => {
   const directory = mkdtempSync(join(tmpdir(), "rolling-"));
   const { sandbox, env } = await startUpstream();
   const balancer = await startBalancer();

@@ -25,7 +25,7 @@ describe.skipIf(missingRedis("redis-server"))("two processes on one Redis", () =
     await stopRedis();
   });
 
-  test("a double tap that lands on both is one launch", async () => {
+  test("a double tap that reaches both processes is one launch", async () => {
     one.sandbox.faults.add({ endpoint: "upload", kind: "delay", delayMs: 400 });
     const [a, b] = await Promise.all([one, two].map((each) => each.form("/get_face_params", person)));
     expect(b?.body.result.order_no).toBe(a?.body.result.order_no);
@@ -34,7 +34,7 @@ describe.skipIf(missingRedis("redis-server"))("two processes on one Redis", () =
     expect(one.sandbox.breaches).toEqual([]);
   });
 
-  test("a request id is known to both, and so is what it came with", async () => {
+  test("a request id and its parameters are known to both processes", async () => {
     const named = { ...person, request_id: "shared-1" };
     const first = await one.form("/get_face_params", named);
     const again = await two.form("/get_face_params", named);
@@ -43,13 +43,13 @@ describe.skipIf(missingRedis("redis-server"))("two processes on one Redis", () =
     expect([other.status, other.body.reason]).toEqual([409, "REQUEST_ID_REUSED"]);
   });
 
-  test("launches of one person are counted by both together", async () => {
+  test("launches of one person are counted across both processes", async () => {
     const third = await two.form("/get_face_params", { ...person, user_id: "u3" });
     const fourth = await one.form("/get_face_params", { ...person, user_id: "u4" });
     expect([third.status, fourth.status, fourth.body.reason]).toEqual([200, 429, "RATE_LIMITED"]);
   });
 
-  test("nothing personal and no signature can be read in Redis", async () => {
+  test("no personal data and no signature is readable in Redis", async () => {
     const keys = (await redis.cli("KEYS", "*")).split("\n");
     expect(keys.filter((key) => key.includes(":limit:"))).not.toEqual([]);
     expect(keys.filter((key) => key.includes(":launch:"))).not.toEqual([]);
@@ -71,7 +71,7 @@ describe.skipIf(missingRedis("redis-server"))("two processes on one Redis", () =
     }
   });
 
-  test("with Redis gone, launches go on, each process by itself", async () => {
+  test("launches continue per process while Redis is unreachable", async () => {
     await redis.kill();
     for (const [i, each] of [one, two].entries()) {
       const answer = await each.form("/get_face_params", {

@@ -11,7 +11,7 @@ import { missingRedis, type RedisServer, startRedis, stopRedis } from "../suppor
 const person = { name: "张三", id_no: "11010519491231002X" };
 
 describe.concurrent("two launches of one person within two seconds keep the vendor's rule", () => {
-  test("one after the other", async () => {
+  test("two consecutive launches of one person keep the vendor's two seconds", async () => {
     await using harness = await startHarness();
     const [first, second] = [
       await harness.form("/get_face_params", person),
@@ -23,7 +23,7 @@ describe.concurrent("two launches of one person within two seconds keep the vend
     expect(harness.sandbox.breaches).toEqual([]);
   });
 
-  test("at the same time, with different request ids and names; others wait for nothing", async () => {
+  test("two simultaneous launches of one person keep the vendor's two seconds, and other people do not wait", async () => {
     await using harness = await startHarness();
     const launch = (fields: object) => harness.form("/get_face_params", { ...person, ...fields });
     const began = performance.now();
@@ -38,14 +38,14 @@ describe.concurrent("two launches of one person within two seconds keep the vend
     expect(harness.sandbox.breaches).toEqual([]);
   });
 
-  test("with a vendor that takes its time, from its answer on", async () => {
+  test("the two seconds count from a slow vendor's response", async () => {
     await using harness = await startHarness({ sandbox: { latencyMs: 700 } });
     await harness.form("/get_face_params", person);
     expect((await harness.form("/get_face_params", person)).status).toBe(200);
     expect(harness.sandbox.breaches).toEqual([]);
   });
 
-  test("no longer than the caller waits", async () => {
+  test("a launch waits for its turn no longer than its caller", async () => {
     await using harness = await startHarness();
     const message = { name: person.name, idNo: person.id_no };
     await harness.json("GetFaceParams", message);
@@ -75,7 +75,7 @@ describe.skipIf(missingRedis("redis-server"))("with replicas that share a Redis"
     await stopRedis();
   });
 
-  test("the second one waits for the other's launch", async () => {
+  test("a launch at one replica waits for the other's launch", async () => {
     const [one, other] = replicas as [Harness, Harness];
     expect((await one.form("/get_face_params", person)).status).toBe(200);
     expect((await other.form("/get_face_params", person)).status).toBe(200);
@@ -115,7 +115,7 @@ describe("the turns of one user", () => {
     });
   };
 
-  test("are two seconds apart, and a queue that grows is told to come back", async () => {
+  test("the turns of one user are two seconds apart, and a growing queue is rejected with a retry delay", async () => {
     const { ask, asked, pass } = rig();
     const all = Promise.allSettled(Array.from({ length: 5 }, () => ask()));
     await pass(10_000);
@@ -133,7 +133,7 @@ describe("the turns of one user", () => {
     ["never left", failing("not_sent"), 0],
     ["was refused for another reason", failing("code", "400103"), 0],
     ["may have brought a ticket", failing("broken"), 2_000],
-  ])("after a call that %s", async (_what, outcome, leastMs) => {
+  ])("the next turn comes at the right time after a call that %s", async (_what, outcome, leastMs) => {
     const { ask, asked, pass } = rig();
     await expect(ask(outcome)).rejects.toThrow();
     const next = ask();

@@ -22,7 +22,7 @@ async function bufCurl(admin: string, method: string, ...args: string[]): Promis
   return JSON.parse(stdout) as Record<string, unknown>;
 }
 
-test("buf curl needs no schema files: status, forced refresh, status again", async () => {
+test("buf curl shows the status and forces a refresh without schema files", async () => {
   await using harness = await startHarness({ env: { TOKEN_OVERLAP: "6s" } });
   const before = await bufCurl(harness.admin, "TicketStatus", "--emit-defaults");
   expect(before).toMatchObject({
@@ -67,7 +67,7 @@ test("buf curl needs no schema files: status, forced refresh, status again", asy
   );
 });
 
-test("errors in our words, and tokens asked for where they are configured", async () => {
+test("the admin RPCs return errors in our wording and require tokens if configured", async () => {
   await using harness = await startHarness({
     env: { TOKEN_OVERLAP: "6s", GRPC_AUTH_TOKENS: "ops:open-sesame-open-sesame" },
   });
@@ -89,7 +89,7 @@ test("errors in our words, and tokens asked for where they are configured", asyn
   harness.sandbox.faults.clear();
 });
 
-test("nowhere but on the admin listener", async () => {
+test("the admin RPCs are served only by the admin listener", async () => {
   await using harness = await startHarness();
   const response = await fetch(`${harness.http}/${SERVICE}/TicketStatus`, {
     method: "POST",
@@ -109,7 +109,7 @@ test("nowhere but on the admin listener", async () => {
   expect(stderr).toContain("unimplemented");
 });
 
-test("Diagnose says of a running service what the doctor says, and asks for no token", async () => {
+test("Diagnose reports what the doctor reports, without a token call", async () => {
   const { sandbox, env } = await startUpstream();
   const directory = mkdtempSync(join(tmpdir(), "diagnose-"));
   const child = await startChild({ env: { ...env, STORE_URL: `file:${directory}` } });

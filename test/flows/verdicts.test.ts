@@ -23,7 +23,7 @@ async function orderWith(outcome: string): Promise<string> {
   return launch.body.result.order_no;
 }
 
-describe("a verdict is answered with HTTP 200, and with code 0 only for a pass", () => {
+describe("a verdict is HTTP 200, and code 0 only for a pass", () => {
   test.each([
     ["passed", "0", "PASSED", "SAME_PERSON", "NONE", true],
     ["not_same_person", "66660004", "FAILED", "NOT_SAME_PERSON", "NONE", true],
@@ -36,44 +36,54 @@ describe("a verdict is answered with HTTP 200, and with code 0 only for a pass",
     ["no_source_photo", "66660005", "INCONCLUSIVE", "NO_SOURCE_PHOTO", "OTHER_CHANNEL", false],
     ["daily_limit", "66660017", "INCONCLUSIVE", "DAILY_LIMIT", "STOP_FOR_TODAY", false],
     ["abandoned", "66660011", "NOT_COMPLETED", "NO_RECORD", "RETRY", false],
-  ])("%s", async (outcome, code, verdict, reason, nextStep, billed) => {
-    const orderNo = await orderWith(outcome);
-    const form = await harness.form("/get_result", { order_no: orderNo });
-    expect(form.status).toBe(200);
-    expect(form.body).toMatchObject({
-      code,
-      result: { order_no: orderNo, verdict, reason, livemode: false },
-    });
-    expect(form.body.msg).toMatch(/\p{Script=Han}/u);
-    const message = await harness.grpcClient.unary(getResult, { orderNo });
-    expect(message).toMatchObject({
-      orderNo,
-      code,
-      verdict: Verdict[verdict as keyof typeof Verdict],
-      reason: VerdictReason[reason as keyof typeof VerdictReason],
-      nextStep: NextStep[nextStep as keyof typeof NextStep],
-      billed,
-      livemode: false,
-    });
-  });
+  ])(
+    "the outcome %s is its verdict with HTTP 200",
+    async (outcome, code, verdict, reason, nextStep, billed) => {
+      const orderNo = await orderWith(outcome);
+      const form = await harness.form("/get_result", { order_no: orderNo });
+      expect(form.status).toBe(200);
+      expect(form.body).toMatchObject({
+        code,
+        result: { order_no: orderNo, verdict, reason, livemode: false },
+      });
+      expect(form.body.msg).toMatch(/\p{Script=Han}/u);
+      const message = await harness.grpcClient.unary(getResult, { orderNo });
+      expect(message).toMatchObject({
+        orderNo,
+        code,
+        verdict: Verdict[verdict as keyof typeof Verdict],
+        reason: VerdictReason[reason as keyof typeof VerdictReason],
+        nextStep: NextStep[nextStep as keyof typeof NextStep],
+        billed,
+        livemode: false,
+      });
+    },
+  );
 });
 
-describe("what is no verdict is an error on every door", () => {
+describe("an outcome that is no verdict is an error on every door", () => {
   test.each([
     ["busy", "66660021", 503, "UPSTREAM_UNAVAILABLE", "unavailable", grpc.status.UNAVAILABLE],
     ["unknown_code", "66669999", 502, "UPSTREAM_UNEXPECTED", "internal", grpc.status.INTERNAL],
-  ])("%s", async (outcome, code, status, reason, connectCode, grpcCode) => {
-    const orderNo = await orderWith(outcome);
-    const form = await harness.form("/get_result", { order_no: orderNo });
-    expect([form.status, form.body.code, form.body.reason]).toEqual([status, code, reason]);
-    expect(form.body).not.toHaveProperty("result");
-    const json = await harness.json("GetResult", { orderNo });
-    expect(json.body.code).toBe(connectCode);
-    const info = json.body.details.find((detail: { type: string }) => detail.type === "google.rpc.ErrorInfo");
-    expect(info.debug).toMatchObject({ reason, metadata: { upstream_code: code } });
-    expect(info.debug.metadata.biz_seq_no).toMatch(/\S/);
-    await expect(harness.grpcClient.unary(getResult, { orderNo })).rejects.toMatchObject({ code: grpcCode });
-  });
+  ])(
+    "the outcome %s is an error on every door",
+    async (outcome, code, status, reason, connectCode, grpcCode) => {
+      const orderNo = await orderWith(outcome);
+      const form = await harness.form("/get_result", { order_no: orderNo });
+      expect([form.status, form.body.code, form.body.reason]).toEqual([status, code, reason]);
+      expect(form.body).not.toHaveProperty("result");
+      const json = await harness.json("GetResult", { orderNo });
+      expect(json.body.code).toBe(connectCode);
+      const info = json.body.details.find(
+        (detail: { type: string }) => detail.type === "google.rpc.ErrorInfo",
+      );
+      expect(info.debug).toMatchObject({ reason, metadata: { upstream_code: code } });
+      expect(info.debug.metadata.biz_seq_no).toMatch(/\S/);
+      await expect(harness.grpcClient.unary(getResult, { orderNo })).rejects.toMatchObject({
+        code: grpcCode,
+      });
+    },
+  );
 
   test.each([
     [{ kind: "status", status: 500 }, 503, "UPSTREAM_UNAVAILABLE"],
@@ -81,7 +91,7 @@ describe("what is no verdict is an error on every door", () => {
     [{ kind: "reset", times: 2 }, 503, "UPSTREAM_UNAVAILABLE"],
     [{ kind: "truncate" }, 503, "UPSTREAM_UNAVAILABLE"],
     [{ kind: "html" }, 502, "UPSTREAM_UNEXPECTED"],
-  ])("a query that meets %j", async (fault, status, reason) => {
+  ])("a query that meets the fault %j is an error and no verdict", async (fault, status, reason) => {
     const orderNo = await orderWith("passed");
     harness.sandbox.faults.add({ endpoint: "query", times: 1, ...fault } as never);
     const form = await harness.form("/get_result", { order_no: orderNo });
@@ -91,7 +101,7 @@ describe("what is no verdict is an error on every door", () => {
   });
 });
 
-test("a record past three days has expired, as the order number itself tells", async () => {
+test("a record older than three days has expired, by the time in its order number", async () => {
   let turnedMs = 0;
   const clock = { ...systemClock, now: () => systemClock.now() + turnedMs };
   // The sandbox's tokens do not live for three days either, so the pair is renewed on the way; soon, at this overlap.
@@ -107,7 +117,7 @@ test("a record past three days has expired, as the order number itself tells", a
   expect(body.result).toMatchObject({ verdict: "NOT_COMPLETED", reason: "EXPIRED" });
 });
 
-test("media come with the verdict when asked for, in a call of their own", async () => {
+test("media come with the verdict if requested, by a separate call", async () => {
   const orderNo = await orderWith("passed");
   const without = await harness.grpcClient.unary(getResult, { orderNo });
   expect(without.media).toBeUndefined();
@@ -116,7 +126,7 @@ test("media come with the verdict when asked for, in a call of their own", async
   expect(media?.video.length).toBeGreaterThan(0);
 });
 
-test("an internal caller brings its own order number and photo", async () => {
+test("an internal caller may supply its own order number and photo", async () => {
   const photo = Buffer.from("/9j/4AAQSkZJRgABAQEASABIAAD/2wBDAP//////////////////////2Q==", "base64");
   const launch = await harness.grpcClient.unary(getFaceParams, {
     name: "张三",
@@ -133,6 +143,6 @@ test("an internal caller brings its own order number and photo", async () => {
   expect([outside.status, outside.body.reason]).toEqual([404, "ORDER_NOT_FOUND"]);
 });
 
-test("the vendor's rules were kept throughout", () => {
+test("no outcome makes the service violate the vendor's rules", () => {
   expect(harness.sandbox.breaches).toEqual([]);
 });

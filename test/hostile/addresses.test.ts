@@ -28,7 +28,7 @@ describe("requests of one address are counted before anything else", () => {
       "/faceverification.v1.FaceVerificationService/GetResult",
       { body: "{}", headers: { "content-type": "application/json", authorization: "Bearer wrong" } },
     ],
-  ])("%s", async (_what, path, init) => {
+  ])("a flood of %s from one address is counted before anything else", async (_what, path, init) => {
     await using harness = await startHarness({ env: { ...env, HTTP_AUTH_TOKENS: `shop:${"s".repeat(20)}` } });
     const send = async (address: string) => {
       const headers = {
@@ -62,7 +62,7 @@ describe("requests of one address are counted before anything else", () => {
     ],
     ["this machine's own, as a proxy's word", ["127.0.0.1", "127.0.0.1", "127.0.0.1:80", "::ffff:127.0.0.1"]],
     ["what is no address", ["unknown", "_x", "<script>", "张三"]],
-  ])("%s counts as one", async (_what, addresses) => {
+  ])("%s counts as one address", async (_what, addresses) => {
     await using harness = await startHarness({ env: { ...env, LIMIT_PER_IP: "3/m" } });
     const statuses = [];
     for (const address of addresses) {
@@ -84,7 +84,7 @@ describe("requests of one address are counted before anything else", () => {
   });
 });
 
-test("one address does not use up a caller name that many share", async () => {
+test("one address does not exhaust the limit of a caller name shared by many", async () => {
   await using harness = await startHarness({
     env: { LIMIT_PER_CALLER: "3/m", TRUSTED_PROXIES: "127.0.0.0/8" },
   });
@@ -97,7 +97,7 @@ test("one address does not use up a caller name that many share", async () => {
 });
 
 describe("FORM_STRICT=enforce", () => {
-  test("a form of 65 KB is answered shortly, and leaves a short line", async () => {
+  test("a form of 65 KB gets a short response and a short log line", async () => {
     await using harness = await startHarness({ env: { FORM_STRICT: "enforce" } });
     const body = Array.from({ length: 9_000 }, (_, i) => `f${i}=1`).join("&");
     const path = `/get_result?${Array.from({ length: 800 }, (_, i) => `q${i}=1`).join("&")}`;
@@ -112,7 +112,7 @@ describe("FORM_STRICT=enforce", () => {
     }
   });
 
-  test("nothing is looked at closely for a caller that is not let in", async () => {
+  test("a form is not inspected for a caller that is not admitted", async () => {
     const tokens = { HTTP_AUTH_TOKENS: `shop:${"s".repeat(20)}` };
     await using harness = await startHarness({ env: { FORM_STRICT: "enforce", ...tokens } });
     const answer = await harness.form("/get_face_params", { ...person, extra: "1" });
@@ -136,16 +136,19 @@ describe("a page of another site", () => {
   test.each([
     ["rebinds its name", { ...json, host: "evil.example" }],
     ["asks from its origin", { ...json, origin: "http://evil.example" }],
-  ])("that %s cannot force a refresh, nor turn the sandbox's controls", async (_what, headers) => {
-    await using harness = await startHarness();
-    const before = harness.wire.of("access_token").length;
-    expect(await send(harness.admin, REFRESH, headers)).toBe(403);
-    expect(harness.wire.of("access_token")).toHaveLength(before);
-    expect(await send(harness.sandbox.url, "/sandbox/rotate", headers)).toBe(403);
-    expect(harness.logs.filter(({ outcome }) => outcome === "PERMISSION_DENIED")).toHaveLength(1);
-  });
+  ])(
+    "a page of another site that %s can neither force a refresh nor use the sandbox's controls",
+    async (_what, headers) => {
+      await using harness = await startHarness();
+      const before = harness.wire.of("access_token").length;
+      expect(await send(harness.admin, REFRESH, headers)).toBe(403);
+      expect(harness.wire.of("access_token")).toHaveLength(before);
+      expect(await send(harness.sandbox.url, "/sandbox/rotate", headers)).toBe(403);
+      expect(harness.logs.filter(({ outcome }) => outcome === "PERMISSION_DENIED")).toHaveLength(1);
+    },
+  );
 
-  test("names that are configured are answered, and text/plain turns no control", async () => {
+  test("configured host names are accepted, and text/plain cannot use the sandbox's controls", async () => {
     await using harness = await startHarness({ env: { ADMIN_HOSTS: "admin.internal" } });
     expect(await send(harness.admin, REFRESH, { ...json, host: "Admin.Internal:9090" })).toBe(200);
     expect(await send(harness.admin, REFRESH, { ...json, host: "other.internal" })).toBe(403);

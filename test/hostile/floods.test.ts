@@ -28,7 +28,7 @@ afterAll(() => sandbox.stop());
 const UNFINISHED = Buffer.concat([Buffer.of(0, 0, 0x0f, 0xff, 0xf0), Buffer.alloc(MIB - 1_000)]);
 const url = () => `http://${child.grpc}`;
 
-test("20,000 streams on one connection: it is told how many it may open, and holds little with these", async () => {
+test("a client that opens 20,000 streams on one connection is limited and holds little memory", async () => {
   const session = open(url());
   await new Promise((resolve) => session.once("remoteSettings", resolve));
   expect(session.remoteSettings.maxConcurrentStreams).toBe(250);
@@ -41,7 +41,7 @@ test("20,000 streams on one connection: it is told how many it may open, and hol
   session.destroy();
 });
 
-test("unfinished bodies of 400 MB in all: what is over the limit is refused, and the service goes on", async () => {
+test("unfinished bodies of 400 MB in total are refused above the limit, and the service goes on", async () => {
   const said: Record<string, number> = {};
   const cost = await costOf(child, async () => {
     const sessions = Array.from({ length: 4 }, () => open(url()));
@@ -79,7 +79,7 @@ test.each([
   ["the fast door", FAST],
   ["plain Connect", PLAIN],
   ["JSON", { "content-type": "application/json" }],
-])("for %s, the deadline counts from the headers, also while the body is awaited", async (_door, headers) => {
+])("a deadline for %s counts from the headers, also while the body is arriving", async (_door, headers) => {
   const session = open(url());
   const json = headers["content-type"] === "application/json";
   const deadline = json ? { "connect-timeout-ms": "300" } : { "grpc-timeout": "300m" };
@@ -89,7 +89,7 @@ test.each([
   session.destroy();
 });
 
-test("SIGTERM ends the process within its grace while bodies are flooding in", async () => {
+test("SIGTERM ends the process within its grace period during a flood of bodies", async () => {
   const flooding = new AbortController();
   const flood = async (headers: Record<string, string>) => {
     while (!flooding.signal.aborted) {

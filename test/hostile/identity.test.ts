@@ -15,8 +15,8 @@ const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
 const service = "s".repeat(20);
 const jwt = (url: string) => ({ JWT_JWKS_URL: url, JWT_ISSUER: ISSUER, JWT_AUDIENCE: AUDIENCE });
 
-describe("a credential that is presented and wrong is 401, whatever else is right", () => {
-  test("a client certificate does not make up for a wrong bearer token, with tokens configured or without", async () => {
+describe("an invalid credential is 401, whatever else is valid", () => {
+  test("a client certificate does not excuse an invalid bearer token, with or without configured tokens", async () => {
     using authority = createAuthority();
     const [server, client] = [authority.issue("server"), authority.issue("billing")];
     const files: Record<string, string> = { cert: server.cert, key: server.key, ca: authority.ca };
@@ -41,7 +41,7 @@ describe("a credential that is presented and wrong is 401, whatever else is righ
     }
   });
 
-  test("a form with a signature and a JWT is the user's, and both must be right", async () => {
+  test("a form with a signature and a JWT is the user's, and both must be valid", async () => {
     const provider = await startProvider();
     const key = "k".repeat(32);
     await using harness = await startHarness({
@@ -82,7 +82,7 @@ describe("a credential that is presented and wrong is 401, whatever else is righ
 });
 
 describe("an identity provider in trouble", () => {
-  test("garbage tokens take no room from service tokens, and ask for the keys no more than once in a while", async () => {
+  test("garbage tokens take no capacity from service tokens and cause only occasional fetches of the keys", async () => {
     let fetches = 0;
     // Accepts and never answers.
     const hanging = createServer(() => {
@@ -127,7 +127,7 @@ describe("an identity provider in trouble", () => {
 describe("photo and video", () => {
   const include = (orderNo: string) => ({ orderNo, includeMedia: true });
 
-  test("go to internal callers, and to no stranger by any door of the public listener", async () => {
+  test("photo and video go to internal callers, and to no stranger through any public door", async () => {
     await using harness = await startHarness();
     const launch = await harness.form("/get_face_params", person);
     const orderNo = launch.body.result.order_no;
@@ -149,7 +149,7 @@ describe("photo and video", () => {
     expect(internal.media?.photo.length).toBeGreaterThan(0);
   });
 
-  test("go to end users of their own orders only where that is configured, and to apps never", async () => {
+  test("photo and video go to end users only for their own orders and if configured, and never to apps", async () => {
     const provider = await startProvider();
     const user = bearer(await provider.sign({ sub: "user-1" }));
     for (const [setting, status] of [
@@ -173,7 +173,7 @@ describe("photo and video", () => {
   });
 });
 
-test("answers that name an order are not kept by any cache", async () => {
+test("responses that name an order are not cacheable", async () => {
   await using harness = await startHarness();
   const launch = await harness.form("/get_face_params", person);
   const orderNo = launch.body.result.order_no;

@@ -66,7 +66,7 @@ async function watch(
   return { cost, holding: left - (clients - given()) };
 }
 
-test("60 clients that ask for a video and do not read it hold no more than the limit", async () => {
+test("60 clients that request a video and do not read it hold no more memory than the limit", async () => {
   // As many as fit into the limit, and read.
   const honest = await watch(UNREAD / VIDEO, FAST, true, () => true);
   expect(honest.holding).toBe(UNREAD / VIDEO);

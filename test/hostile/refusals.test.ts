@@ -114,7 +114,7 @@ const HOSTS: [string, string][] = [
 ];
 
 describe("a Host", () => {
-  test.each(HOSTS)("%s", async (_what, host) => {
+  test.each(HOSTS)("a Host %s is refused as malformed", async (_what, host) => {
     const asks = [
       `POST /faceverification.v1.FaceVerificationService/GetResult HTTP/1.1\r\n${host}Content-Type: application/json; charset=utf-8\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}`,
       `GET /openapi.json?id_no=${SECRET} HTTP/1.1\r\n${host}Connection: close\r\n\r\n`,
@@ -129,7 +129,7 @@ describe("a Host", () => {
     }
   });
 
-  test("that HTTP/1.0 does not need", async () => {
+  test("a Host may be missing in HTTP/1.0", async () => {
     const { status } = await raw(plain, "GET /openapi.json HTTP/1.0\r\n\r\n");
     expect(status).toBe(200);
     const health = await raw(
@@ -144,7 +144,7 @@ describe("a Host", () => {
     ["x:99999", undefined],
     ["[::1", undefined],
     ["a", "b"],
-  ])(":authority %s, host %s", async (authority, host) => {
+  ])("the pair of :authority %s and host %s is refused as malformed", async (authority, host) => {
     const session = open(`http://${plain.grpc}`);
     const said = await seenOnce(plain, "MALFORMED_REQUEST", () => {
       const stream = session.request({
@@ -162,7 +162,7 @@ describe("a Host", () => {
   });
 });
 
-test("an :authority that is no text of HTTP/2 at all is reset by the library", async () => {
+test("an :authority that is invalid in HTTP/2 is reset by the library", async () => {
   const session = open(`http://${plain.grpc}`);
   const stream = session.request({ ":method": "POST", ":path": HEALTH, ":authority": "a b", ...FAST });
   stream.on("error", () => undefined).end();
@@ -231,41 +231,47 @@ describe("over HTTP/1.1", () => {
       400,
       "MALFORMED_REQUEST",
     ],
-  ])("%s", async (_what, text, status, reason) => {
-    for (const child of both()) {
-      const answer = await seenOnce(child, reason, () => raw(child, text, { end: false }));
-      expect(answer.status).toBe(status);
-      expect(JSON.parse(answer.body)).toMatchObject(shaped(status, reason));
-    }
-  });
+  ])(
+    "a request with %s over HTTP/1.1 is refused once, in the documented shape",
+    async (_what, text, status, reason) => {
+      for (const child of both()) {
+        const answer = await seenOnce(child, reason, () => raw(child, text, { end: false }));
+        expect(answer.status).toBe(status);
+        expect(JSON.parse(answer.body)).toMatchObject(shaped(status, reason));
+      }
+    },
+  );
 
-  test.each(["application/json", "application/proto"])("chunks that are none, as %s", async (type) => {
-    const text = ask(
-      `POST ${GET_RESULT} HTTP/1.1`,
-      `Content-Type: ${type}\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n`,
-    );
-    for (const child of both()) {
-      const { status, body } = await seenOnce(child, "MALFORMED_REQUEST", () =>
-        raw(child, text, { end: false }),
+  test.each(["application/json", "application/proto"])(
+    "invalid chunks of %s are refused as malformed",
+    async (type) => {
+      const text = ask(
+        `POST ${GET_RESULT} HTTP/1.1`,
+        `Content-Type: ${type}\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n`,
       );
-      expect(status).toBe(400);
-      expect(JSON.parse(body)).toMatchObject({ code: "invalid_argument" });
-    }
-  });
+      for (const child of both()) {
+        const { status, body } = await seenOnce(child, "MALFORMED_REQUEST", () =>
+          raw(child, text, { end: false }),
+        );
+        expect(status).toBe(400);
+        expect(JSON.parse(body)).toMatchObject({ code: "invalid_argument" });
+      }
+    },
+  );
 
   test.each([
     ["a form", "/get_result", "application/x-www-form-urlencoded"],
     ["JSON", GET_RESULT, "application/json"],
     ["JSON by Connect", GET_RESULT, "application/json; charset=utf-8"],
     ["gRPC-Web", GET_RESULT, "application/grpc-web+proto"],
-  ])("a caller who leaves in the middle of %s is not a fault", async (_what, path, type) => {
+  ])("a caller that disconnects in the middle of %s is logged as CANCELLED", async (_what, path, type) => {
     const text = ask(`POST ${path} HTTP/1.1`, `Content-Type: ${type}\r\nContent-Length: 100\r\n\r\n{`);
     for (const child of both()) await seenOnce(child, "CANCELLED", () => raw(child, text));
   });
 });
 
 describe("over HTTP/2", () => {
-  test("with TLS, an idle connection of HTTP/1.1 is kept as long as in the clear", async () => {
+  test("an idle HTTP/1.1 connection is kept as long with TLS as without", async () => {
     const ask =
       "GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\nGET /openapi.json HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
     for (const child of both()) expect((await raw(child, ask)).head).toContain("timeout=72");
@@ -277,17 +283,20 @@ describe("over HTTP/2", () => {
     ["gRPC-Web", WEB, GET_RESULT],
     ["JSON", { "content-type": "application/json" }, GET_RESULT],
     ["a form", { "content-type": "application/x-www-form-urlencoded" }, "/get_result"],
-  ])("a caller who leaves in the middle of a body for %s is not a fault", async (_what, headers, path) => {
-    const session = open(secure.http.replace("http:", "https:"));
-    await seenOnce(secure, "CANCELLED", async () => {
-      const stream = begin(session, path, headers);
-      stream.write(Buffer.of(0, 0, 0, 0, 9));
-      await new Promise((resolve) => session.ping(resolve));
-      session.destroy();
-    });
-  });
+  ])(
+    "a caller that disconnects in the middle of an HTTP/2 body for %s is logged as CANCELLED",
+    async (_what, headers, path) => {
+      const session = open(secure.http.replace("http:", "https:"));
+      await seenOnce(secure, "CANCELLED", async () => {
+        const stream = begin(session, path, headers);
+        stream.write(Buffer.of(0, 0, 0, 0, 9));
+        await new Promise((resolve) => session.ping(resolve));
+        session.destroy();
+      });
+    },
+  );
 
-  test("gRPC's own codes, by the fast door and by plain Connect", async () => {
+  test("protocol errors have gRPC's own codes in the fast path and in Connect", async () => {
     const call = async (headers: Record<string, string>, body: Buffer, path = GET_RESULT) => {
       const session = open(`http://${plain.grpc}`);
       const stream = begin(session, path, headers);
@@ -319,7 +328,7 @@ describe("over HTTP/2", () => {
   });
 
   test.each(["application/grpc", "application/grpc+proto", "application/grpc-web+proto"])(
-    "a method that does not exist, as %s, is UNIMPLEMENTED and no JSON",
+    "an unknown method called as %s is UNIMPLEMENTED and not JSON",
     async (type) => {
       const session = open(`http://${plain.grpc}`);
       const headers: Record<string, unknown> = {};
@@ -336,7 +345,7 @@ describe("over HTTP/2", () => {
     },
   );
 
-  test("a method that does not exist stays 404 for JSON", async () => {
+  test("an unknown method called with JSON is 404", async () => {
     const response = await fetch(`${plain.http}/faceverification.v1.FaceVerificationService/Nothing`, {
       method: "POST",
       headers: { "content-type": "application/json" },

@@ -31,7 +31,7 @@ function call(child: Child): Promise<string> {
   });
 }
 
-test("20 stops under load lose no call that was accepted", async () => {
+test("20 stops under load lose no accepted call", async () => {
   const lost: string[] = [];
   let done = 0;
   for (let stop = 0; stop < STOPS; stop++) {

@@ -47,7 +47,7 @@ const until = (condition: () => boolean) => expect.poll(condition, { timeout: 10
 /** Lets everything that can go on without waiting go on. */
 const settled = () => new Promise<void>((resolve) => setImmediate(resolve));
 
-test("taps at two replicas share the launch of the first", async () => {
+test("taps at two replicas share the first one's launch", async () => {
   const { begun, replica } = fleet();
   const first = replica()(person, call());
   await until(() => begun.length === 1);
@@ -58,7 +58,7 @@ test("taps at two replicas share the launch of the first", async () => {
   expect(begun).toHaveLength(1);
 });
 
-test("a launch goes on for those who wait, and stops when nobody does", async () => {
+test("a shared launch continues while any caller waits and stops when none does", async () => {
   const { begun, replica } = fleet();
   const one = replica();
   const [a, b] = [new AbortController(), new AbortController()];
@@ -73,7 +73,7 @@ test("a launch goes on for those who wait, and stops when nobody does", async ()
   expect(begun[0]?.signal.aborted).toBe(true);
 });
 
-test("when the first replica fails, the one that waits prepares a launch of its own", async () => {
+test("a waiting replica prepares its own launch when the first replica fails", async () => {
   const { begun, replica } = fleet();
   const first = replica()(person, call());
   await until(() => begun.length === 1);
@@ -86,7 +86,7 @@ test("when the first replica fails, the one that waits prepares a launch of its 
   expect((await second).orderNo).toBe("order2");
 });
 
-test("a repeat at another replica gets the same launch, and a parallel one waits for it", async () => {
+test("a repeat at another replica gets the same launch, and a concurrent repeat waits for it", async () => {
   const { begun, replica } = fleet();
   const first = replica()(named("r"), call());
   await until(() => begun.length === 1);
@@ -109,7 +109,7 @@ test("a repeat of a tap that shared another's launch gets that launch", async ()
   expect((await replica()(named("b"), call())).orderNo).toBe("order1");
 });
 
-test("a shared store that is away costs the sharing between replicas, and no launch", async () => {
+test("an unreachable shared store costs sharing between replicas, but no launch", async () => {
   const away = () => Promise.reject(new Error("away"));
   const failures: unknown[] = [];
   const store = withFallback(

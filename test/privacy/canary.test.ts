@@ -93,7 +93,7 @@ describe.each([
   ["Redis", noRedis],
 ])("with the store in %s", (kind, missing) => {
   test.skipIf(missing)(
-    "nothing personal and no secret is written down anywhere",
+    "no personal data and no secret is written anywhere",
     { timeout: 240_000 },
     async () => {
       const { sandbox, env } = await startUpstream();
@@ -188,21 +188,21 @@ describe("a leak is found", () => {
   const canary = { what: "the ID number", value: marks.idNo };
   const leaksOf = (content: string) => findLeaks({ sink: content }, [canary]);
 
-  test.each(Object.keys(encodingsOf("11010519491231002X")))("when it is written as %s", (how) => {
+  test.each(Object.keys(encodingsOf("11010519491231002X")))("a leak written as %s is found", (how) => {
     const needle = encodingsOf(marks.idNo)[how] ?? "";
     expect(needle.length).toBeGreaterThan(15);
     expect(leaksOf(`{"a":"${needle}"}`).length).toBeGreaterThan(0);
     expect(leaksOf(`{"a":"${needle.slice(0, -1)}"}`).map((leak) => leak.how)).not.toContain(how);
   });
 
-  test("in the middle of something longer, whatever its position", () => {
+  test("a leak in the middle of something longer is found at any position", () => {
     for (let i = 0; i < 6; i++) {
       const text = Buffer.from(`${"x".repeat(i)}${marks.idNo}yyy`).toString("base64");
       expect(leaksOf(text).length, text).toBeGreaterThan(0);
     }
   });
 
-  test("in the log", () => {
+  test("a leak in the log is found", () => {
     const lines: string[] = [];
     const logger = createLogger({
       level: "info",
@@ -213,7 +213,7 @@ describe("a leak is found", () => {
     expect(leaksOf(lines.join(""))).not.toEqual([]);
   });
 
-  test("on standard error, and in the log of a process", async () => {
+  test("a leak on standard error and in a process's log is found", async () => {
     const { sandbox, env } = await startUpstream();
     const child = await startChild({ env, spoken: marks.idNo });
     child.signal("SIGTERM");
@@ -223,7 +223,7 @@ describe("a leak is found", () => {
     expect(leaksOf(child.out.join("\n"))).not.toEqual([]);
   });
 
-  test("in a metric's label", async () => {
+  test("a leak in a metric's label is found", async () => {
     const metrics = createMetrics({
       appId: "a",
       build: { version: "1", role: "all", livemode: false },
@@ -233,7 +233,7 @@ describe("a leak is found", () => {
     expect(leaksOf((await metrics.render(undefined)).text)).not.toEqual([]);
   });
 
-  test("in a span", async () => {
+  test("a leak in a span is found", async () => {
     const receiver = await startOtlpReceiver();
     vi.stubEnv("OTEL_EXPORTER_OTLP_ENDPOINT", receiver.url);
     const spans = createOtlpSpans({ sampler: "always_on", samplerRatio: 1 });
@@ -245,7 +245,7 @@ describe("a leak is found", () => {
     expect(leaksOf(receiver.bodies.join())).not.toEqual([]);
   });
 
-  test("in the audit trail", async () => {
+  test("a leak in the audit trail is found", async () => {
     const file = join(directory, "planted-audit");
     const audit = createAudit(file);
     await audit.start();
@@ -264,7 +264,7 @@ describe("a leak is found", () => {
     expect(leaksOf(readFileSync(file, "utf8"))).not.toEqual([]);
   });
 
-  test("in a stored file's name, and in its content", () => {
+  test("a leak in a stored file's name and in its content is found", () => {
     const store = mkdtempSync(join(directory, "planted-"));
     writeFileSync(join(store, marks.idNo), "");
     expect(leaksOf(readDirectory(store))).not.toEqual([]);
@@ -273,7 +273,7 @@ describe("a leak is found", () => {
     expect(leaksOf(readDirectory(other))).not.toEqual([]);
   });
 
-  test.skipIf(noRedis)("in a key of Redis, in a value, and in a field of a hash", async () => {
+  test.skipIf(noRedis)("a leak in a Redis key, a value and a hash field is found", async () => {
     const server = await startRedis();
     for (const command of [
       ["set", `person:${marks.idNo}`, "1"],

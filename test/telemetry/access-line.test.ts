@@ -17,7 +17,7 @@ afterAll(() => harness?.stop());
 
 const lineOf = (requestId: string) => harness.logs.filter((line) => line["request_id"] === requestId);
 
-test("a call is one line with who, what, how long, and what the vendor's share was", async () => {
+test("a call is logged as one line with caller, method, duration and the vendor's share", async () => {
   const { body } = await harness.form("/get_face_params", person(), { "x-request-id": "line-1" });
   expect(lineOf("line-1")).toEqual([
     {
@@ -49,7 +49,7 @@ test("a call is one line with who, what, how long, and what the vendor's share w
   ]);
 });
 
-test("a failed one says why, and with which gRPC code", async () => {
+test("a failed call is logged with its reason and gRPC code", async () => {
   const metadata = { "x-request-id": "line-2", authorization: `Bearer ${TOKEN}` };
   harness.sandbox.faults.add({ endpoint: "query", kind: "status" });
   const call = harness.grpcClient.unary(
@@ -71,7 +71,7 @@ test("a failed one says why, and with which gRPC code", async () => {
   ]);
 });
 
-test("calls by several callers at once keep their lines apart", async () => {
+test("concurrent calls by several callers are logged without mixing their fields", async () => {
   const ids = Array.from({ length: 8 }, (_, i) => `crowd-${i}`);
   await Promise.all(ids.map((id) => harness.form("/get_result", { order_no: "x1" }, { "x-request-id": id })));
   for (const id of ids) expect(lineOf(id)).toHaveLength(1);
@@ -85,7 +85,7 @@ describe("x-request-id and traceparent", () => {
   test.each([
     ["form", () => harness.form("/get_face_params", person(), headers)],
     ["Connect", () => harness.json("GetResult", { orderNo: "x1" }, headers)],
-  ])("come back by %s, and the log names the trace", async (_door, call) => {
+  ])("x-request-id and traceparent are returned by %s, and the log names the trace", async (_door, call) => {
     const answer = await call();
     expect(answer.headers.get("x-request-id")).toBe("trace-1");
     expect(answer.headers.get("traceparent")).toMatch(ours);
@@ -93,17 +93,17 @@ describe("x-request-id and traceparent", () => {
   });
 
   test.each([
-    ["none", undefined],
-    ["none at all", "hello"],
-    ["zeros", `00-${"0".repeat(32)}-00f067aa0ba902b7-01`],
-    ["version ff", `ff-${TRACE_ID}-00f067aa0ba902b7-01`],
-  ])("with %s, a new trace begins", async (_what, traceparent) => {
+    ["missing", undefined],
+    ["not in its format", "hello"],
+    ["all zeros", `00-${"0".repeat(32)}-00f067aa0ba902b7-01`],
+    ["of version ff", `ff-${TRACE_ID}-00f067aa0ba902b7-01`],
+  ])("a traceparent that is %s starts a new trace", async (_what, traceparent) => {
     const answer = await harness.form("/get_face_params", person(), { ...(traceparent && { traceparent }) });
     expect(answer.headers.get("traceparent")).toMatch(/^00-(?!0{32})[0-9a-f]{32}-[0-9a-f]{16}-00$/);
     expect(answer.headers.get("traceparent")).not.toContain(TRACE_ID);
   });
 
-  test("do not go to the vendor", async () => {
+  test("x-request-id and traceparent are not sent to the vendor", async () => {
     const before = harness.wire.calls.length;
     await harness.form("/get_face_params", person(), { ...headers, tracestate: "a=b", baggage: "c=d" });
     const names = harness.wire.calls.slice(before).flatMap((call) => Object.keys(call.headers));

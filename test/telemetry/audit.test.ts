@@ -27,7 +27,7 @@ const linesOf = (file: string) =>
     .split("\n")
     .map((line) => JSON.parse(line) as Record<string, unknown>);
 
-test("one line for each attempt and for each result", async () => {
+test("each attempt and each result has one audit line", async () => {
   harness = await startHarness({ env: { AUDIT_LOG: path() } });
   const { body } = await harness.form("/get_face_params", person, { "x-request-id": "a1" });
   await harness.playSdk(body, "not_same_person");
@@ -56,7 +56,7 @@ test("one line for each attempt and for each result", async () => {
   ]);
 });
 
-test("the person is our keyed hash, whatever user id the caller gives", async () => {
+test("the person in an audit line is our keyed hash, whatever the caller's user id", async () => {
   harness = await startHarness({ env: { AUDIT_LOG: path() } });
   await harness.form("/get_face_params", { ...person, user_id: "zhangsan1949" });
   await harness.form("/get_face_params", { ...person, user_id: "zs" });
@@ -66,7 +66,7 @@ test("the person is our keyed hash, whatever user id the caller gives", async ()
   expect(readFileSync(path(), "utf8")).not.toMatch(/zhangsan1949|张三|11010519491231002X/);
 });
 
-test("failures are lines too, with their reason", async () => {
+test("failed calls have audit lines with their reason", async () => {
   harness = await startHarness({ env: { AUDIT_LOG: path(), GRPC_AUTH_TOKENS: "billing:0123456789abcdef" } });
   const { getFaceParams, getResult } = FaceVerificationService.method;
   const failed = (work: Promise<unknown>) => expect(work).rejects.toBeDefined();
@@ -91,7 +91,7 @@ test("failures are lines too, with their reason", async () => {
   ]);
 });
 
-test("a trail that cannot be written fails no call, and is seen", async () => {
+test("an audit trail that cannot be written fails no call, and is reported", async () => {
   // A device that is always full.
   harness = await startHarness({ env: { AUDIT_LOG: "/dev/full" } });
   const { status } = await harness.form("/get_face_params", person, { "x-request-id": "full" });
@@ -103,7 +103,7 @@ test("a trail that cannot be written fails no call, and is seen", async () => {
   expect(metrics).toMatch(/^faceid_audit_failures_total\{.*\} 1$/m);
 });
 
-test("a trail that cannot be opened keeps the service from starting", async () => {
+test("an audit trail that cannot be opened stops the service from starting", async () => {
   await expect(startHarness({ env: { AUDIT_LOG: join(directory, "missing", "audit") } })).rejects.toThrow(
     "ENOENT",
   );
@@ -113,7 +113,7 @@ describe("the file", () => {
   const line = { event: "attempt", request_id: "1", caller: "", peer: "", door: "form" } as const;
   const full = { ...line, time: "", outcome: "OK", billed: false, livemode: false };
 
-  test("is its owner's alone, and appended to", async () => {
+  test("the audit file is private to its owner and is appended to", async () => {
     for (let i = 0; i < 2; i++) {
       const audit = createAudit(path());
       await audit.start();
@@ -124,7 +124,7 @@ describe("the file", () => {
     expect(linesOf(path())).toHaveLength(2);
   });
 
-  test("may be moved away: the next lines go where the old one was", async () => {
+  test("an audit file that was rotated is reopened at its path", async () => {
     const audit = createAudit(path());
     await audit.start();
     audit.write(full);
@@ -137,7 +137,7 @@ describe("the file", () => {
     expect(linesOf(path()).map(({ request_id: id }) => id)).toEqual(["3"]);
   });
 
-  test("that cannot be opened anew leaves the old one in use, and is told", async () => {
+  test("an audit file that cannot be reopened stays in use, and the failure is reported", async () => {
     harness = await startHarness();
     const lines: string[] = [];
     const config = { ...harness.config, auditLog: path() };

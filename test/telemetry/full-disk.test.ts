@@ -58,20 +58,23 @@ const launch = (http: string, i: number) =>
 test.each([
   ["/dev/full", "unlimited"],
   [join(directory, "log"), "8"],
-])("a log that cannot be written (%s) loses lines, counts them, and stops nothing", async (log, limit) => {
-  const service = await startWith(log, limit);
-  for (let i = 0; i < 20; i++) expect((await launch(service.http, i)).status).toBe(200);
-  // A line for each, until no more may wait.
-  const refused = async () => {
-    await Promise.all(Array.from({ length: 200 }, () => fetch(`${service.http}/nothing`)));
-    return (await service.metric("faceid_log_lines_lost_total")) > 0;
-  };
-  await eventually(refused, 60_000);
-  expect((await launch(service.http, 99)).status).toBe(200);
-  expect(await service.stop()).toEqual([0, null]);
-});
+])(
+  "a log that cannot be written (%s) loses lines and counts them, but blocks nothing",
+  async (log, limit) => {
+    const service = await startWith(log, limit);
+    for (let i = 0; i < 20; i++) expect((await launch(service.http, i)).status).toBe(200);
+    // A line for each, until no more may wait.
+    const refused = async () => {
+      await Promise.all(Array.from({ length: 200 }, () => fetch(`${service.http}/nothing`)));
+      return (await service.metric("faceid_log_lines_lost_total")) > 0;
+    };
+    await eventually(refused, 60_000);
+    expect((await launch(service.http, 99)).status).toBe(200);
+    expect(await service.stop()).toEqual([0, null]);
+  },
+);
 
-test("an audit trail whose disk fills up fails no call, is counted, and keeps each line it has whole", async () => {
+test("an audit trail on a full disk fails no call, is counted, and has no torn line", async () => {
   const audit = join(directory, "audit");
   const service = await startWith("/dev/null", "4", { AUDIT_LOG: audit });
   for (let i = 0; i < 40; i++) expect((await launch(service.http, i)).status).toBe(200);

@@ -25,13 +25,13 @@ async function firstLine(child: ReturnType<typeof logging>): Promise<unknown> {
 
 const said = { level: "info", event: "happened", trace_id: "t1", msg: "said", time: expect.any(String) };
 
-test("a line leaves soon, also when no other follows it", async () => {
+test("a single log line is written promptly", async () => {
   const child = logging("setInterval(() => undefined, 60_000);");
   expect(await firstLine(child)).toEqual(said);
   child.kill("SIGKILL");
 });
 
-test("a process that ends by itself has written every line, also by process.exit", async () => {
+test("a process that exits, also by process.exit, has written every log line", async () => {
   expect(await firstLine(logging("process.exit(1);"))).toEqual(said);
   expect(await firstLine(logging(""))).toEqual(said);
 });

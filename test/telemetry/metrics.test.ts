@@ -58,11 +58,11 @@ describe("after a few calls", () => {
     ["faceid_ticket_store_up", 1],
     ["faceid_ticket_dirty_seconds", 0],
     ["faceid_ticket_foreign_rotation_total", 0],
-  ])("%s", async (sample, value) => {
+  ])("the sample %s has its value after a few calls", async (sample, value) => {
     expect((await scrape()).samples.get(sample)).toBe(value);
   });
 
-  test("gauges of the ticket pair have values", async () => {
+  test("the ticket pair's gauges have values", async () => {
     const { samples } = await scrape();
     expect(samples.get("faceid_ticket_generation")).toBeGreaterThan(0);
     expect(samples.get("faceid_ticket_sign_age_seconds")).toBeGreaterThan(0);
@@ -73,7 +73,7 @@ describe("after a few calls", () => {
   });
 });
 
-test("a code that nobody knows is counted, and stands in the log alone", async () => {
+test("an unknown code is counted, and appears only in the log", async () => {
   harness.sandbox.faults.add({ endpoint: "query", kind: "code", code: "123456" });
   const { body } = await harness.form("/get_result", { order_no: orderNo });
   expect(body.code).toBe("123456");
@@ -86,13 +86,13 @@ test("a code that nobody knows is counted, and stands in the log alone", async (
 });
 
 describe("formats", () => {
-  test("Prometheus text by default", async () => {
+  test("metrics are in Prometheus text format by default", async () => {
     const { type, text } = await scrape();
     expect(type).toBe("text/plain; version=0.0.4; charset=utf-8");
     expect(text).toContain("# TYPE faceid_calls_total counter");
   });
 
-  test("OpenMetrics for who accepts it, and Prometheus text afterwards as before", async () => {
+  test("metrics are in OpenMetrics format for scrapers that accept it, without affecting later Prometheus text", async () => {
     const before = (await scrape()).text.match(/^# .*/gm);
     const { type, text } = await scrape(
       "application/openmetrics-text; version=1.0.0; charset=utf-8,text/plain;version=0.0.4;q=0.5",
@@ -105,18 +105,18 @@ describe("formats", () => {
   });
 
   const missing = missingPromtool();
-  test.skipIf(missing)("promtool finds nothing to say, of the process's own metrics neither", async () => {
+  test.skipIf(missing)("promtool has no findings, including on the process's own metrics", async () => {
     expect(promtoolFindings((await scrape()).text)).toBe("");
     const { metrics } = openTelemetry(harness.config, { process: true });
     expect(promtoolFindings((await metrics.render(undefined)).text)).toBe("");
   });
 
-  test.skipIf(missing)("promtool would find something", () => {
+  test.skipIf(missing)("promtool reports a planted fault", () => {
     expect(promtoolFindings("# TYPE bad_total gauge\nbad_total 1\n")).not.toBe("");
   });
 });
 
-test("no label ever holds a value of a request", async () => {
+test("no label contains a request's values", async () => {
   const before = (await scrape()).samples.size;
   for (let i = 0; i < 20; i++) {
     await harness.form(`/nowhere/${i}`, { a: String(i) });

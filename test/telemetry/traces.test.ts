@@ -28,7 +28,7 @@ async function startTraced(env: Record<string, string> = {}) {
 const attributes = (span: ReceivedSpan | undefined) =>
   Object.fromEntries((span?.attributes ?? []).map(({ key, value }) => [key, Object.values(value)[0]]));
 
-test("one call is one trace: the caller's span, the door, the handler, the vendor", async () => {
+test("a call is one trace of the caller's span, the door, the handler and the vendor", async () => {
   const { harness, receiver } = await startTraced();
   const headers = { traceparent: `00-${TRACE_ID}-${CALLER_SPAN}-01`, "x-request-id": "traced-1" };
   const answer = await harness.form("/get_face_params", person, headers);
@@ -66,7 +66,7 @@ test("one call is one trace: the caller's span, the door, the handler, the vendo
   expect(receiver.bodies.join()).not.toMatch(/张三|11010519491231002X/);
 });
 
-test("a refresh is a trace of its own, and a failed call says so", async () => {
+test("a refresh is a separate trace, and a failed vendor call is marked in it", async () => {
   const { harness, receiver } = await startTraced();
   harness.sandbox.faults.add({ endpoint: "query", kind: "reset", times: 2 });
   const launch = await harness.form("/get_face_params", person);
@@ -82,7 +82,7 @@ test("a refresh is a trace of its own, and a failed call says so", async () => {
   expect(token?.parentSpanId ?? "").toBe("");
 });
 
-test("a caller that does not want its call traced is obeyed, and the log names its trace all the same", async () => {
+test("a call that its caller does not sample is not exported, and the log still names its trace", async () => {
   const { harness, receiver } = await startTraced();
   await harness.form("/get_face_params", person, { traceparent: `00-${TRACE_ID}-${CALLER_SPAN}-00` });
   await harness.stop();
@@ -92,7 +92,7 @@ test("a caller that does not want its call traced is obeyed, and the log names i
   );
 });
 
-test("a receiver that is away changes nothing for the caller", async () => {
+test("an unreachable trace receiver does not affect the caller", async () => {
   const { harness, receiver: gone } = await startTraced();
   await gone.stop();
   const { status } = await harness.form("/get_face_params", person);
@@ -116,7 +116,7 @@ describe("asked for by the standard variables", () => {
       { OTEL_TRACES_EXPORTER: "otlp", OTEL_TRACES_SAMPLER: "traceidratio", OTEL_TRACES_SAMPLER_ARG: "0.25" },
       { sampler: "traceidratio", samplerRatio: 0.25 },
     ],
-  ])("%j", (env, expected) => {
+  ])("the environment %j configures tracing", (env, expected) => {
     expect(configured(env)).toMatchObject({ traces: expected, warnings: [] });
   });
 
@@ -145,13 +145,13 @@ describe("asked for by the standard variables", () => {
       ratio,
       "OTEL_TRACES_SAMPLER_ARG",
     ],
-  ])("%j is warned of and done without", (env, expected, name) => {
+  ])("the environment %j causes a warning and no failure", (env, expected, name) => {
     const { traces, warnings } = configured(env);
     expect(traces).toEqual(expected);
     expect(warnings.map((warning) => warning.split(":")[0])).toEqual([name]);
   });
 
-  test("a protocol for traces goes before one for everything, and words are read in either case", () => {
+  test("the protocol for traces overrides the general one, and values are case-insensitive", () => {
     const env = {
       ...collector,
       OTEL_EXPORTER_OTLP_PROTOCOL: "grpc",
@@ -162,7 +162,7 @@ describe("asked for by the standard variables", () => {
   });
 });
 
-test("the SDK is loaded by one file, and that one when traces are asked for", () => {
+test("the tracing SDK is loaded by one file, and only if traces are configured", () => {
   const root = join(import.meta.dirname, "../../src");
   const sources = readdirSync(root, { recursive: true, encoding: "utf8" })
     .filter((path) => path.endsWith(".ts"))

@@ -79,7 +79,7 @@ const SHAPES: Record<string, string> = {
 
 describe("an answer with files", () => {
   test.each(Object.entries(SHAPES))(
-    "is what JSON.parse and Buffer.from make of it: %s",
+    "a streamed response is read as JSON.parse and Buffer.from read it: %s",
     (_shape, document) => {
       const expected = read(createBody, [Buffer.from(document)]);
       for (const size of [1, 7, 4_096, 65_536]) {
@@ -88,7 +88,7 @@ describe("an answer with files", () => {
     },
   );
 
-  test("so are any JSON and any chunks", () => {
+  test("any JSON in any chunks is read as JSON.parse and Buffer.from read it", () => {
     const text = fc.oneof(
       fc.string({ unit: "grapheme" }),
       fc.base64String({ minLength: MAX_TEXT_BYTES + 4, maxLength: MAX_TEXT_BYTES + 400 }),
@@ -108,7 +108,7 @@ describe("an answer with files", () => {
     );
   });
 
-  test("files are masked", () => {
+  test("files in a response are masked", () => {
     const body = createBodyWithFiles();
     body.add(Buffer.from(answer(photo)));
     const json = body.json();
@@ -116,7 +116,7 @@ describe("an answer with files", () => {
     expect(json).toMatchObject({ result: { photo: expect.any(Pii), video: expect.any(Pii) } });
   });
 
-  test("no more is kept beside the files than of an answer without", () => {
+  test("a response with files has the same size limit for the rest as one without", () => {
     expect(
       read(createBodyWithFiles, [Buffer.from(JSON.stringify("a".repeat(4_000).split("")))]),
     ).toHaveLength(4_000);

@@ -138,34 +138,37 @@ describe("what is sent (protocol.md 1 to 4, 6)", () => {
     ["basic", "/api/server/getfaceid", "webankAppId"],
     ["enhanced", "/api/server/getAdvFaceId", "appId"],
     ["plus", "/api/server/getPlusFaceId", "appId"],
-  ] as const)("an upload of the %s edition", async (edition, path, field) => {
-    answer = json({ code: "0", result: { orderNo: "order1", faceId: "f", success: false } });
-    expect(
-      await upload(client({ edition }), { bytes: new Pii(Buffer.from([255, 254, 253])), type: "2" }),
-    ).toBe("f");
-    expect(seen).toEqual([
-      {
-        method: "POST",
-        path,
-        query: { orderNo: "order1" },
-        contentType: "application/json",
-        body: {
-          [field]: "TIDA0001",
-          orderNo: "order1",
-          name: "张三",
-          idNo: "11010519491231002X",
-          userId: "u1",
-          sourcePhotoStr: "//79",
-          sourcePhotoType: "2",
-          version: "1.0.0",
-          sign: "s",
-          nonce: "n",
+  ] as const)(
+    "an upload of the %s edition has its documented path and body",
+    async (edition, path, field) => {
+      answer = json({ code: "0", result: { orderNo: "order1", faceId: "f", success: false } });
+      expect(
+        await upload(client({ edition }), { bytes: new Pii(Buffer.from([255, 254, 253])), type: "2" }),
+      ).toBe("f");
+      expect(seen).toEqual([
+        {
+          method: "POST",
+          path,
+          query: { orderNo: "order1" },
+          contentType: "application/json",
+          body: {
+            [field]: "TIDA0001",
+            orderNo: "order1",
+            name: "张三",
+            idNo: "11010519491231002X",
+            userId: "u1",
+            sourcePhotoStr: "//79",
+            sourcePhotoType: "2",
+            version: "1.0.0",
+            sign: "s",
+            nonce: "n",
+          },
         },
-      },
-    ]);
-  });
+      ]);
+    },
+  );
 
-  test("a query, with and without media", async () => {
+  test("a query with and without media has its documented path and body", async () => {
     answer = json({ code: "66660011" });
     await query(client());
     await query(client(), true);
@@ -176,13 +179,13 @@ describe("what is sent (protocol.md 1 to 4, 6)", () => {
     ]);
   });
 
-  test("a base URL may have a path", async () => {
+  test("the path of a base URL is kept", async () => {
     answer = json({ code: "66660011" });
     await query(client({ baseUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}/proxy/` }));
     expect(seen[0]?.path).toBe("/proxy/api/v2/base/queryfacerecord");
   });
 
-  test("connections are kept", async () => {
+  test("connections are reused", async () => {
     answer = json({ code: "66660011" });
     const upstream = client();
     for (let i = 0; i < 20; i++) await query(upstream);
@@ -192,7 +195,7 @@ describe("what is sent (protocol.md 1 to 4, 6)", () => {
 });
 
 describe("what is read", () => {
-  test.each([7200, "7200"])("expire_in as %j", async (expireIn) => {
+  test.each([7200, "7200"])("a lifetime is read from expire_in %j", async (expireIn) => {
     answer = json({
       code: 0,
       access_token: "t",
@@ -204,7 +207,7 @@ describe("what is read", () => {
     expect([value.reveal(), lifeMs]).toEqual(["t", 7_200_000]);
   });
 
-  test("a verdict with all its evidence", async () => {
+  test("a verdict is read with all its evidence", async () => {
     answer = json({
       code: "0",
       bizSeqNo: "b1",
@@ -241,7 +244,7 @@ describe("what is read", () => {
     });
   });
 
-  describe("what cannot be what it should be counts as absent, and is named", () => {
+  describe("an invalid field counts as absent and is named", () => {
     const read = async (fields: object) => {
       answer = json({ code: "0", result: { orderNo: "order1", ...fields } });
       return query(client());
@@ -264,7 +267,7 @@ describe("what is read", () => {
       [20220329104717, "2022-03-29T02:47:17.000Z"],
       ["soon", undefined],
       [{}, undefined],
-    ])("occurredTime %j is %s", async (occurredTime, expected) => {
+    ])("occurredTime %j is read as %s", async (occurredTime, expected) => {
       const { occurredAt, unreadable } = await read({ occurredTime });
       expect(occurredAt === undefined ? undefined : new Date(occurredAt).toISOString()).toBe(expected);
       expect(unreadable).toEqual(expected === undefined ? ["occurredTime"] : []);
@@ -281,7 +284,7 @@ describe("what is read", () => {
       ["0", 0],
       [100, 100],
       [" 99.5 ", 99.5],
-    ])("liveRate and similarity %j are %s", async (value, expected) => {
+    ])("liveRate and similarity %j are read as %s", async (value, expected) => {
       const { liveRate, similarity, unreadable } = await read({ liveRate: value, similarity: value });
       expect([liveRate, similarity]).toEqual([expected, expected]);
       expect(unreadable).toEqual(expected === undefined ? ["liveRate", "similarity"] : []);
@@ -296,18 +299,21 @@ describe("what is read", () => {
       ["照片", undefined],
       [7, undefined],
       [{}, undefined],
-    ])("photo %j is %s", async (value, expected) => {
+    ])("photo %j is read as %s", async (value, expected) => {
       const { photo, unreadable } = await read({ photo: value });
       expect(photo && Buffer.from(photo.reveal()).toString("hex")).toBe(expected);
       expect(unreadable).toEqual(expected === undefined ? ["photo"] : []);
     });
 
-    test.each([null, "", undefined])("%j is nothing to be named", async (value) => {
-      const found = await read({ occurredTime: value, liveRate: value, photo: value, riskInfo: value });
-      expect(found).toEqual({ entry: codeEntry("0"), unreadable: [] });
-    });
+    test.each([null, "", undefined])(
+      "a field that is %j counts as absent and is not named",
+      async (value) => {
+        const found = await read({ occurredTime: value, liveRate: value, photo: value, riskInfo: value });
+        expect(found).toEqual({ entry: codeEntry("0"), unreadable: [] });
+      },
+    );
 
-    test("riskInfo that is no object, and members that are too long or none", async () => {
+    test("an invalid riskInfo and its invalid members count as absent and are named", async () => {
       expect(await read({ riskInfo: "1" })).toMatchObject({ riskInfo: undefined, unreadable: ["riskInfo"] });
       const riskInfo = { deviceInfoLevel: 3, deviceInfoTag: "x".repeat(2_000), riskInfoLevel: [] };
       expect(await read({ riskInfo })).toMatchObject({
@@ -317,7 +323,7 @@ describe("what is read", () => {
     });
   });
 
-  test("long files, and a broken answer at the same time that fails its own call only", async () => {
+  test("long files are read whole while a concurrent broken response fails only its own call", async () => {
     const [photo, video] = [Buffer.alloc(100_000, "photo"), Buffer.alloc(3_000_001, "video")];
     const result = { orderNo: "order1", photo: photo.toString("base64"), video: video.toString("base64") };
     const whole = JSON.stringify({ code: "0", result });
@@ -331,7 +337,7 @@ describe("what is read", () => {
     expect(settled).toContainEqual(expect.objectContaining({ failure: "malformed" }));
   });
 
-  test("a verdict without evidence, its scores in words", async () => {
+  test("a verdict whose scores are words is read without evidence", async () => {
     answer = json({
       code: 66660004,
       result: { orderNo: "order1", liveRate: "分数为空", occurredTime: "soon" },
@@ -349,7 +355,7 @@ describe("what is read", () => {
     ["no code", { result: { orderNo: "order1" } }],
     ["no object", ["0"]],
     ["null", null],
-  ])("%s is no verdict", async (_what, body) => {
+  ])("a query response with %s is malformed", async (_what, body) => {
     answer = json(body);
     expect(await failureOf(query(client()))).toBe("malformed");
   });
@@ -357,7 +363,7 @@ describe("what is read", () => {
   test.each([
     ["no faceId", { code: "0", result: { orderNo: "order1", success: true } }],
     ["another order's faceId", { code: "0", result: { orderNo: "order2", faceId: "f" } }],
-  ])("%s is no upload", async (_what, body) => {
+  ])("an upload response with %s is malformed", async (_what, body) => {
     answer = json(body);
     expect(await failureOf(upload(client()))).toBe("malformed");
   });
@@ -370,14 +376,14 @@ describe("what is read", () => {
     { code: "0", tickets: [{ value: "v", expire_in: "soon" }] },
     { code: "0", tickets: [{ value: "v", expire_in: "9".repeat(400) }] },
     { code: "0", tickets: "v" },
-  ])("%j is no ticket", async (body) => {
+  ])("the ticket response %j is malformed", async (body) => {
     answer = json(body);
     expect(await failureOf(client().fetchNonceTicket(token, "u1", signal))).toBe("malformed");
   });
 });
 
 describe("what goes wrong", () => {
-  test("a code is passed on", async () => {
+  test("the vendor's code is passed on", async () => {
     answer = json({ code: "400504", msg: "slow down" });
     expect(await failureOf(client().fetchNonceTicket(token, "u1", signal))).toBe("code 400504");
   });
@@ -387,7 +393,7 @@ describe("what goes wrong", () => {
     [500, "status"],
     [502, "status"],
     [302, "status"],
-  ])("HTTP %d is %s, and asked once", async (status, failure) => {
+  ])("HTTP %d fails as %s, and the call is not retried", async (status, failure) => {
     answer = (_request, response) =>
       void response.writeHead(status, { location: "/elsewhere" }).end("<html>");
     expect(await failureOf(client().fetchAccessToken(secret, signal))).toBe(failure);
@@ -401,18 +407,21 @@ describe("what goes wrong", () => {
     [400, '{"code":"0"}', "status", undefined],
     [404, '{"code":"no number"}', "status", undefined],
     [500, '{"code":"66660021"}', "status", undefined],
-  ])("HTTP %d with the body %s keeps the code", async (status, body, failure, bizSeqNo) => {
-    answer = (_request, response) => void response.writeHead(status).end(body);
-    expect(await failureOf(query(client()))).toBe(failure);
-    expect(await query(client()).catch((error: unknown) => error)).toMatchObject({ bizSeqNo });
-  });
+  ])(
+    "HTTP %d with the body %s keeps the vendor's code if there is one",
+    async (status, body, failure, bizSeqNo) => {
+      answer = (_request, response) => void response.writeHead(status).end(body);
+      expect(await failureOf(query(client()))).toBe(failure);
+      expect(await query(client()).catch((error: unknown) => error)).toMatchObject({ bizSeqNo });
+    },
+  );
 
-  test("HTML with status 200", async () => {
+  test("HTML with status 200 is malformed", async () => {
     answer = (_request, response) => void response.end("<html>busy</html>");
     expect(await failureOf(query(client()))).toBe("malformed");
   });
 
-  test("a connection that is reset, before and inside the answer, and asked once", async () => {
+  test("a connection reset before or during the response fails as broken, and the call is not retried", async () => {
     answer = (request) => void request.socket.destroy();
     expect(await failureOf(client().fetchAccessToken(secret, signal))).toBe("broken");
     answer = (request, response) => {
@@ -424,7 +433,7 @@ describe("what goes wrong", () => {
     expect(seen).toHaveLength(3);
   });
 
-  test("nobody listening", async () => {
+  test("a refused connection fails as not_sent", async () => {
     const other = createServer();
     await new Promise<void>((resolve) => other.listen(0, "127.0.0.1", resolve));
     const { port } = other.address() as AddressInfo;
@@ -444,12 +453,12 @@ describe("what goes wrong", () => {
     await clientGone;
   });
 
-  test("an answer that is too large is not read to the end", async () => {
+  test("a response that is too large is not read to its end", async () => {
     answer = (_request, response) => void response.end(Buffer.alloc(300 * 1024, "x"));
     expect(await failureOf(query(client()))).toBe("too_large");
   });
 
-  test("the caller's reason comes back, and the connection is closed", async () => {
+  test("an aborted call rejects with the caller's reason and closes the connection", async () => {
     const controller = new AbortController();
     const reason = new Error("the caller left");
     answer = () => controller.abort(reason);
@@ -458,7 +467,7 @@ describe("what goes wrong", () => {
     await clientGone;
   });
 
-  test("no error shows a secret, a token or a person", async () => {
+  test("no error reveals a secret, a token or personal data", async () => {
     answer = json({ code: "66660015", msg: "张三 11010519491231002X" });
     const errors = await Promise.all([
       upload(client()).catch((error: unknown) => error),

@@ -32,7 +32,7 @@ const attempts = async (client: UpstreamClient, count: number) => {
 
 describe("the circuit breaker", () => {
   test.each<UpstreamFailure>(["not_sent", "timeout", "broken", "status", "throttled"])(
-    "leaves an endpoint alone that fails by %s again and again, and no other",
+    "the circuit of an endpoint that repeatedly fails as %s opens, and no other endpoint's",
     async (failure) => {
       const { client, changes, calls } = guard(() => Promise.reject(new UpstreamError("query", failure)));
       await attempts(client, 60);
@@ -51,19 +51,19 @@ describe("the circuit breaker", () => {
     ["a code of the vendor", () => new UpstreamError("query", "code", { entry: codeEntry("400101") })],
     ["a caller that left", () => new UpstreamError("query", "aborted")],
     ["an answer that cannot be read", () => new UpstreamError("query", "malformed")],
-  ])("does not mind %s", async (_what, error) => {
+  ])("the circuit stays closed for %s", async (_what, error) => {
     const { client, changes, calls } = guard(() => Promise.reject(error() as Error));
     await attempts(client, 60);
     expect([changes, calls()]).toEqual([[], 60]);
   });
 
-  test("does not mind a few failures", async () => {
+  test("the circuit stays closed after a few failures", async () => {
     const { client, changes } = guard(() => Promise.reject(new UpstreamError("query", "timeout")));
     await attempts(client, 30);
     expect(changes).toEqual([]);
   });
 
-  test("is not round the token call, which has a backoff of its own", async () => {
+  test("the token call, which has its own backoff, has no circuit breaker", async () => {
     const { client, changes } = guard(() => Promise.reject(new Error("not called")));
     for (let i = 0; i < 60; i++) {
       await expect(client.fetchAccessToken(new Secret("s"), signal)).rejects.toBeInstanceOf(UpstreamError);
@@ -72,7 +72,7 @@ describe("the circuit breaker", () => {
   });
 });
 
-test("the bulkhead refuses at once what is more than there is room for", async () => {
+test("the bulkhead rejects calls beyond its capacity at once", async () => {
   const { promise, resolve } = Promise.withResolvers<QueryResult>();
   const { client, calls } = guard(() => promise, 2);
   const inside = [client.query(query, signal), client.query(query, signal)];

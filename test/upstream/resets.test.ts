@@ -108,7 +108,7 @@ const CALLS: Record<string, () => Promise<unknown>> = {
 const call = (name: string) => (CALLS[name] as () => Promise<unknown>)();
 
 test.each(["nonce_ticket", "query", "upload"])(
-  "%s: a kept connection that the vendor has reset meanwhile fails nobody",
+  "a call to %s succeeds although the vendor has reset the idle connection",
   async (name) => {
     await call(name);
     order({ idle: true });
@@ -119,7 +119,7 @@ test.each(["nonce_ticket", "query", "upload"])(
 );
 
 test.each(["nonce_ticket", "query"])(
-  "%s: a request that was read and reset is asked once more",
+  "a call to %s that was read and then reset is retried once",
   async (name) => {
     order({ resets: 1 });
     await call(name);
@@ -128,19 +128,19 @@ test.each(["nonce_ticket", "query"])(
   },
 );
 
-test.each(["nonce_ticket", "query"])("%s: and no more than once", async (name) => {
+test.each(["nonce_ticket", "query"])("a call to %s is retried no more than once", async (name) => {
   order({ resets: 2 });
   await expect(call(name)).rejects.toMatchObject({ failure: "broken" });
   expect(order({})).toBe(2);
 });
 
-test("an upload that may have been read is not sent again", async () => {
+test("an upload that the vendor may have read is not retried", async () => {
   order({ resets: 1 });
   await expect(call("upload")).rejects.toMatchObject({ failure: "broken" });
   expect(order({})).toBe(1);
 });
 
-test.each(["access_token", "sign_ticket"])("%s is asked once, whatever happens", async (name) => {
+test.each(["access_token", "sign_ticket"])("a call to %s is never retried", async (name) => {
   await call(name);
   order({ idle: true });
   await expect(call(name)).rejects.toMatchObject({ failure: "not_sent" });

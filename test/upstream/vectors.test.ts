@@ -61,7 +61,7 @@ test.each([
     ida.query({ orderNo: "orderNo596551", nonce }, ticketA),
     "6CD5F0DBCFA1155E2A66754B33C2E67DD358393B",
   ],
-])("vector %s", (_name, actual, expected) => {
+])("vector %s has the documented signature", (_name, actual, expected) => {
   expect(actual).toBe(expected);
 });
 
@@ -71,7 +71,7 @@ test("vector H, whose page mixes two tickets, does not verify", () => {
   );
 });
 
-test("values sort by UTF-16 code unit, not by locale and not by code point", () => {
+test("signed values sort by UTF-16 code unit, not by locale or code point", () => {
   const ticket = new Secret("ticket");
   // U+FF5E sorts before the surrogates of U+1F600 by code point, and after them by code unit.
   const byCodeUnit = sign(["\u{1F600}", "\uFF5E", "b", "B", "-"], ticket);
@@ -79,7 +79,7 @@ test("values sort by UTF-16 code unit, not by locale and not by code point", () 
   expect(["\u{1F600}", "\uFF5E"].sort()).toEqual(["\u{1F600}", "\uFF5E"]);
 });
 
-test("a nonce is 32 letters and digits, and new every time", () => {
+test("a nonce is 32 letters and digits and never repeats", () => {
   const nonces = new Set(Array.from({ length: 1000 }, createNonce));
   expect(nonces.size).toBe(1000);
   for (const one of nonces) expect(one).toMatch(/^[0-9A-Za-z]{32}$/);

@@ -12,7 +12,7 @@ const rule = (text: string) => {
   }
 };
 
-test("well-formed bodies", () => {
+test("well-formed bodies are parsed into their fields", () => {
   expect(parse("")).toEqual({});
   expect(parse("name=%E5%BC%A0%E4%B8%89&id_no=11010519491231002X")).toEqual({
     name: "张三",
@@ -21,7 +21,7 @@ test("well-formed bodies", () => {
   expect(parse("a=1+2%2B3&b&c=&&d=x=y")).toEqual({ a: "1 2+3", b: "", c: "", d: "x=y" });
 });
 
-test("raw UTF-8 is read too, as phones send it", () => {
+test("raw UTF-8, as some phones send it, is accepted", () => {
   expect(Object.fromEntries(parseForm(Buffer.from("name=张三")))).toEqual({ name: "张三" });
 });
 
@@ -34,6 +34,6 @@ test.each([
   ["order_no=a&order_no=a", "order_no form.duplicate"],
   ["%zz=1", "a field's name form.escape"],
   ["<script>=%zz", "a field form.escape"],
-])("%s is refused: %s", (body, expected) => {
+])("the body %s is refused as %s", (body, expected) => {
   expect(rule(body)).toBe(expected);
 });

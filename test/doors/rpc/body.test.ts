@@ -24,7 +24,7 @@ function reading() {
   return { source, share, body };
 }
 
-test("a body that comes in pieces is one", async () => {
+test("a body that arrives in pieces is read as one", async () => {
   const { source, share, body } = reading();
   source.write("ab");
   source.end("c");
@@ -34,7 +34,7 @@ test("a body that comes in pieces is one", async () => {
   expect(intake.taken).toBe(0);
 });
 
-test("a body that trickles has a minute in all, and not from piece to piece", async () => {
+test("a trickling body has one minute in total, not per piece", async () => {
   const { source, share, body } = reading();
   const failed = expect(body).rejects.toMatchObject({ reason: ErrorReason.DEADLINE_EXCEEDED });
   for (let spent = 0; spent < BODY_TIMEOUT_MS; spent += BODY_TIMEOUT_MS / 10) {
@@ -45,7 +45,7 @@ test("a body that trickles has a minute in all, and not from piece to piece", as
   share.release();
 });
 
-test("a body beyond its limit, and one beyond everybody's, are refused by different names", async () => {
+test("a body over its own limit and one over the process-wide limit are refused with different reasons", async () => {
   const large = reading();
   large.source.write(Buffer.alloc(1_001));
   await expect(large.body).rejects.toMatchObject({ reason: ErrorReason.PAYLOAD_TOO_LARGE });

@@ -37,7 +37,7 @@ const sameSerial = (text: string) => text.replace(/"bizSeqNo":"\w+"/, '"bizSeqNo
 
 const BODIES: [string, () => Record<string, unknown>, number][] = [
   ["a result", () => ({ orderNo }), 200],
-  ["an order of nobody", () => ({ orderNo: "nobody" }), 404],
+  ["an unknown order", () => ({ orderNo: "nobody" }), 404],
   ["a broken rule", () => ({}), 400],
   ["a field that does not exist", () => ({ orderNo, unknown: [1] }), 200],
   ["a field of another type", () => ({ orderNo: 17 }), 400],
@@ -53,37 +53,46 @@ describe("JSON", () => {
     };
   };
 
-  test.each(BODIES)("%s", async (_name, fields, status) => {
-    const body = JSON.stringify(fields());
-    const usual = await ask(body, { "content-type": "application/json" });
-    const byConnect = await ask(body, { "content-type": "application/json; charset=utf-8" });
-    expect(usual).toEqual(byConnect);
-    expect(usual.status).toBe(status);
-    const packed = await ask(gzipSync(body), {
-      "content-type": "application/json",
-      "content-encoding": "gzip",
-    });
-    expect(packed).toEqual(usual);
-  });
+  test.each(BODIES)(
+    "a JSON request with %s is answered alike by the fast path and by Connect",
+    async (_name, fields, status) => {
+      const body = JSON.stringify(fields());
+      const usual = await ask(body, { "content-type": "application/json" });
+      const byConnect = await ask(body, { "content-type": "application/json; charset=utf-8" });
+      expect(usual).toEqual(byConnect);
+      expect(usual.status).toBe(status);
+      const packed = await ask(gzipSync(body), {
+        "content-type": "application/json",
+        "content-encoding": "gzip",
+      });
+      expect(packed).toEqual(usual);
+    },
+  );
 
-  test.each(["", "{", "[]", "null", `{"orderNo":"${"x".repeat(1 << 20)}"}`])("%.20s", async (body) => {
-    const usual = await ask(body, { "content-type": "application/json" });
-    expect(usual).toEqual(await ask(body, { "content-type": "application/json; charset=utf-8" }));
-    expect(usual.status).toBeGreaterThanOrEqual(400);
-  });
+  test.each(["", "{", "[]", "null", `{"orderNo":"${"x".repeat(1 << 20)}"}`])(
+    "the unreadable JSON body %.20s is answered alike by the fast path and by Connect",
+    async (body) => {
+      const usual = await ask(body, { "content-type": "application/json" });
+      expect(usual).toEqual(await ask(body, { "content-type": "application/json; charset=utf-8" }));
+      expect(usual.status).toBeGreaterThanOrEqual(400);
+    },
+  );
 
   test.each([
     ["nonsense", 400],
     ["0", 504],
     ["99999999", 200],
     ["9999999999", 200],
-  ])("a deadline of %s ms", async (timeout, status) => {
-    const body = JSON.stringify({ orderNo });
-    const asked = (type: string) => ask(body, { "content-type": type, "connect-timeout-ms": timeout });
-    const usual = await asked("application/json");
-    expect(usual.status).toBe(status);
-    expect(usual).toEqual(await asked("application/json; charset=utf-8"));
-  });
+  ])(
+    "a connect-timeout-ms of %s is answered alike by the fast path and by Connect",
+    async (timeout, status) => {
+      const body = JSON.stringify({ orderNo });
+      const asked = (type: string) => ask(body, { "content-type": type, "connect-timeout-ms": timeout });
+      const usual = await asked("application/json");
+      expect(usual.status).toBe(status);
+      expect(usual).toEqual(await asked("application/json; charset=utf-8"));
+    },
+  );
 });
 
 interface Answer {
@@ -134,9 +143,9 @@ describe("gRPC", () => {
 
   test.each([
     ["a result", () => orderNo, "0"],
-    ["an order of nobody", () => "nobody\u{1f9d1}", "3"],
+    ["an unknown order", () => "nobody\u{1f9d1}", "3"],
     ["a broken rule", () => "", "3"],
-  ])("%s", async (_name, of, status) => {
+  ])("a gRPC request for %s is answered alike by the fast path and by Connect", async (_name, of, status) => {
     const usual = await grpc([grpcFrame(result(of()))]);
     expect(usual.trailers["grpc-status"]).toBe(status);
     expect(usual).toEqual(await grpc([grpcFrame(result(of()))], named));
@@ -149,17 +158,17 @@ describe("gRPC", () => {
     ["no message", () => [], "12"],
     ["two messages", () => [grpcFrame(result(orderNo)), grpcFrame(result(orderNo))], "12"],
     ["half a message", () => [grpcFrame(result(orderNo)).subarray(0, 9)], "3"],
-    ["a compressed one without its encoding", () => [grpcFrame(gzipSync(result(orderNo)), 1)], "13"],
+    ["a compressed message without an encoding", () => [grpcFrame(gzipSync(result(orderNo)), 1)], "13"],
     ["reserved flags", () => [grpcFrame(result(orderNo), 4)], "13"],
-    ["no protobuf", () => [grpcFrame(Buffer.from("ff".repeat(20), "hex"))], "3"],
-    ["more than there is room for", () => [grpcFrame(Buffer.alloc(1 << 21))], "8"],
-  ])("%s", async (_name, parts, status) => {
+    ["bytes that are not protobuf", () => [grpcFrame(Buffer.from("ff".repeat(20), "hex"))], "3"],
+    ["a message over the size limit", () => [grpcFrame(Buffer.alloc(1 << 21))], "8"],
+  ])("a gRPC body with %s is refused with gRPC's own status code", async (_name, parts, status) => {
     const usual = await grpc(parts());
     expect(usual.trailers["grpc-status"] ?? usual.headers["grpc-status"]).toBe(status);
     expect(usual.body).toBe("");
   });
 
-  test("a caller who leaves takes its call to the vendor along", async () => {
+  test("a caller that disconnects aborts its call to the vendor", async () => {
     harness.sandbox.faults.add({ endpoint: "query", kind: "delay", delayMs: 60_000, times: 1 });
     const before = harness.wire.of("query").length;
     const { session, stream } = begin();

@@ -17,7 +17,7 @@ const codeOf = (call: Promise<unknown>) =>
   );
 
 describe("grpc.health.v1", () => {
-  test("Check", async () => {
+  test("Check reports the process, the service and unknown services", async () => {
     await using harness = await startHarness();
     const client = clientOf(harness);
     expect((await client.check({ service: "" })).status).toBe(Status.SERVING);
@@ -29,7 +29,7 @@ describe("grpc.health.v1", () => {
     ["", [Status.SERVING, Status.NOT_SERVING]],
     [SERVICE, [Status.SERVING, Status.NOT_SERVING]],
     ["no.such.Service", [Status.SERVICE_UNKNOWN]],
-  ])("Watch %j, until the service stops", async (service, expected) => {
+  ])("a Watch of %j reports its status until the service stops", async (service, expected) => {
     const other = await startHarness();
     const watching = clientOf(other).watch({ service });
     const seen: Status[] = [];
@@ -45,7 +45,7 @@ describe("grpc.health.v1", () => {
     expect(performance.now() - began).toBeLessThan(5_000);
   });
 
-  test("Watch says when the service becomes ready", async () => {
+  test("a Watch reports when the service becomes ready", async () => {
     await using other = await startHarness({
       ready: false,
       env: { TOKEN_OVERLAP: "6s" },

@@ -49,7 +49,7 @@ describe.each([
     return answer.value.fileDescriptorProto.map((bytes) => fromBinary(FileDescriptorProtoSchema, bytes).name);
   };
 
-  test("lists the services", async () => {
+  test("reflection lists the services", async () => {
     const [answer] = await ask({ case: "listServices", value: "" });
     if (answer?.case !== "listServicesResponse") throw new Error("no list");
     expect(answer.value.service.map((service) => service.name).sort()).toEqual([
@@ -65,7 +65,7 @@ describe.each([
     `${SERVICE}.GetResult`,
     "faceverification.v1.GetFaceParamsRequest",
     "faceverification.v1.GetFaceParamsRequest.id_no",
-  ])("finds the file that declares %s, and what it imports", async (symbol) => {
+  ])("reflection finds the file that declares %s, and its imports", async (symbol) => {
     const [answer] = await ask({ case: "fileContainingSymbol", value: symbol });
     const names = filesIn(answer);
     expect(names[0]).toBe("faceverification/v1/face_verification_service.proto");
@@ -80,7 +80,7 @@ describe.each([
     expect(new Set(names).size).toBe(names.length);
   });
 
-  test("answers several questions on one stream, the unanswerable ones too", async () => {
+  test("reflection answers several requests on one stream, including the unanswerable ones", async () => {
     const answers = await ask(
       { case: "fileByFilename", value: "faceverification/v1/verdict.proto" },
       { case: "fileContainingSymbol", value: "faceverification.v1.NoSuchThing" },

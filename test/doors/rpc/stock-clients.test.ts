@@ -38,12 +38,12 @@ describe("grpc-health-check on grpc-js", () => {
       );
     });
 
-  test("Check", async () => {
+  test("grpc-health-check reads the status by Check", async () => {
     expect([await check(""), await check(SERVICE)]).toEqual(["SERVING", "SERVING"]);
     await expect(check("no.such.Service")).rejects.toMatchObject({ code: grpc.status.NOT_FOUND });
   });
 
-  test("Watch, and its end by the client", async () => {
+  test("grpc-health-check follows a Watch and can cancel it", async () => {
     const call = client.watch({ service: SERVICE });
     const first = await new Promise((resolve) => call.once("data", resolve));
     expect(first).toMatchObject({ status: "SERVING" });
@@ -53,7 +53,7 @@ describe("grpc-health-check on grpc-js", () => {
 });
 
 test.each(["v1", "v1alpha"] as const)(
-  "a reflection client, %s, and a call with what it found",
+  "a reflection client of %s finds the service and calls it with what it found",
   async (version) => {
     const client = new GrpcReflection(address, grpc.ChannelCredentials.createInsecure(), {}, version);
     const services = await client.listServices();
@@ -89,7 +89,7 @@ describe("buf curl, in an empty directory", () => {
     return (await run(buf, all, { cwd: directory })).stdout;
   };
 
-  test("lists methods", async () => {
+  test("buf curl lists the methods without a schema", async () => {
     const listed = await curl("--list-methods", harness.grpc);
     expect(listed.trim().split("\n")).toEqual(
       expect.arrayContaining([
@@ -100,7 +100,7 @@ describe("buf curl, in an empty directory", () => {
     );
   });
 
-  test("calls, and prints errors with their details", async () => {
+  test("buf curl calls a method and prints errors with their details", async () => {
     const data = JSON.stringify({ name: person.name, idNo: person.id_no });
     const launch = JSON.parse(await curl("-d", data, `${harness.grpc}/${SERVICE}/GetFaceParams`));
     expect(launch.sign).toMatch(/^[0-9A-F]{40}$/);
