@@ -40,7 +40,7 @@ describe.skipIf(missingLoads())("the bench runs from end to end, in small", () =
   });
 
   test("paced, at one door", { timeout: 240_000 }, async () => {
-    const few = ["--seconds", "0.3", "--rounds", "1", "--warm-up", "100"];
+    const few = ["--seconds", "0.3", "--rounds", "1", "--warm-up", "1000"];
     const text = await bench("paced", ...few, "--door", "grpc GetFaceParams");
     const ratio = String.raw`\d+\.\d\d \(\d+\.\d\d to \d+\.\d\d\)`;
     for (const rate of ["50", "200", "800", String.raw`saturated, \d+`]) {
