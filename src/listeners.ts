@@ -44,6 +44,10 @@ export interface ListenersOptions {
 /** The doors' status for each reason. */
 export const STATUSES = { http: HTTP_STATUS, grpc: GRPC_CODES };
 
+/** Time to drain a listener at least, and what is left of the grace for all that ends after the listeners, milliseconds. */
+const LEAST_DRAIN_MS = 1_000;
+const LAST_STEPS_MS = 2_000;
+
 /** Max size of a form, bytes. */
 const FORM_BODY_LIMIT = 64 * 1024;
 
@@ -56,12 +60,18 @@ export function createListeners(options: ListenersOptions): Record<"admin" | "ht
     options;
   const { events, metrics } = telemetry;
   const { methods } = faceVerification;
-  const drainMs = Math.max(1_000, config.shutdownGraceMs - config.shutdownDelayMs - 2_000);
+  const drainMs = Math.max(LEAST_DRAIN_MS, config.shutdownGraceMs - config.shutdownDelayMs - LAST_STEPS_MS);
   // Unprocessed request bodies and unread responses are bounded across all listeners.
   const intake = createBudget(config.buffers.received);
   const slowReaders = createSlowReaders({ mostBytes: config.buffers.unread, clock, events });
   const common = { drainMs, clock, events, slowReaders, keepAliveMs: config.keepAliveMs };
   const rpc = { intake, events };
+  /** FaceVerification on one listener, whose trust holds for both ways of reading a call. */
+  const faceVerificationOn = (listener: "public" | "internal") => ({
+    routes: createRoutes(faceVerification, listener),
+    fastPath: createFastPath(faceVerification, listener, rpc),
+  });
+  const [onPublic, onInternal] = [faceVerificationOn("public"), faceVerificationOn("internal")];
   const grpcClosing = new AbortController();
   const health = createHealth({
     services: [FaceVerificationService.typeName],
@@ -91,21 +101,23 @@ export function createListeners(options: ListenersOptions): Record<"admin" | "ht
       address: config.http,
       cleartext: "http1",
       tls: () => publicTls(access()),
-      trustedProxies: access().trustedProxies,
+      trustedProxies: config.access.trustedProxies,
       admit,
       plugins: [
-        createCors(access().corsOrigins),
+        createCors(config.access.corsOrigins),
         createProbes({ readiness, lastRefresh, terse: true }),
         async (app) => {
           limitForms(app, intake);
           await app.register(
-            createFormRoutes({ methods, bodyLimit: FORM_BODY_LIMIT, strict: access().formStrict, events }),
+            createFormRoutes({
+              methods,
+              bodyLimit: FORM_BODY_LIMIT,
+              strict: config.access.formStrict,
+              events,
+            }),
           );
         },
-        connectPlugin([createRoutes(faceVerification, "public")], drainMs, {
-          ...rpc,
-          fastPath: createFastPath(faceVerification, "public", rpc),
-        }),
+        connectPlugin([onPublic.routes], drainMs, { ...rpc, fastPath: onPublic.fastPath }),
         createDocument("/openapi.json", openApi),
       ],
       closing: new AbortController(),
@@ -117,13 +129,9 @@ export function createListeners(options: ListenersOptions): Record<"admin" | "ht
       tls: () => access().tls,
       plugins: [
         connectPlugin(
-          [
-            createRoutes(faceVerification, "internal"),
-            createReflection([FaceVerificationService, Health]),
-            health,
-          ],
+          [onInternal.routes, createReflection([FaceVerificationService, Health]), health],
           drainMs,
-          { ...rpc, fastPath: createFastPath(faceVerification, "internal", rpc) },
+          { ...rpc, fastPath: onInternal.fastPath },
         ),
       ],
       closing: grpcClosing,

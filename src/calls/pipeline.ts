@@ -1,5 +1,5 @@
 import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
-import { type FieldViolation, invalidRequest } from "../errors.ts";
+import { type FieldViolation, invalidRequest, type ServiceError } from "../errors.ts";
 import { resumeTogether } from "../lib/event-loop.ts";
 import type { Span, Tracer } from "../telemetry/tracer.ts";
 import { OVERLOADED } from "./admission.ts";
@@ -37,26 +37,38 @@ export type Pipeline = <Input extends DescMessage, Output extends DescMessage>(
   method: Method<Input, Output>,
 ) => Wrapped<Input, Output>;
 
-/** What holds for every call through any door. Each line is one rule, in the order of enforcement. */
+/**
+ * What holds for every call through any door: admitted, observed, then each line of `run`, in this order. The time limit
+ * starts with the call, before anything is waited for.
+ */
 export function createPipeline(options: PipelineOptions): Pipeline {
   const { authorise, limit, validate, admission, tracer, events } = options;
 
-  return (method) => {
+  return <Input extends DescMessage, Output extends DescMessage>(method: Method<Input, Output>) => {
     const { name, input, handler } = method;
-    type Request = Parameters<typeof handler>[0];
 
-    async function run(incoming: Request, incomingCall: IncomingCall, span: Span) {
-      const { requestId, scope } = incomingCall;
+    async function admit(request: MessageShape<Input>, received: IncomingCall) {
+      if (!admission.enter()) throw refused(received);
+      const { door, requestId, traceparent, answerHeader } = received;
+      const fields = { door, method: name, request_id: requestId };
+      return tracer.span({ name: `${door} ${name}`, kind: "server", traceparent, fields }, (span) => {
+        answerHeader("traceparent", span.traceparent);
+        return run(request, received, span);
+      });
+    }
+
+    async function run(asReceived: MessageShape<Input>, received: IncomingCall, span: Span) {
+      const { requestId, scope } = received;
       const { signal } = scope;
-      const ongoing = beginCall(name, incomingCall, span, options);
+      const ongoing = beginCall(name, received, span, options);
       try {
         // perf: docs/performance.md#batching
         await resumeTogether();
         signal.throwIfAborted();
-        const caller = await ongoing.identify(authorise(incomingCall));
-        await limit(incomingCall, caller);
-        const request = method.normalise?.(incoming) ?? incoming;
-        check(request, incomingCall, caller);
+        const caller = await ongoing.identify(authorise(received));
+        await limit(received, caller);
+        const request = method.normalise?.(asReceived) ?? asReceived;
+        check(request, received, caller);
         const call = { caller, requestId, signal, note: ongoing.note };
         return await tracer.span({ name: `handler ${name}`, kind: "internal" }, () => handler(request, call));
       } catch (thrown) {
@@ -67,38 +79,23 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     }
 
     /** Reports all violations at once: of the door's rules, the proto's and the method's own. */
-    function check(request: Request, incomingCall: IncomingCall, caller: Caller): void {
+    function check(request: MessageShape<Input>, received: IncomingCall, caller: Caller): void {
       const violations = [
-        ...(incomingCall.violations?.() ?? []),
+        ...(received.violations?.() ?? []),
         ...validate(input, request),
         ...(method.violations?.(request, caller) ?? []),
       ];
       if (violations.length > 0) throw invalidRequest(violations);
     }
 
-    /** Rejects a call beyond capacity before any work is done for it. */
-    async function refuse({ door, requestId, peer }: IncomingCall): Promise<never> {
-      const call = {
-        method: name,
-        door,
-        requestId,
-        peer: peer.address,
-        caller: "",
-        durationMs: 0,
-        facts: {},
-      };
+    /** Reports a call beyond capacity, for which nothing else is done. */
+    function refused({ door, requestId, peer }: IncomingCall): ServiceError {
+      const { address } = peer;
+      const call = { method: name, door, requestId, peer: address, caller: "", durationMs: 0, facts: {} };
       events.callFinished({ ...call, error: OVERLOADED });
-      throw OVERLOADED;
+      return OVERLOADED;
     }
 
-    return (request, call) => {
-      if (!admission.enter()) return refuse(call);
-      const { door, requestId, traceparent } = call;
-      const fields = { door, method: name, request_id: requestId };
-      return tracer.span({ name: `${door} ${name}`, kind: "server", traceparent, fields }, (span) => {
-        call.answerHeader("traceparent", span.traceparent);
-        return run(request, call, span);
-      });
-    };
+    return admit;
   };
 }

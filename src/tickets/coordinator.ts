@@ -63,12 +63,13 @@ export function createCoordinator(options: CoordinatorOptions): Coordinator {
   const { secrets, store, sealer, clock, random, timings, replica, refreshes, processes, events } = options;
   const credentials = mapReloadable(secrets, (list) => list.map(fingerprint).join(" "));
   const stopping = new AbortController();
+  /** Ends the repetition of writes once a stop has waited long enough. */
   const cutOff = new AbortController();
   const cache = createPairCache(clock, timings, random);
   const health = createStoreHealth({ store, clock, refreshes, timings, events });
   const sharedState = createSharedState(store, clock, timings, options.protocol ?? transition, health.failed);
   const watcher = createStoreWatcher({ sharedState, cache, sealer, clock, health, events, timings });
-  const watchLease = createLeaseWatch({ processes, sharedState, events, timings });
+  const endLeaseOfDeadProcess = createLeaseWatch({ processes, sharedState, events, timings });
   const reports = createRefreshLog({ clock, events, replica });
   const shared = {
     secrets,
@@ -106,7 +107,7 @@ export function createCoordinator(options: CoordinatorOptions): Coordinator {
     cache.expectRotation();
     const due = dueInMs <= 0;
     const delayMs = waitMs(view, credentials(), due, timings);
-    if (delayMs > 0) return Math.min(pollMs, delayMs, await watchLease(view));
+    if (delayMs > 0) return Math.min(pollMs, delayMs, await endLeaseOfDeadProcess(view));
     const { latest } = cache;
     const atLeast = latest?.pair.generation ?? 0;
     const urgent = isUrgent(view, facts, timings);
@@ -164,7 +165,7 @@ export function createCoordinator(options: CoordinatorOptions): Coordinator {
   /** How long failures and a running refresh delay the next one, milliseconds. */
   const nextDelayMs = (view: StateView) => waitMs(view, credentials(), true, timings);
   const tickets = createReader({ cache, watcher, sharedState, poll, loop, clock, timings, events });
-  const unwatch: (() => void)[] = [];
+  let unwatch: (() => void) | undefined;
 
   return {
     tickets,
@@ -181,7 +182,7 @@ export function createCoordinator(options: CoordinatorOptions): Coordinator {
     }),
 
     async start() {
-      unwatch.push(store.watch(wake));
+      unwatch = store.watch(wake);
       loop.start();
       const arrived = new AbortController();
       await Promise.race([cache.next(), clock.sleep(START_WAIT_MS, arrived.signal).catch(() => undefined)]);
@@ -191,7 +192,7 @@ export function createCoordinator(options: CoordinatorOptions): Coordinator {
     /** Waits for a running refresh, for at most as long as its calls may take. */
     async stop() {
       stopping.abort();
-      for (const end of unwatch.splice(0)) end();
+      unwatch?.();
       await loop.stop();
       await refreshInProgress.end();
     },

@@ -14,7 +14,7 @@ import { takeOver } from "../../lib/http.ts";
 import { clientConnection } from "./client-connection.ts";
 import { REWRITE_DECODE_ERRORS } from "./decode-errors.ts";
 import { rewriteEncodeErrors } from "./encode-errors.ts";
-import { BINARY_OPTIONS, JSON_OPTIONS, READ_MAX_BYTES } from "./fast-path/codecs.ts";
+import { BINARY_OPTIONS, JSON_OPTIONS, READ_MAX_BYTES } from "./limits.ts";
 import { answerRefusals } from "./listener-refusals.ts";
 import { doorOf, hasOneMessage, received, timeoutOf } from "./received.ts";
 import { VISIT, type Visit } from "./visit.ts";

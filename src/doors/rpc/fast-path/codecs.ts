@@ -21,12 +21,8 @@ import {
 } from "@connectrpc/connect/protocol-grpc";
 import { memoizePerObject } from "../../../lib/memoize.ts";
 import { createFrames, type Frames, PREFIX_BYTES } from "../frames.ts";
+import { BINARY_OPTIONS, JSON_OPTIONS, READ_MAX_BYTES } from "../limits.ts";
 import { assertSparse } from "../sparse.ts";
-
-/** Max request size, bytes: a 500 KiB photo in Base64, and the other fields. Connect's default is 4 GiB. */
-export const READ_MAX_BYTES = 1024 * 1024;
-/** In JSON, `livemode: false` and `billed: false` are facts, not defaults to omit. */
-export const JSON_OPTIONS = { alwaysEmitImplicit: true };
 
 /** Reads and writes uncompressed unary calls in one protocol. */
 export interface UnaryCodec {
@@ -49,8 +45,6 @@ export interface PendingResponse {
   headers: Readonly<Record<string, string | number | string[] | undefined>>;
 }
 
-/** Unknown fields are skipped rather than kept: half a million of them fit into a request. */
-export const BINARY_OPTIONS = { readUnknownFields: false };
 const FRAMES = { maxFrames: 1, maxBytes: READ_MAX_BYTES, encoded: false };
 
 /** gRPC over HTTP/2. */
