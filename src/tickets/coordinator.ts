@@ -62,9 +62,7 @@ const START_WAIT_MS = 1_000;
 export function createCoordinator(options: CoordinatorOptions): Coordinator {
   const { secrets, store, sealer, clock, random, timings, replica, refreshes, processes, events } = options;
   const credentials = mapReloadable(secrets, (list) => list.map(fingerprint).join(" "));
-  const stopping = new AbortController();
-  /** Ends the repetition of writes once a stop has waited long enough. */
-  const cutOff = new AbortController();
+  const [stopping, cutOff] = [new AbortController(), new AbortController()];
   const cache = createPairCache(clock, timings, random);
   const health = createStoreHealth({ store, clock, refreshes, timings, events });
   const sharedState = createSharedState(store, clock, timings, options.protocol ?? transition, health.failed);

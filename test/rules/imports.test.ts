@@ -11,6 +11,7 @@ const ONLY: Readonly<Record<string, readonly string[]>> = {
   lib: [],
   redis: ["lib", "errors"],
   errors: ["gen", "lib"],
+  domain: ["lib", "gen", "errors"],
   config: ["lib", "domain"],
   server: ["lib", "errors"],
   "tickets/protocol": ["lib", "domain", "errors"],

@@ -5,7 +5,7 @@ import { ServiceError } from "../../errors.ts";
 import type { ServiceEvents } from "../../events.ts";
 import { endTrailersOnly } from "../../lib/http.ts";
 import { toConnectError } from "./errors.ts";
-import { JSON_OPTIONS } from "./limits.ts";
+import { JSON_OPTIONS } from "./messages.ts";
 import { doorOf } from "./received.ts";
 
 /**

@@ -8,8 +8,7 @@ import { LONGEST_TIMER_MS } from "../../lib/deadline.ts";
 import { type BodyOptions, readBody, readFrames } from "./body.ts";
 import { toConnectError } from "./errors.ts";
 import { createFrames, type Frames, PREFIX_BYTES } from "./frames.ts";
-import { READ_MAX_BYTES } from "./limits.ts";
-import { assertSparse } from "./sparse.ts";
+import { assertSparse, READ_MAX_BYTES } from "./messages.ts";
 import type { Visit } from "./visit.ts";
 import { fromText, isWebText, textLength } from "./web-text.ts";
 

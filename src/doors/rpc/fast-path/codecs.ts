@@ -21,8 +21,7 @@ import {
 } from "@connectrpc/connect/protocol-grpc";
 import { memoizePerObject } from "../../../lib/memoize.ts";
 import { createFrames, type Frames, PREFIX_BYTES } from "../frames.ts";
-import { BINARY_OPTIONS, JSON_OPTIONS, READ_MAX_BYTES } from "../limits.ts";
-import { assertSparse } from "../sparse.ts";
+import { assertSparse, BINARY_OPTIONS, JSON_OPTIONS, READ_MAX_BYTES } from "../messages.ts";
 
 /** Reads and writes uncompressed unary calls in one protocol. */
 export interface UnaryCodec {

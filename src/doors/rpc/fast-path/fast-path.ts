@@ -13,7 +13,7 @@ import { type ClientConnection, clientConnection } from "../client-connection.ts
 import { UNWRITABLE } from "../encode-errors.ts";
 import { toConnectError } from "../errors.ts";
 import { PREFIX_BYTES } from "../frames.ts";
-import { READ_MAX_BYTES } from "../limits.ts";
+import { READ_MAX_BYTES } from "../messages.ts";
 import { codecOf, type PendingResponse, type UnaryCodec } from "./codecs.ts";
 
 /** A unary RPC and its wrapped handler. */
