@@ -11,7 +11,7 @@ What each code of the vendor becomes. A code that is not listed here is an \`UPS
 vendor's serial number; it is never a verdict.
 
 - **GetResult**: the verdict, or the error reason, when the vendor answers a result query with this code. Some codes depend on
-  whether the launch had a photo of yours to compare with, which the order number tells; one that you made yourself tells nothing.
+  whether the launch had a photo of yours to compare with, which the order number says; one that you made yourself does not.
 - **GetFaceParams**: the error reason when the vendor answers with this code while a launch is prepared.
 - **billed**: whether the vendor charges for the outcome.
 - **retryable**: whether the same call may succeed a little later. Verdicts are not repeated calls: their next step says what to do.

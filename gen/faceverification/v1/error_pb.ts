@@ -55,7 +55,7 @@ export const ErrorReason = {
   ROUTE_NOT_FOUND: 4,
 
   /**
-   * The order number was not made by this service, or belongs to somebody else.
+   * The order number was not made by this service, or belongs to another caller.
    *
    * @generated from enum value: ERROR_REASON_ORDER_NOT_FOUND = 5;
    */
@@ -104,7 +104,7 @@ export const ErrorReason = {
   RATE_LIMITED: 11,
 
   /**
-   * No usable access token and ticket are held at the moment. Says nothing about the person. Try again.
+   * There is no usable access token and ticket at the moment. Says nothing about the person. Try again.
    *
    * @generated from enum value: ERROR_REASON_TICKET_UNAVAILABLE = 12;
    */
@@ -153,7 +153,7 @@ export const ErrorReason = {
   DEADLINE_EXCEEDED: 18,
 
   /**
-   * The caller went away.
+   * The caller disconnected.
    *
    * @generated from enum value: ERROR_REASON_CANCELLED = 19;
    */

@@ -73,7 +73,7 @@ export type GetFaceParamsRequest = Message<"faceverification.v1.GetFaceParamsReq
   photoType: PhotoType;
 
   /**
-   * Names this request, so that a repeat of it can be told from a new attempt (AIP-155): 1 to 64 printable ASCII characters.
+   * Identifies this request, so that a repeat can be distinguished from a new attempt (AIP-155): 1 to 64 printable ASCII characters.
    *
    * @generated from field: string request_id = 7;
    */

@@ -64,14 +64,14 @@ export type TicketStatusResponse = Message<"faceverification.v1.TicketStatusResp
   reason: string;
 
   /**
-   * The generation of the pair in hand; 0 for none.
+   * The generation of the cached pair; 0 for none.
    *
    * @generated from field: int64 generation = 5;
    */
   generation: bigint;
 
   /**
-   * Whether the pair in hand can be used.
+   * Whether the cached pair can be used.
    *
    * @generated from field: bool usable = 6;
    */
@@ -127,7 +127,7 @@ export type TicketStatusResponse = Message<"faceverification.v1.TicketStatusResp
   storeSilent?: Duration | undefined;
 
   /**
-   * The generation that the store held then; 0 for none.
+   * The generation in the store at that time; 0 for none.
    *
    * @generated from field: int64 store_generation = 14;
    */
@@ -218,7 +218,7 @@ export const TicketStatusResponseSchema: GenMessage<TicketStatusResponse> = /*@_
  */
 export type ForceRefreshRequest = Message<"faceverification.v1.ForceRefreshRequest"> & {
   /**
-   * With the store away: refresh all the same, without a lease. Only for a single process that is left and whose pair is
+   * With the store unreachable: refresh all the same, without a lease. Only for a single process that is left and whose pair is
    * about to end: a second one doing so ends the token of the first. The store gets the pair when it is back.
    *
    * @generated from field: bool allow_without_store = 1;
@@ -409,7 +409,7 @@ export const CheckStatusSchema: GenEnum<CheckStatus> = /*@__PURE__*/
  */
 export const TicketAdminService: GenService<{
   /**
-   * TicketStatus tells what this process holds and what it knows of the shared state.
+   * TicketStatus reports the pair that this process has cached and what it knows of the shared state.
    *
    * @generated from rpc faceverification.v1.TicketAdminService.TicketStatus
    */
