@@ -1,6 +1,6 @@
 import { ErrorReason, ServiceError, UpstreamError } from "../errors.ts";
 import type { LaunchStore } from "../launches/store.ts";
-import { randomBase62 } from "../lib/base62.ts";
+import { randomToken } from "../lib/base62.ts";
 import type { Clock } from "../lib/clock.ts";
 
 export interface NonceSpacingOptions {
@@ -72,7 +72,7 @@ export function createNonceSpacing({ store, clock }: NonceSpacingOptions): Nonce
 
   return async (userId, signal, fetchTicket) => {
     const key = `nonce\0${userId}`;
-    const token = randomBase62(20);
+    const token = randomToken();
     await turn(key, token, signal);
     const sentAt = clock.monotonic();
     let issued = true;

@@ -9,7 +9,7 @@ import {
 import type { Call } from "../calls/call.ts";
 import { ErrorReason, ServiceError } from "../errors.ts";
 import type { PrepareLaunch } from "../handlers/prepare-launch.ts";
-import { randomBase62 } from "../lib/base62.ts";
+import { randomToken } from "../lib/base62.ts";
 import type { Clock } from "../lib/clock.ts";
 import { type SharedWork, shareWork } from "../lib/concurrency.ts";
 import type { LaunchStore } from "./store.ts";
@@ -94,7 +94,7 @@ export function shareLaunches(
 
   /** Returns the launch of this request id, or makes it if this is the first call with the id. */
   async function byRequestId(id: string, print: string, tap: string, wanted: LaunchRequest) {
-    const token = randomBase62(20);
+    const token = randomToken();
     const claim = `${token}.${print}`;
     const owner = await store.claim(id, claim, FLIGHT_MS);
     if (owner !== undefined) {
@@ -126,7 +126,7 @@ export function shareLaunches(
     const tap = `tap\0${owner}${fields}`;
     const response =
       request.requestId === ""
-        ? await joinOrLead(tap, randomBase62(20), wanted)
+        ? await joinOrLead(tap, randomToken(), wanted)
         : await byRequestId(`id\0${owner}${request.requestId}`, pseudonym(`launch\0${fields}`), tap, wanted);
     call.note({ order_no: response.orderNo });
     return create(GetFaceParamsResponseSchema, { ...response, serverTime: timestampFromMs(clock.now()) });
