@@ -23,7 +23,6 @@ import { certificateEnds } from "./lib/certificates.ts";
 import { type Clock, systemClock } from "./lib/clock.ts";
 import { createPseudonym } from "./lib/keyed-hash.ts";
 import { createLifecycle, type Part, together } from "./lib/lifecycle.ts";
-import type { Secret } from "./lib/redacted.ts";
 import { createListeners, STATUSES } from "./listeners.ts";
 import { createRedisCommands } from "./redis/commands.ts";
 import { countWaiters, createUpstreamObserver, observeStore } from "./telemetry/observers.ts";
@@ -74,23 +73,20 @@ export function openTelemetry(config: Config, options: Partial<TelemetryOptions>
  */
 export function createService(config: Config, overrides: Overrides = {}): Service {
   const { clock = systemClock, logSink, telemetry = openTelemetry(config, { clock, logSink }) } = overrides;
-  const { appId, livemode, licence, names, timings, limits, role } = config;
-  const [secret] = config.secrets as readonly [Secret, ...Secret[]];
+  const { appId, livemode, licence, names, register, timings, limits, role } = config;
+  const [secret] = config.secrets;
   const { events, metrics, tracer } = telemetry;
   let current = config;
   const [secrets, access] = [() => current.secrets, () => current.access];
 
   // The vendor.
-  const upstream = openUpstream(config, {
-    observe: createUpstreamObserver({ tracer, clock, events }),
-    events,
-  });
+  const observe = createUpstreamObserver({ tracer, clock, events });
+  const upstream = openUpstream(config, { observe, events });
 
   // Tickets: coordinator to store to reader.
   const sealer = createSealer(appId, () => current.sealKeys);
   const logins = () => loginsOf(current.store);
-  const opened =
-    overrides.store ?? openStore(config.store, { clock, register: config.register, logins, timings });
+  const opened = overrides.store ?? openStore(config.store, { clock, register, logins, timings });
   const store = observeStore(opened, clock, events);
   const coordinator = createCoordinator({
     secrets,
@@ -110,7 +106,7 @@ export function createService(config: Config, overrides: Overrides = {}): Servic
 
   // Requests' state shared between processes: counts and launches, in the same Redis as the tickets.
   const shared = createRedisCommands(config.store, clock, logins);
-  const prefix = `faceid:{${config.register}}`;
+  const prefix = `faceid:{${register}}`;
   const rateLimits = createLimits({ ...limits, prefix: `${prefix}:limit`, shared, secret, events });
   const pseudonym = createPseudonym(secret, "launches");
   const launches = openLaunchStore({ prefix: `${prefix}:launch`, shared, pseudonym, sealer, clock, events });

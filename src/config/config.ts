@@ -20,7 +20,7 @@ import { readTraces, type TraceSettings } from "./tracing.ts";
 export interface Config {
   appId: string;
   /** The current secret and, while it is being rotated, the next one. */
-  secrets: readonly Secret[];
+  secrets: readonly [Secret, ...Secret[]];
   baseUrl: string;
   edition: "basic" | "enhanced" | "plus";
   tokenParam: "app_id" | "appId";
@@ -124,7 +124,8 @@ export function readConfig(env: Environment, readFile: (path: string) => string)
 
   const config: Config = {
     appId,
-    secrets,
+    // Checked above; the configuration is refused without one.
+    secrets: secrets as [Secret, ...Secret[]],
     baseUrl,
     edition: read.choice("FACEID_EDITION", ["enhanced", "basic", "plus"]),
     tokenParam: read.choice("FACEID_TOKEN_PARAM", ["app_id", "appId"]),
