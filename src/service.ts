@@ -124,11 +124,11 @@ export function createService(config: Config, overrides: Overrides = {}): Servic
   const pipeline = (maxDurationMs: number, maxInFlight: number) =>
     createPipeline({ ...everyCall, admission: createAdmission(maxInFlight), maxDurationMs });
   const parts = { orders, signer: createSigner({ appId }), createNonce, tickets, upstream, livemode, clock };
-  const repeats = { store: launches, pseudonym, clock };
-  const launch = createPrepareLaunch({ ...parts, ...repeats, appId, licence, admit: rateLimits.launch });
+  const launch = createPrepareLaunch({ ...parts, store: launches, appId, licence, admit: rateLimits.launch });
+  const prepareLaunch = shareLaunches(launch, { store: launches, pseudonym, clock });
   // The table of RPCs: a new one is a line here and a file in handlers/.
   const faceVerification = implement(FaceVerificationService, pipeline(REQUEST_TIMEOUT_MS, limits.inFlight), {
-    getFaceParams: createGetFaceParams({ names, orders, prepareLaunch: shareLaunches(launch, repeats) }),
+    getFaceParams: createGetFaceParams({ names, orders, prepareLaunch }),
     getResult: createGetResult(parts),
   });
   const operations = { operator: coordinator.operator, role, diagnose: overrides.diagnose };

@@ -17,7 +17,7 @@ import { SERVICE_VERSION } from "../src/domain/version.ts";
 import { HTTP_STATUS } from "../src/doors/form/errors.ts";
 import { GRPC_CODES } from "../src/doors/rpc/errors.ts";
 import { ErrorReason } from "../src/errors.ts";
-import { startUpstream } from "./support/child.ts";
+import { CHILD_ENV, startUpstream } from "./support/child.ts";
 import { COMPILE_CACHE } from "./support/compile-cache.ts";
 import { variablesOfTheCode } from "./support/variables.ts";
 
@@ -87,14 +87,7 @@ async function startTrial(): Promise<Trial> {
   const child = spawn(process.execPath, ["src/main.ts", "sandbox"], {
     cwd: ROOT,
     stdio: ["ignore", "pipe", "pipe"],
-    env: {
-      PATH: process.env["PATH"],
-      ...COMPILE_CACHE,
-      HTTP_ADDR: "127.0.0.1:0",
-      GRPC_ADDR: "127.0.0.1:0",
-      ADMIN_ADDR: "127.0.0.1:0",
-      SANDBOX_PORT: "0",
-    },
+    env: { ...CHILD_ENV, SANDBOX_PORT: "0" },
   });
   const exited = new Promise<never>((_resolve, reject) => {
     child.once("exit", (code) => reject(new Error(`the sandbox ended with ${code}`)));

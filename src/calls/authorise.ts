@@ -79,7 +79,7 @@ export type Authorise = (call: IncomingCall) => Caller | Promise<Caller>;
  * valid one does not excuse an invalid one. A listener with none of these configured admits every caller: the
  * internal listener as internal, the public one as strangers.
  */
-export function createAuthorise(options: AuthoriseOptions): Authorise {
+function createAuthorise(options: AuthoriseOptions): Authorise {
   const { tokens, endUsers, appSignatures, endUserMedia, observeOnly, events } = options;
   const digests = {
     public: mapReloadable(tokens.public, (list) => list.map(digested)),

@@ -108,7 +108,7 @@ export interface LimiterOptions {
  */
 export type Limiter = (key: string) => Promise<number> | 0;
 
-export function createLimiter(options: LimiterOptions): Limiter {
+function createLimiter(options: LimiterOptions): Limiter {
   const limiters = options.rates.map((rate) => limiterOf(rate, options));
   if (limiters.length === 0) return () => 0;
   return async (key) => {

@@ -9,7 +9,7 @@ export interface Rate {
 const WINDOWS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
 /** Parses `COUNT/s`, `/m`, `/h` or `/d`, several separated by commas, or `off`; undefined if invalid. */
-export function parseRates(text: string): Rate[] | undefined {
+function parseRates(text: string): Rate[] | undefined {
   if (text === "off") return [];
   const rates = text.split(",").map((part) => {
     const [, count, window = ""] = /^([1-9]\d{0,8})\/([smhd])$/.exec(part.trim()) ?? [];

@@ -53,7 +53,7 @@ const IDEOGRAPHS: ReadonlyMap<string, string> = new Map(
 );
 
 /** Replaces radicals, Kangxi radicals (U+2F00 to U+2FD5) included, by their ideographs. */
-export const withoutRadicals = (text: string): string =>
+const withoutRadicals = (text: string): string =>
   text
     .replaceAll(/[\u2E80-\u2EFF]/g, (radical) => IDEOGRAPHS.get(radical) ?? radical)
     .replaceAll(/[\u2F00-\u2FD5]/g, (radical) => radical.normalize("NFKC"));

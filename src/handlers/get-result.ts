@@ -144,7 +144,7 @@ const NONE = new Pii(new Uint8Array(0));
  * Fetches an attempt's files; undefined if there are none. Polls for them after a pass; after any other
  * verdict the vendor may never have any (protocol.md 6.1).
  */
-export async function collectMedia(
+async function collectMedia(
   fetchFiles: () => Promise<{ [File in keyof Files]: Files[File] | undefined }>,
   { passed, clock, signal }: { passed: boolean; clock: Clock; signal: AbortSignal },
 ): Promise<Files | undefined> {

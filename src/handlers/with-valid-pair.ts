@@ -3,7 +3,7 @@ import { UpstreamError } from "../errors.ts";
 import type { TicketPair, TicketReader } from "../tickets/reader.ts";
 
 /** The vendor's code if `error` is its refusal of a token, ticket or signature. */
-export function refusedCode(error: unknown): string | undefined {
+function refusedCode(error: unknown): string | undefined {
   if (!(error instanceof UpstreamError) || error.entry === undefined) return undefined;
   return isRefusal(error.entry) ? error.entry.code : undefined;
 }

@@ -56,8 +56,6 @@ export async function withDeadline<T>(
 /** A signal with its own timeout. */
 export interface TimeLimit {
   readonly signal: AbortSignal;
-  /** Whether it aborted because of the timeout. */
-  readonly expired: boolean;
   /** Releases timer and outer signal; the signal no longer aborts. */
   release(): void;
 }
@@ -82,18 +80,8 @@ export function cutOff(
 /** A signal that aborts with `outer`, or after `ms` of real time. */
 export function timeLimit(ms: number, outer: AbortSignal): TimeLimit {
   const controller = new AbortController();
-  let timedOut = false;
-  const release = cutOff(ms, outer, (reason, expired) => {
-    timedOut = expired;
-    controller.abort(reason);
-  });
-  return {
-    signal: controller.signal,
-    get expired() {
-      return timedOut;
-    },
-    release,
-  };
+  const release = cutOff(ms, outer, (reason) => controller.abort(reason));
+  return { signal: controller.signal, release };
 }
 
 /** The lifetime of one call: one signal, aborted by the first event that ends the call. */

@@ -30,6 +30,11 @@ export const streamOf = (request: IncomingMessage): ServerHttp2Stream | undefine
 export const hasLeft = (request: IncomingMessage): boolean =>
   request.aborted || (streamOf(request)?.rstCode ?? 0) !== 0;
 
+/** Closes the HTTP/1 connection after the answer if the body was not read to its end: its rest must not be parsed as the next request. */
+export function closeIfUnread(request: IncomingMessage, reply: FastifyReply): void {
+  if (request.httpVersionMajor === 1 && !request.complete) void reply.header("connection", "close");
+}
+
 type Raw = FastifyReply["raw"];
 
 /**

@@ -1,12 +1,5 @@
 import type { Logger } from "pino";
-import type {
-  Attempted,
-  ReaderDropped,
-  ServiceEvents,
-  ServiceStarted,
-  UpstreamCalled,
-  WouldBeRefused,
-} from "../events.ts";
+import type { Attempted, ServiceEvents } from "../events.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Audit } from "./audit.ts";
 import { callEvents, type Statuses } from "./call-events.ts";
@@ -51,7 +44,7 @@ export function createEvents(options: EventsOptions) {
   }
 
   return {
-    serviceStarted({ http, grpc, admin, livemode, role }: ServiceStarted) {
+    serviceStarted({ http, grpc, admin, livemode, role }) {
       logger.info({ event: "service_started", http, grpc, admin, livemode, role }, "service started");
     },
 
@@ -62,11 +55,11 @@ export function createEvents(options: EventsOptions) {
       );
     },
 
-    serviceStopping(fields: { signal: string }) {
+    serviceStopping(fields) {
       logger.info({ event: "service_stopping", signal: fields.signal }, "service stopping");
     },
 
-    serviceFailed({ error }: { error: unknown }) {
+    serviceFailed({ error }) {
       logger.fatal({ event: "service_failed", ...errorFieldsWithStack(error) }, "service failed");
     },
 
@@ -74,7 +67,7 @@ export function createEvents(options: EventsOptions) {
     ...callEvents(options),
     ...machineEvents(logger, metrics, clock),
 
-    upstreamCalled({ endpoint, outcome, code, bizSeqNo, durationMs }: UpstreamCalled) {
+    upstreamCalled({ endpoint, outcome, code, bizSeqNo, durationMs }) {
       metrics.upstreamCalls.inc({ endpoint, outcome });
       metrics.upstreamSeconds.observe({ endpoint }, durationMs / 1000);
       if (endpoint === "access_token") metrics.tickets.tokenCalls.inc();
@@ -88,11 +81,11 @@ export function createEvents(options: EventsOptions) {
     },
 
     /** One operation of the ticket store. */
-    storeAsked({ op, ok, durationMs }: { op: string; ok: boolean; durationMs: number }) {
+    storeAsked({ op, ok, durationMs }) {
       metrics.tickets.storeSeconds.observe({ op, outcome: ok ? "ok" : "error" }, durationMs / 1000);
     },
 
-    auditReopenFailed({ error }: { error: unknown }) {
+    auditReopenFailed({ error }) {
       logger.error(
         { event: "audit_reopen_failed", ...errorFields(error) },
         "the audit trail stays in its old file",
@@ -103,7 +96,7 @@ export function createEvents(options: EventsOptions) {
       logger.info({ event: "config_reloaded" }, "files have changed and are in use");
     },
 
-    configRejected({ error }: { error: unknown }) {
+    configRejected({ error }) {
       metrics.configRejected.inc();
       const problems = (error as { problems?: readonly string[] }).problems ?? [];
       logger.error(
@@ -112,7 +105,7 @@ export function createEvents(options: EventsOptions) {
       );
     },
 
-    readerDropped({ waitingBytes, stalledMs, crowded }: ReaderDropped) {
+    readerDropped({ waitingBytes, stalledMs, crowded }) {
       metrics.readersDropped.inc();
       logger.warn(
         { event: "reader_dropped", waiting_bytes: waitingBytes, stalled_ms: Math.round(stalledMs), crowded },
@@ -120,7 +113,7 @@ export function createEvents(options: EventsOptions) {
       );
     },
 
-    wouldBeRefused({ door, rule, requestId }: WouldBeRefused) {
+    wouldBeRefused({ door, rule, requestId }) {
       metrics.wouldBeRefused.inc({ door, rule });
       logger.info(
         { event: "would_be_refused", request_id: requestId, door, rule },
@@ -128,7 +121,7 @@ export function createEvents(options: EventsOptions) {
       );
     },
 
-    keysFetched({ ok, error }: Attempted) {
+    keysFetched({ ok, error }) {
       metrics.keyFetches.inc({ outcome: ok ? "ok" : "error" });
       if (!jwksEdge.changes(ok)) return;
       if (ok) logger.info({ event: "jwks_recovered" }, "the keys of the identity provider are here again");
@@ -139,7 +132,7 @@ export function createEvents(options: EventsOptions) {
         );
     },
 
-    circuitChanged({ endpoint, open }: Parameters<ServiceEvents["circuitChanged"]>[0]) {
+    circuitChanged({ endpoint, open }) {
       metrics.circuitOpen.set({ endpoint }, Number(open));
       const line = { event: "circuit_changed", endpoint, open };
       if (open) logger.error(line, "the vendor fails too often and is left alone");
@@ -159,7 +152,7 @@ export function createEvents(options: EventsOptions) {
     }),
 
     /** Reloaded settings that take effect only after a restart. */
-    configWaits({ settings }: { settings: readonly string[] }) {
+    configWaits({ settings }) {
       logger.warn({ event: "config_waits", settings }, "changed settings wait for a restart");
     },
   } satisfies ServiceEvents;

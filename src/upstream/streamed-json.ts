@@ -95,7 +95,7 @@ export interface JsonText {
   content(): Buffer | Base64File;
 }
 
-export function createJsonText(): JsonText {
+function createJsonText(): JsonText {
   const pieces: Buffer[] = [];
   let size = 0;
   let file: Base64File | undefined;
@@ -146,7 +146,7 @@ const MAX_DATA_URL_BYTES = 256;
  * Decodes piece by piece while a piece contains nothing but Base64. From the first piece with padding, a line
  * break or an escape such as `\/` on, the text is buffered and decoded in one go at the end.
  */
-export function createBase64File(): Base64File {
+function createBase64File(): Base64File {
   const decoded: Buffer[] = [];
   /** Characters of an incomplete group of four. */
   let partial = "";

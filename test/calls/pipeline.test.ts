@@ -5,16 +5,13 @@ import {
   GetResultRequestSchema,
   GetResultResponseSchema,
 } from "../../gen/faceverification/v1/face_verification_service_pb.ts";
-import { createAdmission } from "../../src/calls/admission.ts";
 import type { Caller, Handler, IncomingCall } from "../../src/calls/call.ts";
 import type { CallFinished } from "../../src/calls/ongoing-call.ts";
-import { createPipeline, type Method } from "../../src/calls/pipeline.ts";
-import { createValidate } from "../../src/calls/validate.ts";
+import { type Method } from "../../src/calls/pipeline.ts";
 import { codeEntry } from "../../src/domain/codes.ts";
 import { ErrorReason, ServiceError, UpstreamError } from "../../src/errors.ts";
-import { systemClock } from "../../src/lib/clock.ts";
 import { openScope } from "../../src/lib/deadline.ts";
-import { createTracer } from "../../src/telemetry/tracer.ts";
+import { incomingForm, openPipeline } from "../support/pipeline.ts";
 
 type Input = typeof GetResultRequestSchema;
 type Output = typeof GetResultResponseSchema;
@@ -37,16 +34,8 @@ function wrapped(
   }: Partial<Method<Input, Output>> & { authorise?: () => Caller; maxDurationMs?: number } = {},
 ) {
   const lines: CallFinished[] = [];
-  const pipeline = createPipeline({
-    authorise,
-    admission: createAdmission(100),
-    limit: async () => undefined,
-    validate: createValidate([GetResultRequestSchema]),
-    maxDurationMs,
-    tracer: createTracer(),
-    clock: systemClock,
-    events: { callFinished: (line) => lines.push(line) },
-  });
+  const events = { callFinished: (line: CallFinished) => void lines.push(line) };
+  const pipeline = openPipeline({ authorise, maxDurationMs, events });
   const method = pipeline({
     name: "GetResult",
     input: GetResultRequestSchema,
@@ -55,18 +44,7 @@ function wrapped(
     ...rest,
   });
   const call = (orderNo: string, changes: Partial<IncomingCall> = {}) =>
-    method(create(GetResultRequestSchema, { orderNo }), {
-      door: "form",
-      listener: "public",
-      requestId: "request-1",
-      credential: undefined,
-      peer: { address: "192.0.2.1", local: false, certificateName: undefined },
-      traceparent: undefined,
-      answerHeader: () => undefined,
-      language: undefined,
-      scope: openScope(),
-      ...changes,
-    });
+    method(create(GetResultRequestSchema, { orderNo }), { ...incomingForm("request-1"), ...changes });
   return { call, lines };
 }
 

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { COMPILE_CACHE } from "../support/compile-cache.ts";
+import { CHILD_ENV } from "../support/child.ts";
 
 /** A running `npm run sandbox`, or only the upstream, on free ports. */
 export interface RunningTrial {
@@ -18,13 +18,7 @@ export async function startTrial(...args: string[]): Promise<RunningTrial> {
   const child = spawn(process.execPath, ["src/main.ts", "sandbox", "--port", "0", ...args], {
     cwd: join(import.meta.dirname, "../.."),
     stdio: ["ignore", "pipe", "pipe"],
-    env: {
-      PATH: process.env["PATH"],
-      ...COMPILE_CACHE,
-      HTTP_ADDR: "127.0.0.1:0",
-      GRPC_ADDR: "127.0.0.1:0",
-      ADMIN_ADDR: "127.0.0.1:0",
-    },
+    env: CHILD_ENV,
   });
   const ended = new Promise<number | null>((resolve) => child.once("exit", resolve));
   const seen: string[] = [];

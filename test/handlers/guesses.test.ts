@@ -5,19 +5,14 @@ import {
   FaceVerificationService,
   GetResultRequestSchema,
 } from "../../gen/faceverification/v1/face_verification_service_pb.ts";
-import { createAdmission } from "../../src/calls/admission.ts";
-import type { IncomingCall } from "../../src/calls/call.ts";
-import { createPipeline } from "../../src/calls/pipeline.ts";
-import { createValidate } from "../../src/calls/validate.ts";
 import { createOrders } from "../../src/domain/order.ts";
 import { ErrorReason, ServiceError } from "../../src/errors.ts";
 import { createGetResult } from "../../src/handlers/get-result.ts";
 import { systemClock as clock } from "../../src/lib/clock.ts";
-import { openScope } from "../../src/lib/deadline.ts";
 import { Secret } from "../../src/lib/redacted.ts";
-import { createTracer } from "../../src/telemetry/tracer.ts";
 import { createNonce, createSigner } from "../../src/upstream/signer.ts";
 import { startHarness } from "../support/harness.ts";
+import { incomingForm, openPipeline } from "../support/pipeline.ts";
 
 const GUESSES = 100_000;
 const ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
@@ -38,14 +33,8 @@ test("a hundred thousand guessed and tampered order numbers never reach the vend
   };
   const orders = createOrders(() => [new Secret("s".repeat(64))]);
   const pair = { generation: 1, accessToken: new Secret("t"), signTicket: new Secret("s") };
-  const pipeline = createPipeline({
+  const pipeline = openPipeline({
     authorise: () => ({ name: "app", internal: false, subject: "", media: false }),
-    admission: createAdmission(100),
-    limit: async () => undefined,
-    validate: createValidate([GetResultRequestSchema]),
-    maxDurationMs: 60_000,
-    tracer: createTracer(),
-    clock,
     events: { callFinished: () => undefined },
   });
   const { name, input, output } = FaceVerificationService.method.getResult;
@@ -67,17 +56,7 @@ test("a hundred thousand guessed and tampered order numbers never reach the vend
     clock,
   });
   const getResult = pipeline({ name, input, output, handler });
-  const call: IncomingCall = {
-    door: "form",
-    listener: "public",
-    requestId: "guess",
-    credential: undefined,
-    peer: { address: "192.0.2.1", local: false, certificateName: undefined },
-    traceparent: undefined,
-    answerHeader: () => undefined,
-    language: undefined,
-    scope: openScope(),
-  };
+  const call = incomingForm("guess");
   const ask = (orderNo: string) => getResult(create(GetResultRequestSchema, { orderNo }), call);
   const real = orders.mint("", clock.now());
   const reasons = new Map<ErrorReason | undefined, number>();

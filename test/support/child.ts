@@ -43,6 +43,15 @@ export interface ChildOptions {
   spoken?: string;
 }
 
+/** What a process of the service needs of the environment, whatever is set around the tests; its ports are free ones. */
+export const CHILD_ENV = {
+  PATH: process.env["PATH"],
+  ...COMPILE_CACHE,
+  HTTP_ADDR: "127.0.0.1:0",
+  GRPC_ADDR: "127.0.0.1:0",
+  ADMIN_ADDR: "127.0.0.1:0",
+};
+
 /** Starts the process and returns at once. */
 export function launchChild({
   env,
@@ -57,11 +66,7 @@ export function launchChild({
     cwd: join(import.meta.dirname, "../.."),
     stdio: ["ignore", "pipe", "pipe"],
     env: {
-      PATH: process.env["PATH"],
-      ...COMPILE_CACHE,
-      HTTP_ADDR: "127.0.0.1:0",
-      GRPC_ADDR: "127.0.0.1:0",
-      ADMIN_ADDR: "127.0.0.1:0",
+      ...CHILD_ENV,
       ...(sabotage !== undefined && { SABOTAGE: sabotage }),
       ...env,
     },

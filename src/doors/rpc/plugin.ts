@@ -10,7 +10,7 @@ import { ErrorReason, ServiceError } from "../../errors.ts";
 import type { ServiceEvents } from "../../events.ts";
 import type { Budget } from "../../lib/budget.ts";
 import { after } from "../../lib/clock.ts";
-import { takeOver } from "../../lib/http.ts";
+import { closeIfUnread, takeOver } from "../../lib/http.ts";
 import { clientConnection } from "./client-connection.ts";
 import { REWRITE_DECODE_ERRORS } from "./decode-errors.ts";
 import { rewriteEncodeErrors } from "./encode-errors.ts";
@@ -117,7 +117,7 @@ async function answer(
     // Handled and reported by the listener, like every request that belongs to no door.
     throw Object.assign(new Error("no protocol for this request"), { statusCode: response.status });
   }
-  if (raw.httpVersionMajor === 1 && !raw.complete) void reply.header("connection", "close");
+  closeIfUnread(raw, reply);
   // Not awaited: never resolves, and rejects if the caller disconnects or the response cannot be written.
   universalResponseToNodeResponse(response, takeOver(reply)).catch((cause: unknown) => {
     if (reply.raw.destroyed || reply.raw.writableEnded) return;

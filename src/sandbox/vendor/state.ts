@@ -73,7 +73,7 @@ export interface Recent {
 }
 
 /** Remembers each value for at least `keepMs`. */
-export function createRecent(clock: TurnableClock, keepMs: number): Recent {
+function createRecent(clock: TurnableClock, keepMs: number): Recent {
   // A Map keeps insertion order, so the oldest values are at its front.
   const addedAt = new Map<string, number>();
   return {

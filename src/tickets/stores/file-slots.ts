@@ -17,7 +17,7 @@ const KEEP = 8;
 /** A temporary file that is older than the newest state by more than this, milliseconds, no longer has a writer. */
 const STALE_MS = 60_000;
 
-export const slotName = (number: number): string => `s-${String(number).padStart(16, "0")}`;
+const slotName = (number: number): string => `s-${String(number).padStart(16, "0")}`;
 
 /** A directory of numbered state files. Every method rejects with the file system's own error. */
 export function createSlots(directory: string) {

@@ -17,10 +17,10 @@ export interface Script {
 const script = (text: string): Script => ({ text, sha: createHash("sha1").update(text).digest("hex") });
 
 /** The version of an empty register. */
-export const EMPTY_VERSION = "empty";
+const EMPTY_VERSION = "empty";
 
 /** KEYS[1] register. Returns the server's time (seconds, microseconds), the version and the value. */
-export const READ = script(`
+const READ = script(`
 local time = redis.call('TIME')
 local register = redis.call('HMGET', KEYS[1], 'version', 'value')
 return {time[1], time[2], register[1], register[2]}

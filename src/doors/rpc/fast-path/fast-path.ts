@@ -7,6 +7,7 @@ import type { Wrapped } from "../../../calls/pipeline.ts";
 import { ErrorReason, ServiceError } from "../../../errors.ts";
 import type { ServiceEvents } from "../../../events.ts";
 import type { Budget } from "../../../lib/budget.ts";
+import { closeIfUnread } from "../../../lib/http.ts";
 import { readBody } from "../body.ts";
 import { type CallSource, incomingCall } from "../call.ts";
 import { type ClientConnection, clientConnection } from "../client-connection.ts";
@@ -124,8 +125,7 @@ const pendingResponse = ({ reply }: Exchange): PendingResponse => ({
 function writeError(exchange: Exchange, error: ServiceError): void {
   const { codec, request, reply, client } = exchange;
   if (client.left) return;
-  // The rest of an unread body must not be parsed as the next request.
-  if (request.raw.httpVersionMajor === 1 && !request.raw.complete) void reply.header("connection", "close");
+  closeIfUnread(request.raw, reply);
   codec.writeError(pendingResponse(exchange), toConnectError(error, request.headers["accept-language"]));
 }
 
