@@ -75,3 +75,19 @@ export function verdictOf({ json }: BackendAnswer): string | undefined {
     typeof result === "object" && result !== null && "verdict" in result ? result.verdict : undefined;
   return typeof verdict === "string" ? verdict : undefined;
 }
+
+/** An answer in a few words, with the backend's own. */
+export function describeAnswer(answer: BackendAnswer): string {
+  const { code, msg } = answer.json;
+  const said = typeof msg === "string" && msg !== "" ? JSON.stringify(msg.slice(0, QUOTED_CHARS)) : "";
+  const parts = [
+    `HTTP ${answer.status}`,
+    code !== undefined && `code ${String(code)}`,
+    verdictOf(answer),
+    said,
+  ];
+  return parts.filter(Boolean).join(" ");
+}
+
+/** How much of a backend's message is quoted, characters. */
+const QUOTED_CHARS = 80;

@@ -1,5 +1,11 @@
-import { type Lab, NoLaunch, type RuleFinding } from "./lab.ts";
-import { CONFORMANCE_RULE_NAMES, CONFORMANCE_RULES, type ConformanceRuleName } from "./rules.ts";
+import { type Lab, NoLaunch, notExamined, type RuleFinding } from "./lab.ts";
+import { summary } from "./overall.ts";
+import {
+  CONFORMANCE_RULE_NAMES,
+  CONFORMANCE_RULES,
+  type ConformanceRule,
+  type ConformanceRuleName,
+} from "./rules.ts";
 
 export interface Result extends RuleFinding {
   rule: ConformanceRuleName;
@@ -14,18 +20,36 @@ export async function checkRules(
 ): Promise<Result[]> {
   const results: Result[] = [];
   for (const rule of CONFORMANCE_RULE_NAMES.filter((name) => names.includes(name))) {
-    const requirement = CONFORMANCE_RULES[rule];
-    const finding = await requirement.examine(lab).catch(asFinding);
-    const result = { rule, text: requirement.text, ...finding };
+    const requirement: ConformanceRule = CONFORMANCE_RULES[rule];
+    const seen = lab.breaches().length;
+    const { outcome, evidence } = await examine(lab, requirement);
+    const breaches = outcome === "kept" ? [] : lab.breaches().slice(seen);
+    const noted = breaches.length === 0 ? "" : `; the vendor noted ${summary(breaches)}`;
+    const result = { rule, text: requirement.text, outcome, evidence: masked(lab, evidence + noted) };
     results.push(result);
     onResult(result);
   }
   return results;
 }
 
-/** A backend that returns no launch, or does not respond at all, has broken the rule. */
+/** A fault counts once: what it keeps from being examined is not broken as well. */
+async function examine(
+  lab: Lab,
+  { needs, seenAnyway, examine: look }: ConformanceRule,
+): Promise<RuleFinding> {
+  const missing = await lab.lacks(needs);
+  if (missing !== undefined && !seenAnyway) return notExamined(missing);
+  const finding = await look(lab).catch(asFinding);
+  return missing !== undefined && finding.outcome === "kept" ? notExamined(missing) : finding;
+}
+
 function asFinding(error: unknown): RuleFinding {
-  const evidence =
-    error instanceof NoLaunch ? error.message : `no answer: ${String((error as Error).message)}`;
-  return { ok: false, evidence };
+  const { message } = error as Error;
+  return notExamined(error instanceof NoLaunch ? message : `no answer: ${message}`);
+}
+
+/** The text without anything that a backend must not have said in the first place. */
+function masked({ sandbox, backend }: Lab, text: string): string {
+  const hidden = [sandbox.secret, ...sandbox.issuedValues(), ...backend.idNumbers];
+  return hidden.reduce((rest, value) => rest.replaceAll(value, "***"), text);
 }

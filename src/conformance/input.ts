@@ -1,5 +1,5 @@
-import { isSuccess } from "./backend.ts";
-import type { Lab, RuleFinding } from "./lab.ts";
+import { describeAnswer, isSuccess } from "./backend.ts";
+import { findingOf, type Lab, notExamined, type RuleFinding } from "./lab.ts";
 import type { ConformanceRule } from "./rules.ts";
 
 const GOOD = { name: "张三", id_no: "11010519491231002X" };
@@ -23,35 +23,39 @@ const BAD_FORMS: readonly [what: string, path: string, form: Record<string, stri
 export const input = {
   bad_input_refused: {
     text: "bad input is refused with HTTP 4xx and without a call to the vendor",
+    needs: "launch",
+    seenAnyway: true,
     async examine(lab: Lab): Promise<RuleFinding> {
       const wrong: string[] = [];
+      const failed: string[] = [];
       for (const [what, path, form] of BAD_FORMS) {
-        const before = lab.calls();
+        const before = vendorCalls(lab);
         const answer = await lab.backend.post(path, form);
-        const after = lab.calls();
-        const called =
-          after.upload +
-          after.nonce_ticket +
-          after.query -
-          before.upload -
-          before.nonce_ticket -
-          before.query;
-        if (isSuccess(answer) || answer.status < 400 || answer.status >= 500)
-          wrong.push(`${what}: HTTP ${answer.status}`);
-        else if (called > 0) wrong.push(`${what}: ${called} calls to the vendor`);
+        const called = vendorCalls(lab) - before;
+        const said = `${what}: ${describeAnswer(answer)}`;
+        if (called > 0) wrong.push(`${said}, after ${called} calls to the vendor`);
+        else if (isSuccess(answer) || answer.status < 400) wrong.push(said);
+        else if (answer.status >= 500) failed.push(said);
       }
-      const ok = wrong.length === 0;
-      return { ok, evidence: ok ? `${BAD_FORMS.length} bad forms refused` : wrong.join("; ") };
+      const lack = failed.length > 0 ? await lab.lacks("launch") : undefined;
+      if (wrong.length === 0 && lack !== undefined) return notExamined(lack);
+      return findingOf([...wrong, ...failed], `${BAD_FORMS.length} bad forms refused`);
     },
   },
   unknown_order_never_passes: {
     text: "an order number that was never given out does not pass",
+    needs: "verdict",
+    seenAnyway: true,
     async examine(lab: Lab): Promise<RuleFinding> {
       const answer = await lab.backend.getResult("0123456789abcdefghijABCDEFGHIJ00");
-      return {
-        ok: !isSuccess(answer),
-        evidence: `HTTP ${answer.status} code ${String(answer.json["code"])}`,
-      };
+      const said = describeAnswer(answer);
+      return findingOf(isSuccess(answer) ? [said] : [], said);
     },
   },
 } satisfies Record<string, ConformanceRule>;
+
+/** Calls to the vendor on behalf of a person. */
+function vendorCalls(lab: Lab): number {
+  const { upload, nonce_ticket: nonce, query } = lab.calls();
+  return upload + nonce + query;
+}

@@ -10,8 +10,10 @@ import { printResult, printSummary, resultsAsJson } from "./overall.ts";
 
 /** Exit codes of the command. */
 const KEPT = 0;
-const BROKEN = 1;
-const NOT_EXAMINED = 2;
+/** Some rule is broken, or could not be examined. */
+const NOT_KEPT = 1;
+/** There was nothing to examine. */
+const NO_BACKEND = 2;
 
 async function main(args: readonly string[]): Promise<number> {
   try {
@@ -19,7 +21,7 @@ async function main(args: readonly string[]): Promise<number> {
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
     console.error(error.message);
-    return args.includes("--help") ? KEPT : NOT_EXAMINED;
+    return args.includes("--help") ? KEPT : NO_BACKEND;
   }
 }
 
@@ -42,12 +44,12 @@ async function check(options: ConformanceArguments): Promise<number> {
     await sandbox.stop();
   };
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
-    process.once(signal, () => void stop().finally(() => process.exit(NOT_EXAMINED)));
+    process.once(signal, () => void stop().finally(() => process.exit(NO_BACKEND)));
   }
   try {
     const backend = createBackend(options.url);
     const lab = createLab({ sandbox, backend, clock: systemClock, patienceMs: options.patienceMs });
-    return (await waitForBackend(lab, options.url, command)) ? await report(lab, options) : NOT_EXAMINED;
+    return (await waitForBackend(lab, options.url, command)) ? await report(lab, options) : NO_BACKEND;
   } finally {
     await stop();
   }
@@ -73,7 +75,7 @@ async function report(lab: Lab, { rules, json }: ConformanceArguments): Promise<
     if (!json) console.log(printResult(result));
   });
   console.log(json ? resultsAsJson(results) : `\n${printSummary(results)}`);
-  return results.every(({ ok }) => ok) ? KEPT : BROKEN;
+  return results.every(({ outcome }) => outcome === "kept") ? KEPT : NOT_KEPT;
 }
 
 process.exitCode = await main(process.argv.slice(2));

@@ -1,6 +1,6 @@
 import { attempts } from "./attempts.ts";
 import { input } from "./input.ts";
-import type { Lab, RuleFinding } from "./lab.ts";
+import type { Lab, Need, RuleFinding } from "./lab.ts";
 import { overall } from "./overall.ts";
 import { tokens } from "./tokens.ts";
 import { verdicts } from "./verdicts.ts";
@@ -9,6 +9,11 @@ import { verdicts } from "./verdicts.ts";
 export interface ConformanceRule {
   /** The requirement as a sentence. */
   text: string;
+  /** What the backend must do for the rule to mean anything: one that does nothing breaks little. */
+  needs: Need;
+  /** Whether a breach can be seen even of a backend that lacks it. */
+  seenAnyway?: boolean;
+  /** Throws `NoLaunch` if a launch fails that is not the rule's subject. */
   examine(lab: Lab): Promise<RuleFinding>;
 }
 

@@ -1,7 +1,7 @@
 import type { FaultSpec } from "../sandbox/controls/faults.ts";
 import { SCENARIOS } from "../sandbox/vendor/scenarios.ts";
-import { type BackendAnswer, isSuccess, verdictOf } from "./backend.ts";
-import { type Lab, personOf, type RuleFinding } from "./lab.ts";
+import { type BackendAnswer, describeAnswer, isSuccess, verdictOf } from "./backend.ts";
+import { findingOf, type Lab, notExamined, personOf, type RuleFinding } from "./lab.ts";
 import type { ConformanceRule } from "./rules.ts";
 
 /** The verdict of each outcome (protocol.md 8.2). */
@@ -32,68 +32,60 @@ const FAULTS: readonly Pick<FaultSpec, "kind" | "status">[] = [
   { kind: "truncate" },
 ];
 
-const describe = (answer: BackendAnswer) =>
-  `HTTP ${answer.status} code ${String(answer.json["code"])} ${verdictOf(answer) ?? ""}`.trim();
-
 /** Whether no caller can mistake the response for a verdict on the person. */
 const isError = (answer: BackendAnswer) =>
   answer.status >= 500 && !isSuccess(answer) && !["PASSED", "FAILED"].includes(verdictOf(answer) ?? "");
-
-const findingOf = (wrong: readonly string[], evidence: string): RuleFinding => ({
-  ok: wrong.length === 0,
-  evidence: wrong.length === 0 ? evidence : wrong.join("; "),
-});
 
 /** Requirements for reading results (protocol.md 6.1, 8). */
 export const verdicts = {
   only_passed_is_code_0: {
     text: 'code "0" on /get_result for a passed verification and for nothing else; the verdict, where there is one, fits',
+    needs: "launch",
     async examine(lab: Lab): Promise<RuleFinding> {
       const wrong: string[] = [];
       const names = Object.keys(VERDICTS);
       for (const name of names) {
         lab.sandbox.advance(3_000);
-        const launch = await lab.launch(personOf(name));
-        await lab.play(launch);
+        const launch = await lab.attempt(personOf(name));
         const answer = await lab.backend.getResult(launch.orderNo);
         const verdict = verdictOf(answer);
         const fits =
           isSuccess(answer) === (VERDICTS[name] === "PASSED") &&
           (verdict === undefined || verdict === VERDICTS[name]);
-        if (!fits || answer.status >= 500) wrong.push(`${name}: ${describe(answer)}`);
+        if (!fits || answer.status >= 500) wrong.push(`${name}: ${describeAnswer(answer)}`);
       }
       return findingOf(wrong, `${names.length} outcomes read as they ended`);
     },
   },
   unfinished_is_not_failed: {
     text: "an attempt that the SDK has not ended is neither passed nor failed",
+    needs: "verdict",
     async examine(lab: Lab): Promise<RuleFinding> {
       lab.sandbox.advance(3_000);
       const { orderNo } = await lab.launch();
       const answer = await lab.backend.getResult(orderNo);
-      const ok = !isSuccess(answer) && verdictOf(answer) !== "FAILED";
-      return { ok, evidence: describe(answer) };
+      const said = describeAnswer(answer);
+      return findingOf(!isSuccess(answer) && verdictOf(answer) !== "FAILED" ? [] : [said], said);
     },
   },
   failed_query_is_no_verdict: {
     text: "a query that failed is an HTTP error of the server, never a verdict, and the verdict can be read later",
+    needs: "verdict",
     async examine(lab: Lab): Promise<RuleFinding> {
       const wrong: string[] = [];
       for (const name of FAILED_QUERIES) {
         lab.sandbox.advance(3_000);
-        const launch = await lab.launch(personOf(name));
-        await lab.play(launch);
+        const launch = await lab.attempt(personOf(name));
         const answer = await lab.backend.getResult(launch.orderNo);
-        if (!isError(answer)) wrong.push(`${name}: ${describe(answer)}`);
+        if (!isError(answer)) wrong.push(`${name}: ${describeAnswer(answer)}`);
       }
       lab.sandbox.advance(3_000);
-      const launch = await lab.launch();
-      await lab.play(launch);
+      const launch = await lab.attempt();
       for (const fault of FAULTS) {
         const id = lab.sandbox.faults.add({ endpoint: "query", times: null, ...fault });
         const answer = await lab.backend.getResult(launch.orderNo);
         lab.sandbox.faults.clear(id);
-        if (!isError(answer)) wrong.push(`${fault.kind}: ${describe(answer)}`);
+        if (!isError(answer)) wrong.push(`${fault.kind}: ${describeAnswer(answer)}`);
       }
       const read = await lab.eventually(async () => isSuccess(await lab.backend.getResult(launch.orderNo)));
       if (!read) wrong.push("the verdict could not be read afterwards");
@@ -105,12 +97,19 @@ export const verdicts = {
   },
   refused_upload_is_no_launch: {
     text: "an identity that the vendor refuses at the upload gives no launch parameters",
+    needs: "launch",
+    seenAnyway: true,
     async examine(lab: Lab): Promise<RuleFinding> {
       const wrong: string[] = [];
       const scenarios = SCENARIOS.filter(({ at }) => at === "upload");
+      const before = lab.calls().upload;
       for (const { name, idNo } of scenarios) {
         const answer = await lab.backend.getFaceParams({ name: "张三", idNo });
-        if (isSuccess(answer)) wrong.push(`${name}: ${describe(answer)}`);
+        if (isSuccess(answer)) wrong.push(`${name}: ${describeAnswer(answer)}`);
+      }
+      const uploads = lab.calls().upload - before;
+      if (wrong.length === 0 && uploads < scenarios.length) {
+        return notExamined(`only ${uploads} of ${scenarios.length} identities reached the vendor`);
       }
       return findingOf(wrong, `${scenarios.length} refusals handed on`);
     },

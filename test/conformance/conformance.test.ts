@@ -1,4 +1,6 @@
 import { execFile } from "node:child_process";
+import { createServer, type IncomingMessage } from "node:http";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { readConformanceArguments } from "../../src/conformance/arguments.ts";
@@ -9,20 +11,22 @@ import { CONFORMANCE_RULE_NAMES, type ConformanceRuleName } from "../../src/conf
 import { systemClock } from "../../src/lib/clock.ts";
 import { createSandbox, type Sandbox } from "../../src/sandbox/sandbox.ts";
 import { startHarness, unusedPort } from "../support/harness.ts";
-import { startPlanted } from "./planted.ts";
+import { MANNERS, type Manner, startPlanted } from "./planted.ts";
 
-const brokenOnes = (results: readonly Result[]) => results.filter(({ ok }) => !ok);
+const notKept = (results: readonly Result[]) => results.filter(({ outcome }) => outcome !== "kept");
+const named = (results: readonly Result[], wanted: Result["outcome"]) =>
+  results.filter(({ outcome }) => outcome === wanted).map(({ rule }) => rule);
 
 async function judge(sandbox: Sandbox, url: string, patienceMs: number): Promise<Result[]> {
   const lab = createLab({ sandbox, backend: createBackend(url), clock: systemClock, patienceMs });
   return checkRules(lab);
 }
 
-async function judgePlanted(broken?: ConformanceRuleName): Promise<Result[]> {
+async function judgePlanted(broken?: ConformanceRuleName, manner?: Manner): Promise<Result[]> {
   const sandbox = createSandbox();
   await sandbox.start();
   const { url, appId, secret } = sandbox;
-  const planted = await startPlanted({ url, appId, secret }, broken);
+  const planted = await startPlanted({ url, appId, secret }, broken, 0, manner);
   try {
     // Short if a rule is broken: some rules fail only on timeout.
     return await judge(sandbox, planted.url, broken === undefined ? 30_000 : 2_000);
@@ -38,40 +42,112 @@ test("our own service keeps every conformance rule", async () => {
     env: { TOKEN_OVERLAP: "6s", REFRESH_INTERVAL: "20m" },
   });
   const results = await judge(harness.sandbox, harness.http, 60_000);
-  expect(brokenOnes(results)).toEqual([]);
+  expect(notKept(results)).toEqual([]);
   expect(results.map(({ rule }) => rule)).toEqual(CONFORMANCE_RULE_NAMES);
 });
 
 test("the minimal backend from which the broken ones are derived keeps every conformance rule", async () => {
-  expect(brokenOnes(await judgePlanted())).toEqual([]);
+  expect(notKept(await judgePlanted())).toEqual([]);
 });
+
+test.concurrent.each(MANNERS)(
+  "a backend that is right in another manner, %s, keeps every rule",
+  async (manner) => {
+    expect(notKept(await judgePlanted(undefined, manner))).toEqual([]);
+  },
+);
 
 /** Other rules that a breach inevitably breaks. */
 const ALSO: Partial<Record<ConformanceRuleName, readonly ConformanceRuleName[]>> = {
   only_passed_is_code_0: ["unfinished_is_not_failed"],
   unfinished_is_not_failed: ["only_passed_is_code_0"],
   bad_input_refused: ["vendor_rules_kept"],
+  launch_starts_the_sdk: ["signatures_valid"],
+  token_not_per_request: ["no_overlapping_refresh"],
 };
-/** Breaches that make most launches fail, and so most rules. */
+/** Breaches that make launches or refreshes fail: what cannot be examined then is not broken as well. */
 const RUINOUS: readonly ConformanceRuleName[] = [
   "launch_starts_the_sdk",
   "one_nonce_ticket_per_launch",
   "nonce_never_reused",
   "order_no_per_attempt",
   "user_id_per_person",
-  "token_not_per_request",
+  "survives_a_revoked_token",
 ];
 
 describe("the conformance kit", () => {
   // Concurrent, because most of the time is spent waiting for timeouts.
-  test.concurrent.each(CONFORMANCE_RULE_NAMES)("a backend that breaks %s is detected", async (rule) => {
-    const names = brokenOnes(await judgePlanted(rule)).map((result) => result.rule);
-    expect(names).toContain(rule);
-    if (!RUINOUS.includes(rule)) {
-      expect(names.filter((name) => name !== rule && !ALSO[rule]?.includes(name))).toEqual([]);
+  test.concurrent.each(CONFORMANCE_RULE_NAMES)("a backend that breaks %s breaks that", async (rule) => {
+    const results = await judgePlanted(rule);
+    const broken = named(results, "broken");
+    expect(broken).toContain(rule);
+    expect(broken.filter((name) => name !== rule && !ALSO[rule]?.includes(name))).toEqual([]);
+    if (!RUINOUS.includes(rule)) expect(named(results, "not_examined")).toEqual([]);
+  });
+
+  const ALWAYS: readonly [what: string, status: number, body: string, broken: ConformanceRuleName[]][] = [
+    [
+      "an empty success",
+      200,
+      '{"code":"0","result":{}}',
+      ["bad_input_refused", "unknown_order_never_passes"],
+    ],
+    ["HTTP 500", 500, '{"code":"500","msg":"out of order"}', []],
+    ["HTTP 400", 400, '{"code":"400","msg":"no"}', []],
+    ["a web page", 200, "<html></html>", ["bad_input_refused"]],
+    ["nothing", 204, "", ["bad_input_refused"]],
+  ];
+  test.concurrent.each(ALWAYS)("a backend that answers everything with %s keeps no rule", async (...row) => {
+    const [, status, body, broken] = row;
+    const sandbox = createSandbox();
+    await sandbox.start();
+    const server = createServer((_request, response) => response.writeHead(status).end(body));
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    try {
+      const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+      const results = await judge(sandbox, url, 500);
+      expect(named(results, "kept")).toEqual([]);
+      const upload = broken.includes("unknown_order_never_passes") ? ["refused_upload_is_no_launch"] : [];
+      const also = upload.length > 0 ? ["double_tap"] : [];
+      const expected = ["launch_starts_the_sdk", ...upload, ...broken];
+      expect(named(results, "broken").filter((name) => !also.includes(name))).toEqual(expected);
+      expect(results[0]?.evidence).toContain(`HTTP ${status}`);
+      for (const rule of CONFORMANCE_RULE_NAMES) {
+        const lab = createLab({ sandbox, backend: createBackend(url), clock: systemClock, patienceMs: 1 });
+        expect(named(await checkRules(lab, [rule]), "kept"), `${rule} alone`).toEqual([]);
+      }
+    } finally {
+      server.closeAllConnections();
+      server.close();
+      await sandbox.stop();
     }
   });
+
+  test("the evidence quotes the backend and the vendor, and nothing that was secret", async () => {
+    const leaky = createServer((request, response) => {
+      void text(request).then((form) =>
+        response.writeHead(500).end(JSON.stringify({ code: "500", msg: `failed for ${form.get("id_no")}` })),
+      );
+    });
+    const sandbox = createSandbox();
+    await sandbox.start();
+    await new Promise<void>((resolve) => leaky.listen(0, "127.0.0.1", resolve));
+    const url = `http://127.0.0.1:${(leaky.address() as AddressInfo).port}`;
+    const [launch] = await judge(sandbox, url, 1);
+    leaky.closeAllConnections();
+    leaky.close();
+    await sandbox.stop();
+    expect(launch?.evidence).toBe('no launch parameters: HTTP 500 code 500 "failed for ***"');
+    const signed = await judgePlanted("signatures_valid");
+    expect(signed.find(({ rule }) => rule === "signatures_valid")?.evidence).toMatch(
+      /signature_wrong ×\d+ \(/,
+    );
+  });
 });
+
+async function text(request: IncomingMessage): Promise<URLSearchParams> {
+  return new URLSearchParams(Buffer.concat(await request.toArray()).toString());
+}
 
 describe("the conformance command", () => {
   test("the command starts a backend, examines it, ends it, prints a table and exits with 0", async () => {
@@ -91,7 +167,11 @@ describe("the conformance command", () => {
     expect(JSON.parse(stdout)).toMatchObject({
       ok: false,
       results: [
-        { rule: "only_passed_is_code_0", ok: false, evidence: expect.stringContaining("blurred") as unknown },
+        {
+          rule: "only_passed_is_code_0",
+          outcome: "broken",
+          evidence: expect.stringContaining("blurred") as unknown,
+        },
       ],
     });
     expect(code).toBe(1);

@@ -23,10 +23,32 @@ interface Pair {
   ticket: string;
 }
 
-/** A minimal backend that keeps every rule of the conformance kit, or breaks the one named. */
-export async function startPlanted(vendor: Vendor, broken?: ConformanceRuleName, port = 0) {
+/** Ways of keeping every rule in another manner. */
+export const MANNERS = [
+  /** Codes as numbers, as old demos answer. */
+  "numeric_codes",
+  /** No verdict beside the code. */
+  "codes_only",
+  /** The SDK's own names, at the top level. */
+  "sdk_names",
+  /** 422 for bad input, and code 404 with HTTP 200 for an unknown order. */
+  "other_statuses",
+  /** A repeat while a launch is prepared gets that launch. */
+  "shared_launch",
+  /** Order numbers of 20 digits. */
+  "short_numbers",
+  /** The whole answer with every character escaped. */
+  "escaped",
+] as const;
+export type Manner = (typeof MANNERS)[number];
+
+/** A minimal backend that keeps every rule of the conformance kit, in its own manner, or breaks the one named. */
+export async function startPlanted(vendor: Vendor, broken?: ConformanceRuleName, port = 0, manner?: Manner) {
   const breaks = (rule: ConformanceRuleName) => rule === broken;
+  const does = (other: Manner) => other === manner;
+  const running = new Map<string, Promise<[number, object]>>();
   const { appId } = vendor;
+  const digits = (count: number) => Array.from(randomBytes(count), (byte) => byte % 10).join("");
   const word = (bytes: number) => randomBytes(bytes).toString("hex");
   const own = new Set<string>();
   const nonceTickets = new Map<string, string>();
@@ -76,9 +98,9 @@ export async function startPlanted(vendor: Vendor, broken?: ConformanceRuleName,
   async function params(form: URLSearchParams): Promise<[number, object]> {
     const [name, idNo] = [form.get("name") ?? "", form.get("id_no") ?? ""];
     if (!breaks("bad_input_refused") && (!isName(name) || !isIdNo(idNo)))
-      return [400, { code: "400", msg: "input" }];
+      return [does("other_statuses") ? 422 : 400, { code: "400", msg: "input" }];
     const userId = breaks("user_id_per_person") ? "everybody" : createHash("md5").update(idNo).digest("hex");
-    const orderNo = breaks("order_no_per_attempt") ? userId : word(16);
+    const orderNo = breaks("order_no_per_attempt") ? userId : does("short_numbers") ? digits(20) : word(16);
     own.add(orderNo);
     const upload = async (by: Pair) => {
       const nonce = word(16);
@@ -116,14 +138,22 @@ export async function startPlanted(vendor: Vendor, broken?: ConformanceRuleName,
       user_id: userId,
     };
     const leak = breaks("nothing_secret_in_answers") ? { debug: (await currentPair()).token } : {};
-    return [200, { code: "0", msg: "ok", result: { ...launch, sign: sign(signed, ticket), ...leak } }];
+    const signature = sign(signed, ticket);
+    if (does("sdk_names")) {
+      const { order_no: agreementNo, face_id: faceId } = launch;
+      const open = { openApiNonce: nonce, openApiSign: signature, openApiUserId: userId };
+      const app = { openApiAppId: appId, openApiAppVersion: "1.0.0" };
+      return [200, { code: "0", msg: "ok", agreementNo, faceId, ...app, ...open }];
+    }
+    return [200, { code: "0", msg: "ok", result: { ...launch, sign: signature, ...leak } }];
   }
 
   async function result(form: URLSearchParams): Promise<[number, object]> {
     const orderNo = form.get("order_no") ?? "";
     if (!breaks("bad_input_refused") && !/^[0-9A-Za-z]{1,32}$/.test(orderNo)) return [400, { code: "400" }];
     if (!own.has(orderNo)) {
-      return breaks("unknown_order_never_passes") ? [200, { code: "0" }] : [404, { code: "404" }];
+      if (breaks("unknown_order_never_passes")) return [200, { code: "0" }];
+      return [does("other_statuses") ? 200 : 404, { code: "404" }];
     }
     const answer = await withPair(({ ticket }) => {
       const nonce = word(16);
@@ -136,13 +166,30 @@ export async function startPlanted(vendor: Vendor, broken?: ConformanceRuleName,
     const verdict = VERDICTS[code] ?? (breaks("failed_query_is_no_verdict") ? "FAILED" : undefined);
     if (verdict === undefined) return [502, { code, msg: "query" }];
     const said = verdict === "NOT_COMPLETED" && breaks("unfinished_is_not_failed") ? "FAILED" : verdict;
-    return [200, { code: breaks("only_passed_is_code_0") ? "0" : code, msg: "", result: { verdict: said } }];
+    const finding = does("codes_only") ? {} : { result: { verdict: said } };
+    return [200, { code: breaks("only_passed_is_code_0") ? "0" : code, msg: "", ...finding }];
+  }
+
+  function written(json: object): string {
+    const { code } = json as { code?: string };
+    if (does("numeric_codes") && code !== undefined) return JSON.stringify({ ...json, code: Number(code) });
+    const text = JSON.stringify(json);
+    if (!does("escaped") && !breaks("nothing_secret_in_answers")) return text;
+    // Only letters and digits within strings: what they spell stays the same.
+    return text.replace(/"[^"]*"/g, (word) =>
+      word.replace(/[0-9A-Za-z]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`),
+    );
   }
 
   async function answer(request: IncomingMessage): Promise<[number, object]> {
     const form = new URLSearchParams(await readText(request));
     try {
-      return await (request.url === "/get_result" ? result(form) : params(form));
+      if (request.url === "/get_result") return await result(form);
+      if (!does("shared_launch")) return await params(form);
+      const key = form.toString();
+      const shared = running.get(key) ?? params(form).finally(() => running.delete(key));
+      running.set(key, shared);
+      return await shared;
     } catch {
       return [502, { code: "502", msg: "the vendor is away" }];
     }
@@ -150,7 +197,7 @@ export async function startPlanted(vendor: Vendor, broken?: ConformanceRuleName,
 
   const server = createServer((request, response) => {
     void answer(request).then(([status, json]) => {
-      response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(json));
+      response.writeHead(status, { "content-type": "application/json" }).end(written(json));
     });
   });
   await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
