@@ -26,9 +26,23 @@ export function createMemoryLaunchStore(clock: Clock): LaunchStore {
   };
 }
 
+/** Min interval between two purges, milliseconds: each skips what was deleted before, which adds up. */
+const PURGE_MS = 100;
+
 /** Strings that expire. */
 function createExpiring(clock: Clock) {
   const entries = new Map<string, { text: string; until: number }>();
+  let purgeAt = 0;
+
+  /** A Map iterates in insertion order and lifetimes are similar, so expired entries are near the front. */
+  function purge(now: number): void {
+    if (now < purgeAt) return;
+    purgeAt = now + PURGE_MS;
+    for (const [key, { until }] of entries) {
+      if (until > now) break;
+      entries.delete(key);
+    }
+  }
 
   return {
     get(key: string): string | undefined {
@@ -37,11 +51,7 @@ function createExpiring(clock: Clock) {
     },
     set(key: string, text: string, lifeMs: number): void {
       const now = clock.monotonic();
-      // A Map iterates in insertion order and lifetimes are similar, so expired entries are near the front.
-      for (const [old, { until }] of entries) {
-        if (until > now) break;
-        entries.delete(old);
-      }
+      purge(now);
       entries.delete(key);
       entries.set(key, { text, until: now + lifeMs });
     },

@@ -6,7 +6,7 @@ import { after } from "../lib/clock.ts";
  * Lines are written in batches of this many bytes or, at the latest, after this many milliseconds.
  * perf: docs/performance.md#log-batches
  */
-const BATCH_BYTES = 16 * 1024;
+const BATCH_BYTES = 64 * 1024;
 const BATCH_MS = 100;
 /** Delay before retrying a failed write, milliseconds. */
 const RETRY_MS = 1_000;
