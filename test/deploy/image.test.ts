@@ -42,8 +42,8 @@ beforeAll(async () => {
   cpSync(join(ROOT, "src/sandbox/console"), join(app, "dist/src/sandbox/console"), { recursive: true });
   cpSync(join(ROOT, "package.json"), join(app, "package.json"));
   cpSync(join(ROOT, "deploy/healthcheck.js"), join(app, "deploy/healthcheck.js"));
-  // What `npm ci --omit=dev --omit=optional` installs.
-  const listed = execFileSync("npm", ["ls", "--all", "--parseable", "--omit=dev", "--omit=optional"], {
+  // What `npm ci --workspaces=false --omit=dev` installs.
+  const listed = execFileSync("npm", ["ls", "--all", "--parseable", "--workspaces=false", "--omit=dev"], {
     cwd: ROOT,
     encoding: "utf8",
   });

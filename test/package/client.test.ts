@@ -70,9 +70,7 @@ const OURS = "createFaceVerificationClient, ErrorInfoSchema, Verdict";
 
 async function program(name: string, text: string): Promise<string> {
   writeFileSync(join(directory, name), text);
-  const outputs = await Promise.all(
-    NODES.map((node) => run(node, [name, harness.grpc], { cwd: directory })),
-  );
+  const outputs = await Promise.all(NODES.map((node) => run(node, [name, harness.grpc], { cwd: directory })));
   return [...new Set(outputs.map(({ stdout }) => stdout))].join();
 }
 

