@@ -1,4 +1,4 @@
-import { parseArgs } from "node:util";
+import { scriptOptions } from "../src/lib/cli.ts";
 import { stopRedis } from "../test/support/redis.ts";
 import { DOORS } from "./doors.ts";
 import { latency } from "./latency.ts";
@@ -11,19 +11,44 @@ import { scale } from "./scale.ts";
 import { soak } from "./soak.ts";
 import { throughput } from "./throughput.ts";
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    seconds: { type: "string", default: "3" },
-    rounds: { type: "string" },
-    "warm-up": { type: "string", default: "20000" },
-    door: { type: "string", multiple: true },
-    cgroup: { type: "string" },
-    minutes: { type: "string", default: "10" },
-    rate: { type: "string", default: "60" },
-    write: { type: "boolean", default: false },
+const USAGE = `npm run bench -- [experiment…] [options]
+
+  throughput   requests a second and CPU a call at full load, beside bare servers
+  latency      what the service adds to a vendor of 30 ms
+  overload     ten times the load that it can take
+  media        photo and video at 1, 8 and 50 callers
+  scale        start, memory, code
+  paced        CPU a call at 50, 200 and 800 calls a second, beside the usual stack (an hour)
+  memory       V8's young generation (half an hour)
+  soak         memory over time (ten minutes)
+
+Without a name: all but the last three.
+
+  --seconds N   length of a sample (default: 3)
+  --rounds N    samples of each figure (default: the experiment's own)
+  --warm-up N   calls before a process is measured (default: 20000)
+  --door NAME   for paced; one of ${DOORS.join(", ")}; may be repeated
+  --minutes N   for soak (default: 10)
+  --rate N      for soak, calls a second (default: 60)
+  --cgroup DIR  for memory: also inside this control group
+  --write       put the figures into bench/RESULTS.md`;
+const { values, positionals } = scriptOptions(
+  {
+    allowPositionals: true,
+    options: {
+      seconds: { type: "string", default: "3" },
+      rounds: { type: "string" },
+      "warm-up": { type: "string", default: "20000" },
+      door: { type: "string", multiple: true },
+      cgroup: { type: "string" },
+      minutes: { type: "string", default: "10" },
+      rate: { type: "string", default: "60" },
+      write: { type: "boolean", default: false },
+    },
   },
-});
+  USAGE,
+  ["seconds", "rounds", "warm-up", "minutes", "rate"],
+);
 const { write, cgroup } = values;
 const doors = DOORS.filter((door) => (values.door ?? DOORS).includes(door));
 const [seconds, warmUp] = [Number(values.seconds), Number(values["warm-up"])];
@@ -46,7 +71,7 @@ const chosen =
 const check = (names: readonly string[], known: readonly string[]) => {
   const unknown = names.find((name) => !known.includes(name));
   if (unknown === undefined) return;
-  console.error(`there is no ${unknown}; there are ${known.join(", ")}`);
+  console.error(`there is no ${unknown}; there are ${known.join(", ")}\n\n${USAGE}`);
   process.exit(2);
 };
 check(chosen, Object.keys(EXPERIMENTS));

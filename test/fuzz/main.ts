@@ -1,13 +1,22 @@
-import { parseArgs } from "node:util";
+import { scriptOptions } from "../../src/lib/cli.ts";
 import { fuzz } from "./fuzz.ts";
 
-const { values } = parseArgs({
-  options: {
-    inputs: { type: "string", default: "1000000" },
-    minutes: { type: "string", default: "30" },
-    seed: { type: "string", default: String(Date.now() % 1_000_000) },
+const USAGE = `npm run fuzz -- [options]
+
+  --inputs N   inputs to send at most (default: 1000000)
+  --minutes N  time at most (default: 30)
+  --seed N     what to repeat a run with (default: another each time)`;
+const { values } = scriptOptions(
+  {
+    options: {
+      inputs: { type: "string", default: "1000000" },
+      minutes: { type: "string", default: "30" },
+      seed: { type: "string", default: String(Date.now() % 1_000_000) },
+    },
   },
-});
+  USAGE,
+  ["inputs", "minutes"],
+);
 
 console.log(`seed ${values.seed}`);
 const { sent, answers, heap, rss, findings } = await fuzz({

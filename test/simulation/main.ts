@@ -1,18 +1,30 @@
-import { parseArgs } from "node:util";
+import { scriptOptions } from "../../src/lib/cli.ts";
 import { SCENARIOS } from "./scenarios.ts";
 import { simulate } from "./simulation.ts";
 import { quantile } from "./tails.ts";
 
-const { values } = parseArgs({
-  options: {
-    seeds: { type: "string", default: "100" },
-    from: { type: "string", default: "1" },
-    scenario: { type: "string" },
-    replicas: { type: "string", default: "4" },
-    hours: { type: "string", default: "3" },
-    trace: { type: "boolean", default: false },
+const USAGE = `npm run simulate -- [options]
+
+  --seeds N        seeds for each scenario (default: 100)
+  --from N         the first seed (default: 1)
+  --scenario NAME  one of ${SCENARIOS.map(({ name }) => name).join(", ")} (default: all)
+  --replicas N     processes of the service (default: 4)
+  --hours N        virtual time of a run (default: 3)
+  --trace          print what happened in each run`;
+const { values } = scriptOptions(
+  {
+    options: {
+      seeds: { type: "string", default: "100" },
+      from: { type: "string", default: "1" },
+      scenario: { type: "string" },
+      replicas: { type: "string", default: "4" },
+      hours: { type: "string", default: "3" },
+      trace: { type: "boolean", default: false },
+    },
   },
-});
+  USAGE,
+  ["seeds", "from", "replicas", "hours"],
+);
 const scenarios = SCENARIOS.filter(({ name }) => values.scenario === undefined || name === values.scenario);
 if (scenarios.length === 0) {
   console.error(`--scenario must be one of ${SCENARIOS.map(({ name }) => name).join(", ")}`);
