@@ -2,8 +2,10 @@ import { scriptOptions } from "../src/lib/cli.ts";
 import { stopRedis } from "../test/support/redis.ts";
 import { DOORS } from "./doors.ts";
 import { latency } from "./latency.ts";
+import { ledger } from "./ledger.ts";
 import { media } from "./media.ts";
 import { memory } from "./memory.ts";
+import { orders } from "./orders.ts";
 import { overload } from "./overload.ts";
 import { paced } from "./paced.ts";
 import { endPrograms } from "./programs.ts";
@@ -19,15 +21,18 @@ const USAGE = `npm run bench -- [experiment…] [options]
   media        photo and video at 1, 8 and 50 callers
   scale        start, memory, code
   paced        CPU a call at 50, 200 and 800 calls a second, beside the usual stack (an hour)
+  orders       what a ledger costs a launch (ten minutes)
+  ledger       pages and claims of a million orders, on both engines (some minutes)
   memory       V8's young generation (half an hour)
   soak         memory over time (ten minutes)
 
-Without a name: all but the last three.
+Without a name: all but the last five.
 
   --seconds N   length of a sample (default: 3)
   --rounds N    samples of each figure (default: the experiment's own)
   --warm-up N   calls before a process is measured (default: 20000)
   --door NAME   for paced; one of ${DOORS.join(", ")}; may be repeated
+  --orders N    for ledger (default: 1000000)
   --minutes N   for soak (default: 10)
   --rate N      for soak, calls a second (default: 60)
   --cgroup DIR  for memory: also inside this control group
@@ -41,13 +46,14 @@ const { values, positionals } = scriptOptions(
       "warm-up": { type: "string", default: "20000" },
       door: { type: "string", multiple: true },
       cgroup: { type: "string" },
+      orders: { type: "string", default: "1000000" },
       minutes: { type: "string", default: "10" },
       rate: { type: "string", default: "60" },
       write: { type: "boolean", default: false },
     },
   },
   USAGE,
-  ["seconds", "rounds", "warm-up", "minutes", "rate"],
+  ["seconds", "rounds", "warm-up", "orders", "minutes", "rate"],
 );
 const { write, cgroup } = values;
 const doors = DOORS.filter((door) => (values.door ?? DOORS).includes(door));
@@ -59,13 +65,15 @@ const EXPERIMENTS: Readonly<Record<string, () => Promise<void>>> = {
   latency: () => latency({ seconds, rounds: rounds(5), write }),
   overload: () => overload({ seconds, write }),
   media: () => media({ seconds, write }),
+  orders: () => orders({ seconds, rounds: rounds(5), warmUp, write }),
+  ledger: () => ledger({ orders: Number(values.orders), write }),
   memory: () => memory({ seconds, rounds: rounds(3), warmUp, cgroup, write }),
   scale: () => scale({ rounds: rounds(5), write }),
   soak: () => soak({ minutes: Number(values.minutes), rate: Number(values.rate), write }),
 };
 
 /** Only by name: each takes from ten minutes to an hour. */
-const LONG = ["paced", "memory", "soak"];
+const LONG = ["paced", "orders", "ledger", "memory", "soak"];
 const chosen =
   positionals.length > 0 ? positionals : Object.keys(EXPERIMENTS).filter((name) => !LONG.includes(name));
 const check = (names: readonly string[], known: readonly string[]) => {

@@ -50,9 +50,11 @@ function serviceText(service: DescService): string {
 function methodText(method: DescMethod): string {
   const safe = method.idempotency === MethodOptions_IdempotencyLevel.NO_SIDE_EFFECTS;
   const path = `/${method.parent.typeName}/${method.name}`;
+  const isStream = method.methodKind === "server_streaming";
+  const byGet = safe && !isStream;
   return [
     `### ${method.name}\n`,
-    `[${method.input.name}](#${anchor(method.input.name)}) → [${method.output.name}](#${anchor(method.output.name)}). \`POST ${path}\`${safe ? ", also by `GET`" : ""}.\n`,
+    `[${method.input.name}](#${anchor(method.input.name)}) → ${isStream ? "stream of " : ""}[${method.output.name}](#${anchor(method.output.name)}). \`POST ${path}\`${byGet ? ", also by `GET`" : ""}.\n`,
     `${commentOf(method)}\n`,
   ].join("\n");
 }
@@ -85,9 +87,12 @@ function typeOf(field: DescField): string {
   const optional = field.presence === 1 && field.fieldKind === "scalar" ? "optional " : "";
   if (field.fieldKind === "scalar") return `${optional}${ScalarType[field.scalar].toLowerCase()}`;
   if (field.fieldKind === "enum") return `[${field.enum.name}](#${anchor(field.enum.name)})`;
-  if (field.fieldKind === "message") {
+  const repeated = field.fieldKind === "list" ? "repeated " : "";
+  if (field.message) {
     const own = field.message.file.name.startsWith("faceverification/");
-    return own ? `[${field.message.name}](#${anchor(field.message.name)})` : `\`${field.message.typeName}\``;
+    return own
+      ? `${repeated}[${field.message.name}](#${anchor(field.message.name)})`
+      : `\`${field.message.typeName}\``;
   }
   return field.fieldKind;
 }

@@ -55,6 +55,7 @@ export function printOpenApi(): string {
 }
 
 function rpcPath(method: DescMethod) {
+  if (method.methodKind === "server_streaming") return streamPath(method);
   const answers = {
     "200": { description: "Done.", content: json({ $ref: refTo(method.output) }) },
     ...connectResponses(),
@@ -86,6 +87,26 @@ function rpcPath(method: DescMethod) {
         responses: answers,
       },
     }),
+  };
+}
+
+/** A stream by the Connect protocol; gRPC and gRPC-Web clients need no such document. */
+function streamPath(method: DescMethod) {
+  const messages = (schema: unknown) => ({ "application/connect+json": { schema } });
+  return {
+    post: {
+      operationId: method.name,
+      summary: commentOf(method),
+      description:
+        "A stream: request and answers are messages in envelopes of five bytes, and the last envelope says how it ended (https://connectrpc.com/docs/protocol#streaming-rpcs).",
+      requestBody: { required: true, content: messages({ $ref: refTo(method.input) }) },
+      responses: {
+        "200": {
+          description: "One such message after another, then an end with the error, if there is one.",
+          content: messages({ $ref: refTo(method.output) }),
+        },
+      },
+    },
   };
 }
 

@@ -1,3 +1,4 @@
+import { DeliveryAdminService } from "../gen/faceverification/v1/delivery_admin_service_pb.ts";
 import { FaceVerificationService } from "../gen/faceverification/v1/face_verification_service_pb.ts";
 import { TicketAdminService } from "../gen/faceverification/v1/ticket_admin_service_pb.ts";
 import { Health } from "../gen/grpc/health/v1/health_pb.ts";
@@ -15,6 +16,7 @@ import { connectPlugin } from "./doors/rpc/plugin.ts";
 import { createDescriptors } from "./doors/rpc/reflection/descriptor-set.ts";
 import { createReflection } from "./doors/rpc/reflection/reflection.ts";
 import { createRoutes } from "./doors/rpc/routes.ts";
+import type { DeliveryAdmin } from "./handlers/delivery-admin.ts";
 import type { TicketAdmin } from "./handlers/ticket-admin.ts";
 import { createBudget } from "./lib/budget.ts";
 import type { Clock } from "./lib/clock.ts";
@@ -35,6 +37,7 @@ export interface ListenersOptions {
   admit: ListenerOptions["admit"];
   faceVerification: Implementation<typeof FaceVerificationService>;
   ticketAdmin: TicketAdmin;
+  deliveryAdmin: DeliveryAdmin;
   readiness: ProbesOptions["readiness"];
   lastRefresh: ProbesOptions["lastRefresh"];
   telemetry: Pick<Telemetry, "events" | "metrics">;
@@ -56,8 +59,8 @@ const FORM_BODY_LIMIT = 64 * 1024;
  * composition root.
  */
 export function createListeners(options: ListenersOptions): Record<"admin" | "http" | "grpc", Listener> {
-  const { config, access, admit, faceVerification, ticketAdmin, readiness, lastRefresh, telemetry, clock } =
-    options;
+  const { config, access, admit, faceVerification, ticketAdmin, deliveryAdmin } = options;
+  const { readiness, lastRefresh, telemetry, clock } = options;
   const { events, metrics } = telemetry;
   const { methods } = faceVerification;
   const drainMs = Math.max(LEAST_DRAIN_MS, config.shutdownGraceMs - config.shutdownDelayMs - LAST_STEPS_MS);
@@ -91,8 +94,12 @@ export function createListeners(options: ListenersOptions): Record<"admin" | "ht
       plugins: [
         createProbes({ readiness, lastRefresh }),
         createMetricsRoute(metrics),
-        connectPlugin([createRoutes(ticketAdmin, "internal")], drainMs, rpc),
-        createDescriptors([TicketAdminService]),
+        connectPlugin(
+          [createRoutes(ticketAdmin, "internal"), createRoutes(deliveryAdmin, "internal")],
+          drainMs,
+          rpc,
+        ),
+        createDescriptors([TicketAdminService, DeliveryAdminService]),
       ],
       closing: new AbortController(),
       ...common,

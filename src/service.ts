@@ -1,30 +1,20 @@
 import { hostname } from "node:os";
 import type { DestinationStream } from "pino";
-import { FaceVerificationService } from "../gen/faceverification/v1/face_verification_service_pb.ts";
-import { createAdmission } from "./calls/admission.ts";
-import { createAuthorisation } from "./calls/authorise.ts";
-import { implement } from "./calls/implement.ts";
-import { createPipeline } from "./calls/pipeline.ts";
-import { createLimits } from "./calls/rate-limits.ts";
-import { createValidate } from "./calls/validate.ts";
+import { createBookkeeping } from "./bookkeeping.ts";
 import type { Config } from "./config/config.ts";
 import { loginsOf } from "./config/store-url.ts";
+import { createSharedTables } from "./database/shared-tables.ts";
 import { isTestApp } from "./domain/livemode.ts";
-import { createOrders } from "./domain/order.ts";
 import { SERVICE_VERSION } from "./domain/version.ts";
-import { createGetFaceParams } from "./handlers/get-face-params.ts";
-import { createGetResult } from "./handlers/get-result.ts";
-import { createPrepareLaunch } from "./handlers/prepare-launch.ts";
-import { createTicketAdmin, type TicketAdminOptions } from "./handlers/ticket-admin.ts";
-import { openLaunchStore } from "./launches/open-store.ts";
-import { shareLaunches } from "./launches/share-launches.ts";
+import { createQueryOrder } from "./handlers/query-order.ts";
+import type { Ledger } from "./ledger/ledger.ts";
 import { randomBase62 } from "./lib/base62.ts";
 import { certificateEnds } from "./lib/certificates.ts";
 import { type Clock, systemClock } from "./lib/clock.ts";
-import { createPseudonym } from "./lib/keyed-hash.ts";
 import { createLifecycle, type Part, together } from "./lib/lifecycle.ts";
 import { createListeners, STATUSES } from "./listeners.ts";
 import { createRedisCommands } from "./redis/commands.ts";
+import { createRpcs, type RpcsOptions } from "./rpcs.ts";
 import { countWaiters, createUpstreamObserver, observeStore } from "./telemetry/observers.ts";
 import { createTelemetry, type Telemetry, type TelemetryOptions } from "./telemetry/telemetry.ts";
 import { lastRefresh } from "./telemetry/ticket-events.ts";
@@ -42,7 +32,8 @@ export interface Overrides {
   store?: ReturnType<typeof openStore>;
   /** The process's own, if it has them. */
   telemetry?: Telemetry;
-  diagnose?: TicketAdminOptions["diagnose"];
+  ledger?: Ledger;
+  diagnose?: RpcsOptions["diagnose"];
 }
 
 export interface Service extends Required<Part> {
@@ -55,11 +46,8 @@ export interface Service extends Required<Part> {
   reload(config: Config): void;
 }
 
-/** Time limits of a request and of an operator's request, milliseconds. */
-const REQUEST_TIMEOUT_MS = 15_000;
-const OPERATOR_TIMEOUT_MS = 60_000;
-/** Max concurrent operators' calls. */
-const MAX_OPERATOR_CALLS = 20;
+/** Preallocated: a bare `abort()` captures a stack trace. */
+const STOPPING = new Error("stopping");
 
 /** Opens log, metrics, traces and audit trail as configured. */
 export function openTelemetry(config: Config, options: Partial<TelemetryOptions> = {}): Telemetry {
@@ -68,13 +56,12 @@ export function openTelemetry(config: Config, options: Partial<TelemetryOptions>
 }
 
 /**
- * The whole service. Reads top to bottom as its architecture: with `listeners.ts`, the only place that joins
- * the folders.
+ * The whole service. Reads top to bottom as its architecture: with `bookkeeping.ts`, `rpcs.ts` and `listeners.ts`, the only
+ * place that joins the folders.
  */
 export function createService(config: Config, overrides: Overrides = {}): Service {
   const { clock = systemClock, logSink, telemetry = openTelemetry(config, { clock, logSink }) } = overrides;
-  const { appId, livemode, licence, names, register, timings, limits, role } = config;
-  const [secret] = config.secrets;
+  const { appId, livemode, register, timings, role } = config;
   const { events, metrics, tracer } = telemetry;
   let current = config;
   const [secrets, access] = [() => current.secrets, () => current.access];
@@ -104,35 +91,44 @@ export function createService(config: Config, overrides: Overrides = {}): Servic
   const tickets = countWaiters(coordinator.tickets);
   metrics.tickets.observe(() => ({ ...coordinator.operator.status(), waiters: tickets.waiters() }));
 
-  // Requests' state shared between processes: counts and launches, in the same Redis as the tickets.
-  const shared = createRedisCommands(config.store, clock, logins);
-  const prefix = `faceid:{${register}}`;
-  const rateLimits = createLimits({ ...limits, prefix: `${prefix}:limit`, shared, secret, events });
-  const pseudonym = createPseudonym(secret, "launches");
-  const launches = openLaunchStore({ prefix: `${prefix}:launch`, shared, pseudonym, sealer, clock, events });
+  // Requests' state shared between processes: counts and launches, on the same server as the tickets.
+  const { store: place } = config;
+  const shared = createRedisCommands(place, clock, logins) ?? createSharedTables(place, clock, logins);
 
-  // Requests: doors to pipeline to handlers to vendor.
-  const everyCall = {
-    authorise: createAuthorisation(access, { clock, places: limits.inFlight, events }),
-    limit: rateLimits.call,
-    validate: createValidate(FaceVerificationService.methods.map(({ input }) => input)),
+  // Orders, from launch to end, where there is a ledger.
+  const signer = createSigner({ appId });
+  const signed = { signer, createNonce, tickets };
+  const query = createQueryOrder({ ...signed, query: upstream.queryInBackground });
+  const bookkeeping = createBookkeeping(config, {
+    ledger: overrides.ledger,
+    query,
+    tickets,
+    current: () => current,
+    metrics: metrics.orders,
+    sealer,
+    clock,
+    events,
+  });
+
+  // Requests: pipeline to handlers to vendor.
+  const stopping = new AbortController();
+  const { faceVerification, ticketAdmin, deliveryAdmin, admit } = createRpcs({
+    config,
+    access,
+    secrets,
+    ...signed,
+    upstream,
+    orders: bookkeeping.orders,
+    subscribers: bookkeeping.subscribers,
+    stopping: stopping.signal,
+    operator: coordinator.operator,
+    diagnose: overrides.diagnose,
+    shared,
+    sealer,
     tracer,
     clock,
     events,
-  };
-  const orders = createOrders(secrets);
-  const pipeline = (maxDurationMs: number, maxInFlight: number) =>
-    createPipeline({ ...everyCall, admission: createAdmission(maxInFlight), maxDurationMs });
-  const parts = { orders, signer: createSigner({ appId }), createNonce, tickets, upstream, livemode, clock };
-  const launch = createPrepareLaunch({ ...parts, store: launches, appId, licence, admit: rateLimits.launch });
-  const prepareLaunch = shareLaunches(launch, { store: launches, pseudonym, clock });
-  // The table of RPCs: a new one is a line here and a file in handlers/.
-  const faceVerification = implement(FaceVerificationService, pipeline(REQUEST_TIMEOUT_MS, limits.inFlight), {
-    getFaceParams: createGetFaceParams({ names, orders, prepareLaunch }),
-    getResult: createGetResult(parts),
   });
-  const operations = { operator: coordinator.operator, role, diagnose: overrides.diagnose };
-  const ticketAdmin = createTicketAdmin(pipeline(OPERATOR_TIMEOUT_MS, MAX_OPERATOR_CALLS), operations);
 
   // The doors.
   let draining = false;
@@ -140,9 +136,10 @@ export function createService(config: Config, overrides: Overrides = {}): Servic
   const { admin, http, grpc } = createListeners({
     config,
     access,
-    admit: rateLimits.address,
+    admit,
     faceVerification,
     ticketAdmin,
+    deliveryAdmin,
     readiness,
     lastRefresh: () => lastRefresh(coordinator.operator.status()),
     telemetry,
@@ -157,6 +154,7 @@ export function createService(config: Config, overrides: Overrides = {}): Servic
     ...(shared ? [shared] : []),
     { start: () => store.open(), stop: () => store.close() },
     coordinator,
+    bookkeeping,
     together(doors),
   ]);
 
@@ -173,6 +171,7 @@ export function createService(config: Config, overrides: Overrides = {}): Servic
     },
     drain() {
       draining = true;
+      stopping.abort(STOPPING);
       for (const door of doors) door.drain();
     },
     async stop() {

@@ -165,9 +165,13 @@ describe("the package's entry point for callers", () => {
     });
     for (const name of ["package.json", "proto"])
       cpSync(join(ROOT, name), join(source, name), { recursive: true });
-    const { stdout } = await run("npm", ["pack", "--silent", "--pack-destination", directory], {
-      cwd: source,
-    });
+    const { stdout } = await run(
+      "npm",
+      ["pack", "--silent", "--ignore-scripts", "--pack-destination", directory],
+      {
+        cwd: source,
+      },
+    );
     await run("tar", ["xzf", join(directory, stdout.trim()), "-C", installed, "--strip-components=1"]);
     for (const scope of ["@bufbuild", "@connectrpc", "@types", "undici-types"]) {
       symlinkSync(join(ROOT, "node_modules", scope), join(directory, "node_modules", scope));

@@ -25,6 +25,9 @@ export function fieldSchema(field: DescField): Schema {
   }
   if (field.fieldKind === "message") return { $ref: refTo(field.message), description };
   if (field.fieldKind === "enum") return { $ref: refTo(field.enum), description };
+  if (field.fieldKind === "list" && field.listKind === "message") {
+    return { type: "array", items: { $ref: refTo(field.message) }, description };
+  }
   if (field.fieldKind !== "scalar") throw new Error(`no schema for ${field.fieldKind} fields yet`);
   return { ...scalarSchema(field.scalar), ...rulesSchema(getOption(field, fieldOption)), description };
 }
@@ -76,6 +79,9 @@ function rulesSchema({ type }: FieldRules): Schema {
       ...(maxLen > 0n && { maxLength: Number(maxLen) }),
       ...(pattern !== "" && { pattern }),
     };
+  }
+  if (type.case === "int32" && type.value.greaterThan.case === "gte") {
+    return { minimum: type.value.greaterThan.value };
   }
   // Base64 writes three bytes as four characters.
   if (type.case === "bytes") return { maxLength: Math.ceil(Number(type.value.maxLen) / 3) * 4 };

@@ -83,3 +83,12 @@ export interface CallFacts {
 
 /** A transport-independent RPC, called once the pipeline has admitted and checked the request. */
 export type Handler<Request, Response> = (request: Request, call: Call) => Promise<Response>;
+
+/** Hands one message to the caller; resolves once the caller takes the next one, and rejects once the call has ended. */
+export type SendMessage<Response> = (message: Response) => Promise<void>;
+
+/** The same for an RPC that streams its responses; the stream ends when it settles. */
+export type StreamHandler<Request, Response> = (
+  request: Request,
+  call: Call & { send: SendMessage<Response> },
+) => Promise<void>;

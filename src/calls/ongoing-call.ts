@@ -24,8 +24,8 @@ export interface CallFinished {
 
 export interface OngoingCallOptions {
   admission: Admission;
-  /** Max duration of a call, whatever the caller's own deadline, milliseconds. */
-  maxDurationMs: number;
+  /** Max duration of a call, whatever the caller's own deadline, milliseconds; undefined: none. */
+  maxDurationMs: number | undefined;
   clock: Clock;
   events: Pick<ServiceEvents, "callFinished">;
 }
@@ -60,7 +60,7 @@ export function beginCall(
   let caller = "";
   let error: ServiceError | undefined;
   let admitted = true;
-  scope.endAfter(maxDurationMs, timeLimitPassed);
+  if (maxDurationMs !== undefined) scope.endAfter(maxDurationMs, timeLimitPassed);
 
   async function waitFor(pending: Promise<Caller>): Promise<Caller> {
     admission.leave();

@@ -2,19 +2,23 @@ import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
 import { type FieldViolation, invalidRequest, type ServiceError } from "../errors.ts";
 import { resumeTogether } from "../lib/event-loop.ts";
 import type { Span, Tracer } from "../telemetry/tracer.ts";
-import { OVERLOADED } from "./admission.ts";
-import type { Caller, IncomingCall } from "./call.ts";
-import type { MethodSpec } from "./implement.ts";
+import { type Admission, OVERLOADED } from "./admission.ts";
+import type { Call, Caller, IncomingCall, SendMessage } from "./call.ts";
+import type { MethodRules, MethodSpec, StreamSpec } from "./implement.ts";
 import { beginCall, type OngoingCallOptions } from "./ongoing-call.ts";
 
-/** An RPC as the pipeline needs it. */
-export interface Method<Input extends DescMessage, Output extends DescMessage>
-  extends MethodSpec<Input, Output> {
-  /** For logs and metrics. */
+/** An RPC's name, for logs and metrics, and its messages. */
+interface Described<Input extends DescMessage, Output extends DescMessage> {
   name: string;
   input: Input;
   output: Output;
 }
+
+/** An RPC as the pipeline needs it. */
+export type Method<Input extends DescMessage, Output extends DescMessage> = MethodSpec<Input, Output> &
+  Described<Input, Output>;
+export type StreamMethod<Input extends DescMessage, Output extends DescMessage> = StreamSpec<Input, Output> &
+  Described<Input, Output>;
 
 /** An RPC as the doors call it. Rejects only with ServiceError. */
 export type Wrapped<Input extends DescMessage, Output extends DescMessage> = (
@@ -22,7 +26,16 @@ export type Wrapped<Input extends DescMessage, Output extends DescMessage> = (
   call: IncomingCall,
 ) => Promise<MessageShape<Output>>;
 
+/** The same for an RPC that streams its responses, which `send` takes one by one. */
+export type WrappedStream<Input extends DescMessage, Output extends DescMessage> = (
+  request: MessageShape<Input>,
+  call: IncomingCall,
+  send: SendMessage<MessageShape<Output>>,
+) => Promise<void>;
+
 export interface PipelineOptions extends OngoingCallOptions {
+  /** Places of streams, which stay for hours and so take none of the calls', and have no time limit. */
+  streams: Admission;
   /** Authenticates the caller; throws ServiceError. */
   authorise: (call: IncomingCall) => Promise<Caller> | Caller;
   /** Throws ServiceError if the caller exceeds its rate limit. */
@@ -33,34 +46,45 @@ export interface PipelineOptions extends OngoingCallOptions {
   tracer: Pick<Tracer, "span">;
 }
 
-export type Pipeline = <Input extends DescMessage, Output extends DescMessage>(
-  method: Method<Input, Output>,
-) => Wrapped<Input, Output>;
+export interface Pipeline {
+  unary<I extends DescMessage, O extends DescMessage>(method: Method<I, O>): Wrapped<I, O>;
+  stream<I extends DescMessage, O extends DescMessage>(method: StreamMethod<I, O>): WrappedStream<I, O>;
+}
 
 /**
  * What holds for every call through any door: admitted, observed, then each line of `run`, in this order. The time limit
  * starts with the call, before anything is waited for.
  */
 export function createPipeline(options: PipelineOptions): Pipeline {
-  const { authorise, limit, validate, admission, tracer, events } = options;
+  const { authorise, limit, validate, tracer, events } = options;
+  const streaming = { ...options, admission: options.streams, maxDurationMs: undefined };
 
-  return <Input extends DescMessage, Output extends DescMessage>(method: Method<Input, Output>) => {
-    const { name, input, handler } = method;
+  /** How a method's calls go through; `bounds` are those of its kind. */
+  function through<Input extends DescMessage>(
+    method: MethodRules<Input> & { name: string; input: Input },
+    bounds: OngoingCallOptions,
+  ) {
+    const { name, input } = method;
 
-    async function admit(request: MessageShape<Input>, received: IncomingCall) {
-      if (!admission.enter()) throw refused(received);
+    async function admit<T>(request: MessageShape<Input>, received: IncomingCall, handle: Handle<Input, T>) {
+      if (!bounds.admission.enter()) throw refused(received);
       const { door, requestId, traceparent, answerHeader } = received;
       const fields = { door, method: name, request_id: requestId };
       return tracer.span({ name: `${door} ${name}`, kind: "server", traceparent, fields }, (span) => {
         answerHeader("traceparent", span.traceparent);
-        return run(request, received, span);
+        return run(request, received, span, handle);
       });
     }
 
-    async function run(asReceived: MessageShape<Input>, received: IncomingCall, span: Span) {
+    async function run<T>(
+      asReceived: MessageShape<Input>,
+      received: IncomingCall,
+      span: Span,
+      handle: Handle<Input, T>,
+    ) {
       const { requestId, scope } = received;
       const { signal } = scope;
-      const ongoing = beginCall(name, received, span, options);
+      const ongoing = beginCall(name, received, span, bounds);
       try {
         // perf: docs/performance.md#batching
         await resumeTogether();
@@ -70,7 +94,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
         const request = method.normalise?.(asReceived) ?? asReceived;
         check(request, received, caller);
         const call = { caller, requestId, signal, note: ongoing.note };
-        return await tracer.span({ name: `handler ${name}`, kind: "internal" }, () => handler(request, call));
+        return await tracer.span({ name: `handler ${name}`, kind: "internal" }, () => handle(request, call));
       } catch (thrown) {
         throw ongoing.fail(thrown);
       } finally {
@@ -97,5 +121,19 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     }
 
     return admit;
+  }
+
+  return {
+    unary(method) {
+      const admit = through(method, options);
+      return (request, received) => admit(request, received, method.handler);
+    },
+    stream(method) {
+      const admit = through(method, streaming);
+      return (request, received, send) =>
+        admit(request, received, (checked, call) => method.handler(checked, { ...call, send }));
+    },
   };
 }
+
+type Handle<Input extends DescMessage, T> = (request: MessageShape<Input>, call: Call) => Promise<T>;

@@ -1,10 +1,12 @@
 import {
   type RateLimiterAbstract,
   RateLimiterMemory,
+  RateLimiterPostgres,
   RateLimiterRedis,
   RateLimiterRes,
 } from "rate-limiter-flexible";
 import type { Rate } from "../config/rates.ts";
+import type { Statements, Value } from "../database/database.ts";
 import { ErrorReason, ServiceError } from "../errors.ts";
 import type { ServiceEvents } from "../events.ts";
 import { createPseudonym } from "../lib/keyed-hash.ts";
@@ -84,10 +86,10 @@ function refuse(waitMs: number, scope: string): void {
   });
 }
 
-/** The shared store of counts, reduced to the one method needed. */
-export interface SharedCounts {
-  send(key: string, command: string[]): Promise<unknown>;
-}
+/** The shared store of counts, reduced to what is needed. */
+export type SharedCounts =
+  | { kind: "redis"; send(key: string, command: string[]): Promise<unknown> }
+  | ({ kind: "postgres" } & Pick<Statements, "all">);
 
 export interface LimiterOptions {
   /** Prefix of every shared key, such as `faceid:{app@host}:limit:person`. */
@@ -123,28 +125,40 @@ function limiterOf({ count, perMs }: Rate, { prefix, shared, events }: LimiterOp
     duration: perMs / 1000,
     keyPrefix: `${prefix}:${perMs / 1000}`,
     // A rejected key stays rejected in memory until its window ends, so that a flood of calls does not flood
-    // Redis.
+    // the store.
     inMemoryBlockOnConsumed: count + 1,
   };
   const fallback = new RateLimiterMemory(options);
   if (!shared) return fallback;
+  async function reported<T>(asked: Promise<T>): Promise<T> {
+    try {
+      const counted = await asked;
+      events.limitStoreAsked({ ok: true });
+      return counted;
+    } catch (error) {
+      events.limitStoreAsked({ ok: false, error });
+      throw error;
+    }
+  }
+  if (shared.kind === "postgres") {
+    const storeClient = {
+      query: async ({ text, values }: { text: string; values: Value[] }) => ({
+        rows: await reported(shared.all(text, values)),
+      }),
+    };
+    const table = { storeType: "client", tableName: "faceid_limits", tableCreated: true };
+    return new RateLimiterPostgres({
+      ...options,
+      ...table,
+      storeClient,
+      // The tables' owner does.
+      clearExpiredByTimeout: false,
+      insuranceLimiter: fallback,
+    });
+  }
   const storeClient = {
-    async eval(script: string, call: { keys: [string]; arguments: string[] }) {
-      try {
-        const counted = await shared.send(call.keys[0], [
-          "EVAL",
-          script,
-          "1",
-          ...call.keys,
-          ...call.arguments,
-        ]);
-        events.limitStoreAsked({ ok: true });
-        return counted;
-      } catch (error) {
-        events.limitStoreAsked({ ok: false, error });
-        throw error;
-      }
-    },
+    eval: (script: string, { keys, arguments: more }: { keys: [string]; arguments: string[] }) =>
+      reported(shared.send(keys[0], ["EVAL", script, "1", ...keys, ...more])),
   };
   return new RateLimiterRedis({ ...options, storeClient, useRedisPackage: true, insuranceLimiter: fallback });
 }

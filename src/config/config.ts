@@ -9,12 +9,14 @@ import {
 } from "../lib/environment.ts";
 import { Secret } from "../lib/redacted.ts";
 import { type AccessConfig, clearText, openDoors, readAccess } from "./access.ts";
+import { type LedgerConfig, readLedger } from "./ledger.ts";
 import { type ProxyConfig, readProxy } from "./proxy.ts";
 import { type Rate, readRates } from "./rates.ts";
 import { readStore, registerName, type StoreLocation } from "./store-url.ts";
 import { strayNames } from "./stray-names.ts";
 import { deriveTimings, type TicketTimings, timingProblems } from "./ticket-timings.ts";
 import { readTraces, type TraceSettings } from "./tracing.ts";
+import { exposedUrl, readWebhooks, type WebhookEndpoint } from "./webhooks.ts";
 
 /** Everything that can be configured (README, "Configuration"); units are in the names. */
 export interface Config {
@@ -37,11 +39,14 @@ export interface Config {
   /** Where the tickets are stored, and the name of this app's register there. */
   store: StoreLocation;
   register: string;
+  /** Where orders are stored; undefined if nowhere. */
+  ledger: LedgerConfig | undefined;
   /** Keys that seal stored pairs: those of STORE_KEYS, or derived from the secrets. */
   sealKeys: readonly SealKey[];
   role: "all" | "serve" | "refresh";
   timings: TicketTimings;
   access: AccessConfig;
+  webhooks: readonly WebhookEndpoint[];
   limits: LimitsConfig;
   /** Memory limits for request bodies and unread responses, each per process, bytes. */
   buffers: { received: number; unread: number };
@@ -138,10 +143,12 @@ export function readConfig(env: Environment, readFile: (path: string) => string)
     adminHosts: "any",
     store,
     register: registerName(appId, baseUrl),
+    ledger: readLedger(read),
     sealKeys: readSealKeys(read, secrets),
     role,
     timings,
     access: readAccess(read),
+    webhooks: readWebhooks(read),
     limits: {
       perCaller: readRates(read, "LIMIT_PER_CALLER"),
       perIp: readRates(read, "LIMIT_PER_IP"),
@@ -170,7 +177,7 @@ export function readConfig(env: Environment, readFile: (path: string) => string)
   if (!allowed.includes("1")) {
     problems.push(...openDoors({ ...config, serves: role !== "refresh" }, config.access, allowed));
     const urls = { FACEID_BASE_URL: config.baseUrl, JWT_JWKS_URL: config.access.jwt?.jwksUrl };
-    problems.push(...clearText(urls, allowed));
+    problems.push(...clearText({ ...urls, WEBHOOK_ENDPOINTS: exposedUrl(config.webhooks) }, allowed));
   }
   if (config.shutdownDelayMs + 1_000 > config.shutdownGraceMs) {
     problems.push("SHUTDOWN_DELAY: must leave at least a second of SHUTDOWN_GRACE");

@@ -2,6 +2,7 @@ import type { ServiceEvents } from "../events.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Config } from "./config.ts";
 import { isSamePlace } from "./store-url.ts";
+import { areSameEndpoints } from "./webhooks.ts";
 
 export interface ReloadOptions {
   /** The configuration the service was started with. */
@@ -21,6 +22,8 @@ export interface ReloadOptions {
 function restartNeeded(before: Config, after: Config): string[] {
   const changed = {
     STORE_URL: !isSamePlace(before.store, after.store),
+    WEBHOOK_ENDPOINTS: !areSameEndpoints(before.webhooks, after.webhooks),
+    LEDGER_URL: !isSamePlace(before.ledger?.location, after.ledger?.location),
     FORM_HMAC_KEYS: before.access.formKeys.length > 0 !== after.access.formKeys.length > 0,
   };
   return Object.entries(changed).flatMap(([name, waits]) => (waits ? [name] : []));

@@ -1,9 +1,14 @@
 import { isDeepStrictEqual } from "node:util";
 import type { EnvironmentReader } from "../lib/environment.ts";
 import { Secret } from "../lib/redacted.ts";
+import { POSTGRES_FORM, type PostgresLocation, parsePostgresUrl } from "./postgres-url.ts";
 
 /** Where the tickets are stored, from STORE_URL. */
-export type StoreLocation = { kind: "memory" } | { kind: "file"; directory: string } | RedisLocation;
+export type StoreLocation =
+  | { kind: "memory" }
+  | { kind: "file"; directory: string }
+  | RedisLocation
+  | PostgresLocation;
 
 export interface RedisLocation {
   kind: "redis";
@@ -26,10 +31,13 @@ export interface Login {
   password: Secret;
 }
 
-const FORMS = "must be memory:, file:DIR, redis://HOST, rediss://HOST, redis+sentinel:// or redis+cluster://";
+const FORMS =
+  "must be memory:, file:DIR, redis://HOST, rediss://HOST, redis+sentinel://, redis+cluster:// " +
+  `or ${POSTGRES_FORM}`;
 
 /** The logins; read again for each connection, since a password may be rotated. */
-export type Logins = Pick<RedisLocation, "login" | "sentinelLogin">;
+export type Logins = Pick<RedisLocation, "login" | "sentinelLogin"> &
+  Partial<Pick<PostgresLocation, "user" | "password">>;
 
 /**
  * The name of an app's register, unique per environment so that their tickets never mix. It includes the
@@ -40,19 +48,21 @@ export function registerName(appId: string, baseUrl: string): string {
   return `${appId}@${host}${pathname.replace(/\/+$/, "")}`;
 }
 
-/** The logins of a location; both undefined if it has none. */
+/** The logins of a location; all undefined if it has none. */
 export function loginsOf(location: StoreLocation): Logins {
   const redis = location.kind === "redis" ? location : undefined;
-  return { login: redis?.login, sentinelLogin: redis?.sentinelLogin };
+  const postgres = location.kind === "postgres" ? location : undefined;
+  return {
+    login: redis?.login,
+    sentinelLogin: redis?.sentinelLogin,
+    ...(postgres && { user: postgres.user, password: postgres.password }),
+  };
 }
 
 /** Whether two locations are the same, ignoring logins. */
-export function isSamePlace(one: StoreLocation, other: StoreLocation): boolean {
-  const [a, b] = [one, other].map((location) => ({
-    ...location,
-    login: undefined,
-    sentinelLogin: undefined,
-  }));
+export function isSamePlace(one: object | undefined, other: object | undefined): boolean {
+  const logins = { login: undefined, sentinelLogin: undefined, user: undefined, password: undefined };
+  const [a, b] = [one, other].map((location) => location && { ...location, ...logins });
   return isDeepStrictEqual(a, b);
 }
 
@@ -75,11 +85,13 @@ export function readStore(read: EnvironmentReader): StoreLocation {
  * - `redis://[USER:PASSWORD@]HOST[:6379][/DATABASE]`
  * - `redis+sentinel://[USER:PASSWORD@]HOST[:26379],HOST…/MASTER[/DATABASE][?sentinel_username=…&sentinel_password=…]`
  * - `redis+cluster://[USER:PASSWORD@]HOST[:6379],HOST…`
+ * - `postgres://…` as in `parsePostgresUrl`
  *
  * `rediss` instead of `redis` speaks TLS. User and password are percent-encoded.
  */
 export function parseStoreUrl(url: string): StoreLocation | string {
   if (url === "memory:") return { kind: "memory" };
+  if (/^postgres(ql)?:/.test(url)) return parsePostgresUrl(url);
   if (url.startsWith("file:")) return parseFile(url.slice("file:".length));
   const parts = /^(rediss?)(?:\+(sentinel|cluster))?:\/\/([^/?#]*)(\/[^?#]*)?(\?[^#]*)?$/.exec(url);
   return parts ? parseRedis(parts) : FORMS;

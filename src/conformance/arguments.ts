@@ -1,7 +1,7 @@
 import { parseCommandLine, UsageError } from "../lib/cli.ts";
 import { createEnvironmentReader } from "../lib/environment.ts";
 import { readArguments } from "../sandbox/arguments.ts";
-import type { SandboxOptions } from "../sandbox/sandbox.ts";
+import type { SandboxOptions } from "../sandbox/options.ts";
 import { CONFORMANCE_RULE_NAMES, type ConformanceRuleName } from "./rules.ts";
 
 export interface ConformanceArguments {

@@ -82,7 +82,7 @@ export function describeAnswer(answer: BackendAnswer): string {
   const said = typeof msg === "string" && msg !== "" ? JSON.stringify(msg.slice(0, QUOTED_CHARS)) : "";
   const parts = [
     `HTTP ${answer.status}`,
-    code !== undefined && `code ${String(code)}`,
+    (typeof code === "string" || typeof code === "number") && `code ${code}`,
     verdictOf(answer),
     said,
   ];

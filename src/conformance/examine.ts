@@ -33,13 +33,11 @@ export async function checkRules(
 }
 
 /** A fault counts once: what it keeps from being examined is not broken as well. */
-async function examine(
-  lab: Lab,
-  { needs, seenAnyway, examine: look }: ConformanceRule,
-): Promise<RuleFinding> {
+async function examine(lab: Lab, rule: ConformanceRule): Promise<RuleFinding> {
+  const { needs, seenAnyway } = rule;
   const missing = await lab.lacks(needs);
   if (missing !== undefined && !seenAnyway) return notExamined(missing);
-  const finding = await look(lab).catch(asFinding);
+  const finding = await rule.examine(lab).catch(asFinding);
   return missing !== undefined && finding.outcome === "kept" ? notExamined(missing) : finding;
 }
 

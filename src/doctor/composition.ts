@@ -1,7 +1,9 @@
 import { rm } from "node:fs/promises";
 import type { Config } from "../config/config.ts";
 import { registerName } from "../config/store-url.ts";
-import { createOrders } from "../domain/order.ts";
+import { createPostgres } from "../database/postgres.ts";
+import { createOrderNumbers } from "../domain/order-number.ts";
+import { LEDGER_SCHEMA } from "../ledger/migrations.ts";
 import { randomBase62 } from "../lib/base62.ts";
 import type { Clock } from "../lib/clock.ts";
 import { withDeadline } from "../lib/deadline.ts";
@@ -36,6 +38,7 @@ export function openDoctor(config: Config, clock: Clock) {
     baseUrl,
     secrets,
     sealKeys,
+    ledger,
     store: location,
     register: name,
     timings,
@@ -57,6 +60,9 @@ export function openDoctor(config: Config, clock: Clock) {
   const sealer = createSealer(appId, () => sealKeys);
   const store = openStore(location, { clock, register: name, timings });
   const register = createSharedState(store, clock, timings, transition);
+  const database =
+    ledger?.location.kind === "postgres" ? createPostgres({ location: ledger.location, clock }) : undefined;
+  const tables = location.kind === "postgres" ? createPostgres({ location, clock }) : undefined;
   const openLink = () => (location.kind === "redis" ? createRedisLink({ location, clock }) : undefined);
   const redis = openLink();
   const send = (command: string[]) =>
@@ -84,6 +90,8 @@ export function openDoctor(config: Config, clock: Clock) {
         force: true,
       });
     }
+    await tables?.start();
+    await tables?.run("DELETE FROM faceid_tickets WHERE register = ?", [scratchName]);
     // If the login may not delete, the key expires within a day.
     await send(["DEL", scratchKey]);
   };
@@ -106,11 +114,17 @@ export function openDoctor(config: Config, clock: Clock) {
   return {
     /** Does not `open` a file store, which would create a directory: only the service, as its user, may. */
     connect: async () => {
-      if (location.kind === "redis") await store.open();
+      if (location.kind === "redis" || location.kind === "postgres") await store.open();
       redis?.open();
     },
     close: async () => {
-      await Promise.all([store.close(), redis?.close(), dispatchers.close()]);
+      await Promise.all([
+        store.close(),
+        redis?.close(),
+        database?.stop(),
+        tables?.stop(),
+        dispatchers.close(),
+      ]);
     },
     targets: {
       config,
@@ -124,6 +138,7 @@ export function openDoctor(config: Config, clock: Clock) {
         redis: redis && { send, sendApart, key: `faceid:{${scratchName}}:doctor` },
         clock,
       },
+      ledger: ledger && { location: ledger.location, database, schema: LEDGER_SCHEMA, clock },
       stored: () => readStored({ register, sealer, readPair }),
       secretIds: secrets.map(fingerprint),
       vendor: {
@@ -131,7 +146,7 @@ export function openDoctor(config: Config, clock: Clock) {
         tokenParam,
         edition,
         signer: createSigner({ appId }),
-        orders: createOrders(() => secrets),
+        orderNumbers: createOrderNumbers(() => secrets),
         createNonce,
         now: () => clock.now(),
       },

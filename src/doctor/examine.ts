@@ -6,6 +6,7 @@ import type { DoctorArguments } from "./arguments.ts";
 import { type Check, checksFor } from "./check.ts";
 import { checkHost } from "./host.ts";
 import { checkCertificates, checkJwks } from "./keys.ts";
+import { checkLedger, type LedgerParts } from "./ledger.ts";
 import { checkListeners } from "./listeners.ts";
 import { checkStore, type StoreParts } from "./store.ts";
 import { checkStored, type Stored, usable } from "./stored.ts";
@@ -17,6 +18,8 @@ export interface DoctorTargets {
   dispatcher: Dispatcher;
   store: StoreParts;
   stored: () => Promise<Stored>;
+  /** Undefined if there is none. */
+  ledger: LedgerParts | undefined;
   /** `fingerprint` of each secret. */
   secretIds: readonly string[];
   vendor: VendorParts;
@@ -39,6 +42,7 @@ export async function runChecks(targets: DoctorTargets, options: DoctorArguments
     ...(await checkHost({ baseUrl, proxied: proxy !== undefined }, dispatcher, clock)),
     ...(await checkStore(targets.store)),
     ...(await checkCredentials(targets, options)),
+    ...(targets.ledger ? await checkLedger(targets.ledger) : []),
     ...checkCertificates(access.tls, clock.now()),
     await checkJwks(access.jwt?.jwksUrl),
     ...(await checkListeners({ ...doors, ADMIN_ADDR: admin }, admin)),

@@ -3,6 +3,7 @@ import type { Clock } from "../lib/clock.ts";
 import type { TicketStore } from "../tickets/stores/store.ts";
 import { type Check, checksFor, codeOf } from "./check.ts";
 import { checkDirectories } from "./directory.ts";
+import { postgresCure } from "./postgres.ts";
 import { checkRedis, type RedisParts, redisCure } from "./redis.ts";
 
 export interface StoreParts {
@@ -44,9 +45,9 @@ export async function checkStore(parts: StoreParts): Promise<Check[]> {
 }
 
 /** Writes and compares in the scratch register, as a refresh does. */
-async function tryOut({ scratch, removeScratch, clock }: StoreParts): Promise<Check> {
+async function tryOut({ location, scratch, removeScratch, clock }: StoreParts): Promise<Check> {
   const { ok, warn, fail } = checksFor("store");
-  const cure = "docs/runbook.md, store down; for Redis also the commands its login needs: docs/redis.md";
+  const cure = "docs/runbook.md, store down; docs/postgres.md or docs/redis.md for what its login needs";
   try {
     await scratch.open();
     const { version } = await connected(scratch, clock);
@@ -60,7 +61,8 @@ async function tryOut({ scratch, removeScratch, clock }: StoreParts): Promise<Ch
     return eachMs > SLOW_MS ? warn(detail, "put it nearer, or give it a faster disk") : ok(detail);
   } catch (error) {
     const code = codeOf(error);
-    return fail(`it does not answer (${code})`, redisCure(code) ?? cure);
+    const cureOf = location.kind === "postgres" ? postgresCure : redisCure;
+    return fail(`it does not answer (${code})`, cureOf(code) ?? cure);
   } finally {
     await removeScratch().catch(() => undefined);
     await scratch.close();
@@ -70,7 +72,7 @@ async function tryOut({ scratch, removeScratch, clock }: StoreParts): Promise<Ch
 /** Transient errors; others persist. */
 const TRANSIENT: ReadonlySet<string> = new Set(["DISCONNECTED", "NO_NODE", "TIMEOUT"]);
 
-/** Retries the first read, since Redis connects in the background. */
+/** Retries the first read, since a server is connected to in the background. */
 async function connected(store: TicketStore, clock: Clock): Promise<{ version: string }> {
   const until = clock.monotonic() + CONNECT_MS;
   for (;;) {

@@ -1,4 +1,4 @@
-import type { Orders } from "../domain/order.ts";
+import type { OrderNumbers } from "../domain/order-number.ts";
 import { UpstreamError } from "../errors.ts";
 import { randomBase62 } from "../lib/base62.ts";
 import { Pii, type Secret } from "../lib/redacted.ts";
@@ -13,7 +13,7 @@ export interface VendorParts {
   tokenParam: TokenParam;
   edition: string;
   signer: Pick<Signer, "query" | "upload">;
-  orders: Pick<Orders, "mint">;
+  orderNumbers: Pick<OrderNumbers, "mint">;
   createNonce: () => string;
   now: () => number;
 }
@@ -81,8 +81,8 @@ export async function checkToken(pair: Pair, { clientWith, tokenParam }: VendorP
  */
 export async function checkSignature(pair: Pair, parts: VendorParts): Promise<Check> {
   const { ok, warn, fail } = checksFor("signature");
-  const { clientWith, tokenParam, signer, orders, createNonce, now } = parts;
-  const [orderNo, nonce] = [orders.mint("", now()), createNonce()];
+  const { clientWith, tokenParam, signer, orderNumbers, createNonce, now } = parts;
+  const [orderNo, nonce] = [orderNumbers.mint("", now()), createNonce()];
   try {
     const sign = signer.query({ orderNo, nonce }, pair.signTicket);
     const { entry } = await clientWith(tokenParam).query({ orderNo, nonce, sign }, timeout());
@@ -106,8 +106,8 @@ export async function checkSignature(pair: Pair, parts: VendorParts): Promise<Ch
 /** Checks that the contract covers FACEID_EDITION, by uploading a fictitious identity. */
 export async function checkEdition(pair: Pair, parts: VendorParts): Promise<Check> {
   const { ok, warn, fail } = checksFor("edition");
-  const { clientWith, tokenParam, edition, signer, orders, createNonce, now } = parts;
-  const [orderNo, nonce, userId] = [orders.mint("", now()), createNonce(), throwawayUser()];
+  const { clientWith, tokenParam, edition, signer, orderNumbers, createNonce, now } = parts;
+  const [orderNo, nonce, userId] = [orderNumbers.mint("", now()), createNonce(), throwawayUser()];
   try {
     const sign = signer.upload({ userId, nonce }, pair.signTicket);
     await clientWith(tokenParam).upload({ ...EXAMPLE, orderNo, nonce, userId, sign }, timeout());

@@ -52,6 +52,16 @@ export const TEXTS = {
   },
   [ErrorReason.DEADLINE_EXCEEDED]: { zh: "请求超时", en: "the deadline passed" },
   [ErrorReason.CANCELLED]: { zh: "请求已取消", en: "the call was cancelled" },
+  [ErrorReason.NO_LEDGER]: { zh: "服务未启用台账", en: "this service keeps no ledger" },
+  [ErrorReason.LEDGER_UNAVAILABLE]: {
+    zh: "台账暂不可用，请稍后再试",
+    en: "the ledger cannot be reached at the moment",
+  },
+  [ErrorReason.RESUME_TOKEN_EXPIRED]: {
+    zh: "resume_token 已过期",
+    en: "the resume_token is older than what the ledger keeps",
+  },
+  [ErrorReason.STOPPING]: { zh: "服务正在停止，请重试", en: "the service is stopping" },
   [ErrorReason.INTERNAL]: { zh: "服务内部错误", en: "internal error" },
 } satisfies Record<ErrorReason, Text>;
 
@@ -102,6 +112,19 @@ const RULES: Readonly<Record<string, Text>> = {
     zh: "最多 64 个可打印 ASCII 字符",
     en: "must be at most 64 printable ASCII characters",
   },
+  "reference string.pattern": {
+    zh: "最多 64 个可打印 ASCII 字符",
+    en: "must be at most 64 printable ASCII characters",
+  },
+  "page_token.unknown": {
+    zh: "不是本接口给出的 next_page_token",
+    en: "must be a next_page_token of this method",
+  },
+  "resume_token.unknown": {
+    zh: "不是 WatchResults 给出的 resume_token",
+    en: "must be a resume_token of WatchResults",
+  },
+  "endpoint.unknown": { zh: "不是 WEBHOOK_ENDPOINTS 中的名称", en: "must be a name in WEBHOOK_ENDPOINTS" },
   "form.duplicate": { zh: "重复出现", en: "is given more than once" },
   "form.escape": { zh: "含有不完整的 % 转义", en: "holds a broken % escape" },
   "form.utf8": { zh: "不是 UTF-8", en: "is not UTF-8" },

@@ -1,7 +1,7 @@
 import { type NextStep, type Verdict, VerdictReason } from "../../gen/faceverification/v1/verdict_pb.ts";
 import type { ErrorReason } from "../errors.ts";
 import { CLASSES, type CodeEntry, type CodeMeaning } from "./codes.ts";
-import { RECORD_RETENTION_MS } from "./order.ts";
+import { RECORD_RETENTION_MS } from "./order-number.ts";
 
 /** A verdict, its reason, and the next step for the person. */
 export interface Judgement {

@@ -6,7 +6,7 @@ import type {
 import type { Caller } from "../calls/call.ts";
 import type { MethodSpec } from "../calls/implement.ts";
 import { identityViolations, type Names, normaliseIdentity, personNumber } from "../domain/identity.ts";
-import type { Orders } from "../domain/order.ts";
+import type { OrderNumbers } from "../domain/order-number.ts";
 import type { FieldViolation } from "../errors.ts";
 import { Pii } from "../lib/redacted.ts";
 import type { PrepareLaunch } from "./prepare-launch.ts";
@@ -14,14 +14,14 @@ import type { PrepareLaunch } from "./prepare-launch.ts";
 export interface GetFaceParamsOptions {
   /** How names are spelled for the vendor. */
   names: Names;
-  orders: Pick<Orders, "userIdOf">;
+  orderNumbers: Pick<OrderNumbers, "userIdOf">;
   prepareLaunch: PrepareLaunch;
 }
 
 /** GetFaceParams: an identity, normalised and checked, and the launch prepared for it. */
 export function createGetFaceParams({
   names,
-  orders,
+  orderNumbers,
   prepareLaunch,
 }: GetFaceParamsOptions): MethodSpec<typeof GetFaceParamsRequestSchema, typeof GetFaceParamsResponseSchema> {
   return {
@@ -29,7 +29,7 @@ export function createGetFaceParams({
     violations: (request, caller) => [...identityViolations(request), ...ownOrderViolations(request, caller)],
     handler(request, call) {
       // Once a call. perf: docs/performance.md#one-hmac
-      const person = orders.userIdOf(new Pii(personNumber(request.idNo)));
+      const person = orderNumbers.userIdOf(new Pii(personNumber(request.idNo)));
       // Also for a call that joins another's launch: the audit trail lists every attempt.
       call.note({ person });
       return prepareLaunch(request, person, call);

@@ -5,52 +5,63 @@ import {
   type GetResultResponse,
   GetResultResponseSchema,
 } from "../../gen/faceverification/v1/face_verification_service_pb.ts";
+import { OrderState } from "../../gen/faceverification/v1/order_pb.ts";
 import { Verdict, VerdictReason } from "../../gen/faceverification/v1/verdict_pb.ts";
 import type { Call, Caller, Handler } from "../calls/call.ts";
-import { isRefusal } from "../domain/codes.ts";
-import type { OrderCertificate, Orders } from "../domain/order.ts";
-import { judge } from "../domain/verdict.ts";
+import { codeEntry } from "../domain/codes.ts";
+import type { OrderCertificate, OrderNumbers } from "../domain/order-number.ts";
+import { type Judgement, judge } from "../domain/verdict.ts";
 import { ErrorReason, ServiceError, UpstreamError } from "../errors.ts";
+import type { Evidence, LedgerOrder, OrderEnd } from "../ledger/ledger.ts";
 import type { Clock } from "../lib/clock.ts";
 import { timeLimit } from "../lib/deadline.ts";
 import { Pii } from "../lib/redacted.ts";
-import type { TicketReader } from "../tickets/reader.ts";
-import type { QueryResult, UpstreamClient } from "../upstream/client.ts";
-import type { RiskInfo } from "../upstream/query-result.ts";
-import type { Signer } from "../upstream/signer.ts";
-import { withValidPair } from "./with-valid-pair.ts";
+import type { Orders } from "../orders/orders.ts";
+import type { OrderAnswer, QueryOrder } from "./query-order.ts";
 
 export interface GetResultOptions {
   livemode: boolean;
-  orders: Orders;
-  signer: Signer;
-  createNonce: () => string;
-  tickets: TicketReader;
-  upstream: Pick<UpstreamClient, "query">;
+  orderNumbers: OrderNumbers;
+  queryOrder: QueryOrder;
+  orders: Pick<Orders, "find" | "judged">;
   clock: Clock;
+}
+
+/** What is known of an attempt: a judgement, and what the vendor said beside it. */
+interface Outcome {
+  judgement: Judgement;
+  evidence: Evidence;
 }
 
 /** Time limit for the files, milliseconds; together with the preceding query, shorter than a call's own. */
 const MEDIA_MS = 6_500;
 
-/** GetResult: one query, whose code decides the verdict; media in separate calls. */
+/**
+ * GetResult: the end of the order in the ledger, or else one query, whose code decides the verdict; media in separate
+ * calls.
+ */
 export function createGetResult(options: GetResultOptions): Handler<GetResultRequest, GetResultResponse> {
-  const { livemode, orders, signer, createNonce, tickets, upstream, clock } = options;
+  const { livemode, orderNumbers, queryOrder, orders, clock } = options;
 
-  async function queryOrder(
+  async function ask(orderNo: string, media: boolean, { signal, note }: Pick<Call, "signal" | "note">) {
+    const answer = await queryOrder(orderNo, { media, signal });
+    if (answer.unreadable.length > 0) note({ unreadable: answer.unreadable });
+    return answer;
+  }
+
+  /** Asks the vendor; its verdict also ends the order in the ledger, unless that has another end, which stands. */
+  async function look(
     orderNo: string,
-    media: boolean,
-    { signal, note }: Pick<Call, "signal" | "note">,
-  ): Promise<QueryResult> {
-    const result = await withValidPair(tickets, signal, async (pair) => {
-      const nonce = createNonce();
-      const sign = signer.query({ orderNo, nonce }, pair.signTicket);
-      const result = await upstream.query({ orderNo, nonce, sign, media }, signal);
-      if (isRefusal(result.entry)) throw new UpstreamError("query", "code", result);
-      return result;
-    });
-    if (result.unreadable.length > 0) note({ unreadable: result.unreadable });
-    return result;
+    { createdAt, withPhoto }: Partial<Pick<LedgerOrder, "createdAt" | "withPhoto">>,
+    call: Call,
+  ): Promise<Outcome> {
+    const { entry, evidence } = await ask(orderNo, false, call);
+    const judgement = judge(entry, createdAt && clock.now() - createdAt, withPhoto);
+    if ("error" in judgement)
+      throw new UpstreamError("query", "code", { entry, bizSeqNo: evidence.bizSeqNo });
+    const judged = judgement.verdict !== Verdict.NOT_COMPLETED;
+    const standing = judged ? await orders.judged(orderNo, judgement, evidence) : undefined;
+    return outcomeOf(standing) ?? { judgement, evidence };
   }
 
   /** The verdict stands without the files, so a failure to get them is noted, not thrown. */
@@ -59,11 +70,7 @@ export function createGetResult(options: GetResultOptions): Handler<GetResultReq
     const limit = timeLimit(MEDIA_MS, call.signal);
     const { signal } = limit;
     try {
-      return await collectMedia(() => queryOrder(orderNo, true, { ...call, signal }), {
-        passed,
-        clock,
-        signal,
-      });
+      return await collectMedia(() => ask(orderNo, true, { ...call, signal }), { passed, clock, signal });
     } catch (error) {
       call.signal.throwIfAborted();
       call.note({ media_error: error instanceof UpstreamError ? error.message : "unexpected error" });
@@ -74,7 +81,7 @@ export function createGetResult(options: GetResultOptions): Handler<GetResultReq
   }
 
   return async ({ orderNo, includeMedia }, call) => {
-    const certificate = orders.certify(orderNo);
+    const certificate = orderNumbers.certify(orderNo);
     if (!mayRead(call.caller, certificate)) {
       throw new ServiceError(ErrorReason.ORDER_NOT_FOUND, "the order was not made here for this caller");
     }
@@ -82,15 +89,11 @@ export function createGetResult(options: GetResultOptions): Handler<GetResultReq
       throw new ServiceError(ErrorReason.PERMISSION_DENIED, "photo and video are not for this caller");
     }
     call.note({ order_no: orderNo });
-    const result = await queryOrder(orderNo, false, call);
-    const judgement = judge(
-      result.entry,
-      certificate && clock.now() - certificate.mintedAt,
-      certificate?.withPhoto,
-    );
-    if ("error" in judgement) throw new UpstreamError("query", "code", result);
-    const { bizSeqNo = "", liveRate, similarity, occurredAt, riskInfo, oriCode, sdkVersion } = result;
-    const { code } = result.entry;
+    const order = await orders.find(orderNo);
+    const minted = certificate && { createdAt: certificate.mintedAt, withPhoto: certificate.withPhoto };
+    const { judgement, evidence } =
+      outcomeOf(order?.end) ?? (await look(orderNo, order ?? minted ?? {}, call));
+    const { code, bizSeqNo = "", liveRate, similarity, occurredAt, riskInfo, oriCode, sdkVersion } = evidence;
     call.note({
       upstream_code: code,
       biz_seq_no: bizSeqNo,
@@ -118,7 +121,15 @@ export function createGetResult(options: GetResultOptions): Handler<GetResultReq
   };
 }
 
-const defined = (risk: RiskInfo) =>
+/** What an end in the ledger says; undefined if it says nothing, so that only the vendor can be asked. */
+function outcomeOf(end: OrderEnd | undefined): Outcome | undefined {
+  if (!end || end.state === OrderState.UNKNOWN) return undefined;
+  // EXPIRED is the vendor's own "no record", and now final.
+  const judgement = end.judgement ?? judge(codeEntry(end.evidence.code), undefined);
+  return "error" in judgement ? undefined : { judgement, evidence: end.evidence };
+}
+
+const defined = (risk: NonNullable<Evidence["riskInfo"]>) =>
   Object.fromEntries(Object.entries(risk).filter(([, value]) => value !== undefined));
 
 function nameIn(names: Readonly<Record<string, number>>, value: number): string {
@@ -145,7 +156,7 @@ const NONE = new Pii(new Uint8Array(0));
  * verdict the vendor may never have any (protocol.md 6.1).
  */
 async function collectMedia(
-  fetchFiles: () => Promise<{ [File in keyof Files]: Files[File] | undefined }>,
+  fetchFiles: () => Promise<Pick<OrderAnswer, keyof Files>>,
   { passed, clock, signal }: { passed: boolean; clock: Clock; signal: AbortSignal },
 ): Promise<Files | undefined> {
   for (let poll = 1; ; poll++) {

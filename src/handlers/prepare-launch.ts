@@ -7,10 +7,11 @@ import {
   PhotoType,
 } from "../../gen/faceverification/v1/face_verification_service_pb.ts";
 import type { Call } from "../calls/call.ts";
-import type { Orders } from "../domain/order.ts";
+import type { OrderNumbers } from "../domain/order-number.ts";
 import { PROTOCOL_VERSION } from "../domain/version.ts";
 import { onAbort } from "../lib/deadline.ts";
 import { Pii } from "../lib/redacted.ts";
+import type { LaunchRecord, Orders } from "../orders/orders.ts";
 import type { TicketReader } from "../tickets/reader.ts";
 import type { Upload, UpstreamClient } from "../upstream/client.ts";
 import type { Signer } from "../upstream/signer.ts";
@@ -22,11 +23,12 @@ export interface PrepareLaunchOptions extends NonceSpacingOptions {
   /** The SDK licence handed to the app; "" for none. */
   licence: string;
   livemode: boolean;
-  orders: Orders;
+  orderNumbers: OrderNumbers;
   signer: Signer;
   createNonce: () => string;
   tickets: TicketReader;
   upstream: Pick<UpstreamClient, "upload" | "fetchNonceTicket">;
+  orders: Pick<Orders, "begin">;
   /** Counts a launch for the person with this pseudonym; throws ServiceError RATE_LIMITED. */
   admit: (person: string) => Promise<void>;
 }
@@ -45,24 +47,33 @@ const FACE_ID_LIFE_MS = 5 * 60 * 1000;
  * GetFaceParams: one identity upload and one NONCE ticket, requested in parallel, and the launch signature.
  */
 export function createPrepareLaunch(options: PrepareLaunchOptions): PrepareLaunch {
-  const { appId, licence, livemode, orders, signer, createNonce, tickets, upstream, admit, clock } = options;
+  const { appId, licence, livemode, orderNumbers, signer, createNonce, tickets, upstream, orders, admit } =
+    options;
+  const { clock } = options;
   const spaced = createNonceSpacing(options);
 
   function uploadIdentity(
     { orderNo: suppliedOrderNo, ...person }: Person,
-    userId: string,
+    { userId, reference }: { userId: string; reference: string },
     { caller, note }: Call,
+    record: LaunchRecord,
     signal: AbortSignal,
   ) {
     return withValidPair(tickets, signal, async (pair) => {
+      const withPhoto = person.photo !== undefined;
       // An order number is valid for one upload, so a second attempt mints another (protocol.md 4.4).
-      const orderNo = suppliedOrderNo || orders.mint(caller.subject, clock.now(), person.photo !== undefined);
+      const orderNo = suppliedOrderNo || orderNumbers.mint(caller.subject, clock.now(), withPhoto);
       note({ order_no: orderNo });
+      const order = { orderNo, userId, reference, withPhoto };
+      // Written while the vendor is asked.
+      if (suppliedOrderNo === "") record.minted(order);
       const nonce = createNonce();
       const sign = signer.upload({ userId, nonce }, pair.signTicket);
       const upload = { ...person, orderNo, userId, nonce, sign };
       const sentAt = clock.monotonic();
       const faceId = await upstream.upload(upload, signal);
+      // It may be an earlier launch's until the vendor has accepted it.
+      if (suppliedOrderNo !== "") record.accepted(order);
       return { orderNo, faceId, expiresAt: sentAt + FACE_ID_LIFE_MS };
     });
   }
@@ -76,14 +87,19 @@ export function createPrepareLaunch(options: PrepareLaunchOptions): PrepareLaunc
     });
   }
 
-  return async (request, person, call) => {
-    await admit(person);
-    const userId = request.userId || person;
+  async function launch(
+    request: GetFaceParamsRequest,
+    userId: string,
+    call: Call,
+    record: LaunchRecord,
+  ): Promise<GetFaceParamsResponse> {
+    const named = { userId, reference: request.reference };
     const [{ orderNo, ...face }, ticket] = await bothOrNeither(
       call.signal,
-      (signal) => uploadIdentity(personOf(request), userId, call, signal),
+      (signal) => uploadIdentity(personOf(request), named, call, record, signal),
       (signal) => spaced(userId, signal, () => fetchNonceTicket(userId, signal)),
     );
+    await record.durable();
     const nonce = createNonce();
     const startInMs = Math.min(face.expiresAt, ticket.expiresAt) - clock.monotonic();
     call.note({ launch_within_ms: Math.round(startInMs) });
@@ -101,6 +117,17 @@ export function createPrepareLaunch(options: PrepareLaunchOptions): PrepareLaunc
       serverTime: timestampFromMs(now),
       livemode,
     });
+  }
+
+  return async (request, person, call) => {
+    await admit(person);
+    const record = orders.begin();
+    try {
+      return await launch(request, request.userId || person, call, record);
+    } catch (error) {
+      record.discard();
+      throw error;
+    }
   };
 }
 

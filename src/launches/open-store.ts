@@ -1,22 +1,24 @@
+import type { Statements } from "../database/database.ts";
 import type { ServiceEvents } from "../events.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Sealer } from "../tickets/sealer.ts";
 import { createMemoryLaunchStore } from "./memory-store.ts";
+import { createPostgresLaunchStore } from "./postgres-store.ts";
 import { createRedisLaunchStore, type Send } from "./redis-store.ts";
 import type { LaunchStore } from "./store.ts";
 
 export interface LaunchStoreOptions {
   /** Prefix of every shared key, such as `faceid:{app@host}:launch`. */
   prefix: string;
-  /** The Redis to share launches in; undefined keeps them in this process. */
-  shared: { send: Send } | undefined;
+  /** Where to share launches; undefined keeps them in this process. */
+  shared: ({ kind: "redis"; send: Send } | ({ kind: "postgres" } & Statements)) | undefined;
   pseudonym: (key: string) => string;
   sealer: Sealer;
   clock: Clock;
   events: Pick<ServiceEvents, "launchStoreAsked">;
 }
 
-/** Opens the launch store: shared while there is a Redis and it responds, otherwise local to this process. */
+/** Opens the launch store: shared while there is a server and it responds, otherwise local to this process. */
 export function openLaunchStore({
   prefix,
   shared,
@@ -27,17 +29,20 @@ export function openLaunchStore({
 }: LaunchStoreOptions): LaunchStore {
   const local = createMemoryLaunchStore(clock);
   if (!shared) return local;
-  const redis = createRedisLaunchStore({
+  const hidden = {
     prefix,
     pseudonym,
-    send: (key, command) => shared.send(key, command),
-    seal: (plain, token) => sealer.seal(plain, identityOf(token)),
-    open(sealed, token) {
+    seal: (plain: string, token: string) => sealer.seal(plain, identityOf(token)),
+    open(sealed: string, token: string) {
       const opened = sealer.open(sealed, identityOf(token));
       return opened.ok ? opened.plain : undefined;
     },
-  });
-  return withFallback(redis, local, events);
+  };
+  const store =
+    shared.kind === "postgres"
+      ? createPostgresLaunchStore({ ...hidden, tables: shared })
+      : createRedisLaunchStore({ ...hidden, send: (key, command) => shared.send(key, command) });
+  return withFallback(store, local, events);
 }
 
 /** Launches belong to no ticket generation; the token prevents one outcome from being opened as another's. */

@@ -12,10 +12,13 @@ import type { PrepareLaunch } from "../handlers/prepare-launch.ts";
 import { randomToken } from "../lib/base62.ts";
 import type { Clock } from "../lib/clock.ts";
 import { type SharedWork, shareWork } from "../lib/concurrency.ts";
+import type { RequestIds } from "../orders/orders.ts";
 import type { LaunchStore } from "./store.ts";
 
 export interface ShareLaunchesOptions {
   store: LaunchStore;
+  /** Remembers request ids for longer than the store does. */
+  requests: RequestIds;
   /** Hides what a launch was requested with, where the store keeps it to compare a repeat with. */
   pseudonym: (text: string) => string;
   clock: Clock;
@@ -35,12 +38,12 @@ const POLL_MS = 100;
 
 /**
  * Deduplicates launches: overlapping calls for the same person (a double tap) share one, and so do repeats of
- * a `request_id` until the launch's `start_before` (AIP-155). A failed launch is not shared: the next call
+ * a `request_id` until the launch's `start_before`, or for a day where there is a ledger (AIP-155). A failed launch is not shared: the next call
  * starts another.
  */
 export function shareLaunches(
   launch: PrepareLaunch,
-  { store, pseudonym, clock }: ShareLaunchesOptions,
+  { store, requests, pseudonym, clock }: ShareLaunchesOptions,
 ): PrepareLaunch {
   const flights = new Map<string, SharedWork<GetFaceParamsResponse>>();
 
@@ -98,15 +101,19 @@ export function shareLaunches(
     const claim = `${token}.${print}`;
     const owner = await store.claim(id, claim, FLIGHT_MS);
     if (owner !== undefined) {
-      if (!owner.endsWith(`.${print}`)) {
-        throw new ServiceError(ErrorReason.REQUEST_ID_REUSED, "the request id came with other parameters");
-      }
+      if (!owner.endsWith(`.${print}`)) throw reused();
       const known = await follow(id, owner, claim, wanted.call);
       if (known) return known;
     }
     try {
-      const response = await joinOrLead(tap, token, wanted);
-      await store.keep(token, write(response), lifeMs(response));
+      const answered = await requests.find(id);
+      if (answered && answered.print !== print) throw reused();
+      const response = answered ? read(answered.response) : await joinOrLead(tap, token, wanted);
+      const outcome = write(response);
+      await Promise.all([
+        store.keep(token, outcome, lifeMs(response)),
+        answered ? undefined : requests.keep(id, { print, response: outcome }),
+      ]);
       await store.claim(id, claim, lifeMs(response));
       return response;
     } catch (error) {
@@ -132,6 +139,9 @@ export function shareLaunches(
     return create(GetFaceParamsResponseSchema, { ...response, serverTime: timestampFromMs(clock.now()) });
   };
 }
+
+const reused = () =>
+  new ServiceError(ErrorReason.REQUEST_ID_REUSED, "the request id came with other parameters");
 
 /** Everything that distinguishes one launch from another. */
 function fieldsOf(request: GetFaceParamsRequest): string {

@@ -9,7 +9,13 @@ export interface Address {
   port: number;
 }
 
-const DURATION_UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
+const DURATION_UNITS: Readonly<Record<string, number>> = {
+  ms: 1,
+  s: 1_000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+};
 
 /** Quotation marks, which a shell removes and `docker --env-file` and Kubernetes leave in the value. */
 const QUOTED = /^["'\u201c\u2018]|["'\u201d\u2019]$/;
@@ -94,7 +100,7 @@ export function createEnvironmentReader(env: Environment, readFile: (path: strin
     /** A duration with its unit, in milliseconds. */
     durationMs(name: string, fallback: number): number {
       return parse(name, fallback, "must be a duration such as 20m, 60s or 500ms", (text) => {
-        const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(text);
+        const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(text);
         const ms = Number(match?.[1]) * (DURATION_UNITS[match?.[2] ?? ""] ?? Number.NaN);
         return ms > 0 ? ms : undefined;
       });

@@ -7,6 +7,7 @@ import { createRedisLink } from "./link.ts";
 
 /** Single commands to the ticket store's Redis, for state other than tickets that requests share. */
 export interface RedisCommands extends Required<Part> {
+  kind: "redis";
   /** Sends a command to the server that holds `key`. Rejects on timeout, and at once soon after a failure. */
   send(key: string, command: string[]): Promise<unknown>;
 }
@@ -27,6 +28,7 @@ export function createRedisCommands(
   let failed: unknown;
 
   return {
+    kind: "redis",
     async send(key, command) {
       if (clock.monotonic() < pausedUntil) throw failed;
       try {

@@ -1,7 +1,7 @@
 import { parseCommandLine, UsageError } from "../lib/cli.ts";
 import { createEnvironmentReader, type Environment } from "../lib/environment.ts";
+import type { SandboxOptions } from "./options.ts";
 import { seededRandom } from "./random.ts";
-import type { SandboxOptions } from "./sandbox.ts";
 import { EDITIONS, type VendorEdition } from "./vendor/orders.ts";
 import { ANSWERS, type Answers } from "./vendor/shape.ts";
 

@@ -1,64 +1,23 @@
 import type { AddressInfo } from "node:net";
 import type { FastifyInstance } from "fastify";
-import { type Clock, systemClock } from "../lib/clock.ts";
+import { systemClock } from "../lib/clock.ts";
 import { isLoopback } from "../lib/environment.ts";
 import type { ConsoleBackend } from "./controls/backend.ts";
 import { createFaults, type Faults } from "./controls/faults.ts";
 import { createJournal } from "./controls/journal.ts";
+import { createReceiver, type Receiver } from "./controls/receiver.ts";
 import { type Picture, takePicture } from "./controls/snapshot.ts";
 import { createCounters, type Stats } from "./controls/stats.ts";
+import type { SandboxOptions } from "./options.ts";
 import { createRandomText } from "./random.ts";
 import { createServer } from "./server.ts";
-import { createTurnableClock, type TurnableClock } from "./turnable-clock.ts";
+import { createTurnableClock } from "./turnable-clock.ts";
 import type { Breach } from "./vendor/breaches.ts";
-import { EDITIONS, type VendorEdition } from "./vendor/orders.ts";
+import { EDITIONS } from "./vendor/orders.ts";
 import { RULES } from "./vendor/rules.ts";
 import { scenarioNamed } from "./vendor/scenarios.ts";
 import { completeOrder, type SdkReply } from "./vendor/sdk.ts";
-import type { Answers } from "./vendor/shape.ts";
 import { createState } from "./vendor/state.ts";
-
-/** Every option has a default. Times are milliseconds and default to the vendor's (protocol.md 10.1). */
-export interface SandboxOptions {
-  /** Default 127.0.0.1. */
-  host?: string;
-  /** Default 0: any free port, kept across restarts. */
-  port?: number;
-  /** 8 characters; default `TIDA0001`. */
-  appId?: string;
-  /** 64 characters; default random. */
-  secret?: string;
-  /** Editions the app id is entitled to; default all three. */
-  editions?: readonly VendorEdition[];
-  /** The only parameter name for the app id in token and ticket queries; default either (protocol.md 0.3). */
-  tokenParam?: "app_id" | "appId";
-  /** The clock underlying the sandbox's own; default the system clock. */
-  clock?: Clock;
-  /** The sandbox's own clock, instead of one over `clock`, to share it with others. */
-  sharedClock?: TurnableClock;
-  /** How long the previous token outlives a new one; default 60 s. */
-  overlapMs?: number;
-  /** Default 7200 s. */
-  tokenLifeMs?: number;
-  /** SIGN tickets; default 3600 s. */
-  ticketLifeMs?: number;
-  /** NONCE tickets; default 120 s. */
-  nonceLifeMs?: number;
-  /** Min time between two NONCE tickets for one user; default 2 s. */
-  nonceIntervalMs?: number;
-  /** Default 5 min. */
-  faceIdLifeMs?: number;
-  /** Default 3 days. */
-  recordLifeMs?: number;
-  /** Latency of every call; default 0. Above 0, concurrent token calls reliably count as overlapping. */
-  latencyMs?: number;
-  /** Numbers in [0, 1) for tokens and serials, such as `seededRandom(7)`; default the CSPRNG. */
-  random?: () => number;
-  /** The format of answers; default as captured from the vendor's host. */
-  answers?: Answers;
-  /** Default true: also refuse what the vendor only forbids in writing. Breaches are recorded either way. */
-  strict?: boolean;
-}
 
 /** A simulated upstream: the vendor's hosts and the App SDK, faithful in timing as well as in format. */
 export interface Sandbox {
@@ -76,6 +35,8 @@ export interface Sandbox {
   /** A snapshot of everything the console shows. */
   readonly picture: Picture;
   readonly faults: Faults;
+  /** Where a service under trial sends its webhooks. */
+  readonly receiver: Receiver;
   /** Latency of every call, milliseconds; may be changed at run time. */
   latencyMs: number;
   /** Sandbox time, milliseconds since the Unix epoch. */
@@ -125,6 +86,7 @@ export function createSandbox(options: SandboxOptions = {}): Sandbox {
   const faults = createFaults();
   const counters = createCounters();
   const journal = createJournal(clock);
+  const receiver = createReceiver(Buffer.from(text(32)).toString("base64"));
   let backend: ConsoleBackend | undefined;
   let port = options.port ?? 0;
   let server: FastifyInstance | undefined;
@@ -134,7 +96,7 @@ export function createSandbox(options: SandboxOptions = {}): Sandbox {
     async start() {
       if (server) throw new Error("the sandbox runs already");
       stopping = new AbortController();
-      const parts = { state, faults, counters, journal, sandbox };
+      const parts = { state, faults, counters, journal, receiver, sandbox };
       const current = { latencyMs: () => sandbox.latencyMs, backend: () => backend };
       // Host names are checked on loopback only: other machines may know this one by any name.
       const hosts = isLoopback(host) ? [] : "any";
@@ -165,6 +127,7 @@ export function createSandbox(options: SandboxOptions = {}): Sandbox {
       return takePicture(state, { calls: journal.list(), faults: faults.list(), stats, latencyMs });
     },
     faults,
+    receiver,
     latencyMs: options.latencyMs ?? 0,
     now: () => clock.now(),
     advance: (ms) => clock.advance(ms),

@@ -1,11 +1,11 @@
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
-import { isForeign } from "../lib/foreign.ts";
-import { NO_SCHEMA_COMPILERS } from "../lib/http.ts";
+import { isForeign, NO_SCHEMA_COMPILERS } from "../lib/http.ts";
 import { answer, type FaultableConnection, type PreparedAnswer } from "./controls/apply-fault.ts";
 import type { ConsoleBackend } from "./controls/backend.ts";
 import { addConsole } from "./controls/console.ts";
 import type { Faults } from "./controls/faults.ts";
 import type { Journal } from "./controls/journal.ts";
+import type { createReceiver } from "./controls/receiver.ts";
 import { addControls } from "./controls/routes.ts";
 import type { Counters } from "./controls/stats.ts";
 import type { Sandbox } from "./sandbox.ts";
@@ -23,6 +23,7 @@ export interface ServerParts {
   faults: Faults;
   counters: Counters;
   journal: Journal;
+  receiver: ReturnType<typeof createReceiver>;
   /** The console's backend, once connected. */
   backend: () => ConsoleBackend | undefined;
   /** Host names accepted in addition to those of this machine. */

@@ -3,19 +3,21 @@ import { type Clock, systemClock } from "../lib/clock.ts";
 import type { Environment } from "../lib/environment.ts";
 import { readArguments } from "./arguments.ts";
 import type { ConsoleBackend } from "./controls/backend.ts";
-import { createSandbox, type Sandbox, type SandboxOptions } from "./sandbox.ts";
+import { RECEIVER_PATH } from "./controls/receiver.ts";
+import type { SandboxOptions } from "./options.ts";
+import { createSandbox, type Sandbox } from "./sandbox.ts";
 import { createTurnableClock, type TurnableClock } from "./turnable-clock.ts";
 
 /** A sandbox with everything a service needs to run against it. */
 export interface Trial {
   /** True if only the vendor is simulated and no service must be started. */
   upstreamOnly: boolean;
-  /** Overrides for the environment: the sandbox's app id, secret and address, and a separate store. */
+  /** Overrides for the environment: the sandbox's app id, secret, address and receiver, a separate store and ledger. */
   environment: Environment;
   /** The clock for the service too, so that turning the sandbox's clock ages both. */
   clock: Clock;
   /** Connects the console to the service, once it runs. */
-  connect(backend: Omit<ConsoleBackend, "url" | "adminUrl">, addresses: Addresses): void;
+  connect(backend: Omit<ConsoleBackend, "url" | "grpcUrl" | "adminUrl">, addresses: Addresses): void;
   /** Commands to paste next. */
   instructions(addresses: Addresses): string;
   stop(): Promise<void>;
@@ -46,13 +48,15 @@ export async function startTrial(args: readonly string[], env: Environment): Pro
       FACEID_SECRET_FILE: undefined,
       FACEID_BASE_URL: sandbox.url,
       // Even if the sandbox listens beyond this machine: service and sandbox are one process.
-      ALLOW_INSECURE: [env["ALLOW_INSECURE"], "FACEID_BASE_URL"].filter(Boolean).join(),
+      ALLOW_INSECURE: listed(env["ALLOW_INSECURE"], "FACEID_BASE_URL", "WEBHOOK_ENDPOINTS"),
       FACEID_LIVE_HOSTS: undefined,
       STORE_URL: env["STORE_URL"] || "memory:",
+      ...ledgerAndReceiver(sandbox, env),
     },
-    connect(service, { http, admin }) {
-      if (http !== undefined)
-        sandbox.connect({ ...service, url: `http://${http}`, adminUrl: `http://${admin}` });
+    connect(service, { http, grpc, admin }) {
+      if (http === undefined) return;
+      const grpcUrl = `http://${grpc}`;
+      sandbox.connect({ ...service, url: `http://${http}`, grpcUrl, adminUrl: `http://${admin}` });
     },
     instructions: ({ http, grpc }) => `
 This is the sandbox: no vendor, no contract, nobody is verified.
@@ -75,6 +79,19 @@ The same by JSON, and by gRPC without a schema:
 Ctrl-C ends both.
 `,
     stop: () => sandbox.stop(),
+  };
+}
+
+const listed = (...entries: readonly (string | undefined)[]) => entries.filter(Boolean).join();
+
+/** A ledger in memory, and the sandbox's receiver beside the user's own endpoints, unless those are in a file. */
+function ledgerAndReceiver({ url, receiver }: Sandbox, env: Environment): Environment {
+  const ledger = env["LEDGER_URL"] || env["LEDGER_URL_FILE"] ? {} : { LEDGER_URL: "memory:" };
+  if (env["WEBHOOK_ENDPOINTS_FILE"] || env["WEBHOOK_SECRETS_FILE"]) return ledger;
+  return {
+    ...ledger,
+    WEBHOOK_ENDPOINTS: listed(env["WEBHOOK_ENDPOINTS"], `sandbox=${url}${RECEIVER_PATH}`),
+    WEBHOOK_SECRETS: listed(env["WEBHOOK_SECRETS"], `sandbox:${receiver.secret}`),
   };
 }
 

@@ -10,8 +10,7 @@ import fastify, {
 import { ErrorReason, ServiceError } from "../errors.ts";
 import { randomBase62 } from "../lib/base62.ts";
 import { BODY_TIMEOUT_MS } from "../lib/budget.ts";
-import { isForeign } from "../lib/foreign.ts";
-import { NO_SCHEMA_COMPILERS } from "../lib/http.ts";
+import { isForeign, NO_SCHEMA_COMPILERS } from "../lib/http.ts";
 import type { Part } from "../lib/lifecycle.ts";
 import type { Peer } from "../lib/peer.ts";
 import { hasAuthority } from "./authority.ts";

@@ -6,6 +6,7 @@ import { callEvents, type Statuses } from "./call-events.ts";
 import { createEdgeDetector, errorFields, errorFieldsWithStack } from "./logger.ts";
 import { machineEvents } from "./machine-events.ts";
 import type { Metrics } from "./metrics.ts";
+import { orderEvents } from "./order-events.ts";
 import { ticketEvents } from "./ticket-events.ts";
 import type { Tracer } from "./tracer.ts";
 
@@ -64,6 +65,7 @@ export function createEvents(options: EventsOptions) {
     },
 
     ...ticketEvents(logger, metrics.tickets),
+    ...orderEvents(logger, metrics.orders),
     ...callEvents(options),
     ...machineEvents(logger, metrics, clock),
 

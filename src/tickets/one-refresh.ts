@@ -1,6 +1,6 @@
 import type { Clock } from "../lib/clock.ts";
+import type { PollLoop } from "../lib/poll-loop.ts";
 import type { RefreshOutcome } from "./events.ts";
-import type { PollLoop } from "./poll-loop.ts";
 
 export interface OneRefreshOptions {
   clock: Clock;

@@ -1,7 +1,7 @@
 import type { TicketTimings } from "../config/ticket-timings.ts";
-import { createUpstreamClient, type UpstreamClient, type UpstreamOptions } from "./client.ts";
+import { createUpstreamClient, type UpstreamOptions } from "./client.ts";
 import { createDispatchers, type DispatcherOptions } from "./connection.ts";
-import { type ResilienceOptions, withResilience } from "./resilience.ts";
+import { type ResilienceOptions, type ResilientClient, withResilience } from "./resilience.ts";
 import { createTransport } from "./transport.ts";
 
 /** Max connections to the vendor. */
@@ -16,7 +16,7 @@ export interface UpstreamSettings extends Pick<UpstreamOptions, "appId" | "editi
   timings: Pick<TicketTimings, "tokenTimeoutMs" | "signTimeoutMs">;
 }
 
-export interface Upstream extends UpstreamClient {
+export interface Upstream extends ResilientClient {
   close(): Promise<void>;
 }
 

@@ -2,6 +2,7 @@ import {
   BrokenCircuitError,
   BulkheadRejectedError,
   bulkhead,
+  type CircuitBreakerPolicy,
   CircuitState,
   circuitBreaker,
   handleWhen,
@@ -40,6 +41,8 @@ const OPEN_MS = 5_000;
  * other down.
  */
 const MAX_CONCURRENT_FILES = 2;
+/** Max concurrent queries in the background, which leave their connections to callers but for a few. */
+const MAX_BACKGROUND = 4;
 /** When a rejected caller should retry, milliseconds. */
 const BUSY_MS = 1_000;
 
@@ -52,6 +55,12 @@ const OUTAGE_FAILURES: ReadonlySet<UpstreamFailure> = new Set([
   "throttled",
 ]);
 
+/** The client with a second way to query, for work that no caller waits for. */
+export interface ResilientClient extends UpstreamClient {
+  /** Has a bulkhead of its own, so it never takes a caller's place, and the callers' circuit. */
+  queryInBackground: UpstreamClient["query"];
+}
+
 /**
  * Adds a bulkhead and a circuit breaker to each call that serves a request, so that a slow or unreachable
  * vendor does not tie up callers. The token and SIGN ticket calls are excluded: their backoff is shared by
@@ -60,8 +69,8 @@ const OUTAGE_FAILURES: ReadonlySet<UpstreamFailure> = new Set([
 export function withResilience(
   client: UpstreamClient,
   { maxConcurrent, events }: ResilienceOptions,
-): UpstreamClient {
-  function guard<A extends unknown[], T>(endpoint: UpstreamEndpoint, call: (...args: A) => Promise<T>) {
+): ResilientClient {
+  function createCircuit(endpoint: UpstreamEndpoint): CircuitBreakerPolicy {
     const circuit = circuitBreaker(
       handleWhen((error) => error instanceof UpstreamError && OUTAGE_FAILURES.has(error.failure)),
       {
@@ -77,7 +86,15 @@ export function withResilience(
       if (state !== CircuitState.HalfOpen)
         events.circuitChanged({ endpoint, open: state === CircuitState.Open });
     });
-    const policy = wrap(bulkhead(maxConcurrent), circuit);
+    return circuit;
+  }
+
+  function guard<A extends unknown[], T>(
+    endpoint: UpstreamEndpoint,
+    call: (...args: A) => Promise<T>,
+    { circuit = createCircuit(endpoint), places = maxConcurrent } = {},
+  ) {
+    const policy = wrap(bulkhead(places), circuit);
     return async (...args: A): Promise<T> => {
       try {
         return await policy.execute(() => call(...args));
@@ -88,7 +105,9 @@ export function withResilience(
   }
 
   const fileSemaphore = createSemaphore(MAX_CONCURRENT_FILES);
-  const query = guard("query", (request: Query, signal: AbortSignal) => client.query(request, signal));
+  const ask = (request: Query, signal: AbortSignal) => client.query(request, signal);
+  const circuit = createCircuit("query");
+  const query = guard("query", ask, { circuit });
 
   /** Yields first: encoding the response blocks the event loop as long as decoding the files did. */
   async function queryFiles(request: Query, signal: AbortSignal): Promise<QueryResult> {
@@ -105,6 +124,7 @@ export function withResilience(
     upload: guard("upload", (upload: Upload, signal: AbortSignal) => client.upload(upload, signal)),
     query: (request, signal) =>
       request.media ? fileSemaphore(signal, () => queryFiles(request, signal)) : query(request, signal),
+    queryInBackground: guard("query", ask, { circuit, places: MAX_BACKGROUND }),
   };
 }
 

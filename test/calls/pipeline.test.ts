@@ -36,7 +36,7 @@ function wrapped(
   const lines: CallFinished[] = [];
   const events = { callFinished: (line: CallFinished) => void lines.push(line) };
   const pipeline = openPipeline({ authorise, maxDurationMs, events });
-  const method = pipeline({
+  const method = pipeline.unary({
     name: "GetResult",
     input: GetResultRequestSchema,
     output: GetResultResponseSchema,

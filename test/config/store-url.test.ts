@@ -30,6 +30,8 @@ test.each([
   ["redis://host", "rediss://host", false],
   ["redis+sentinel://h/m?sentinel_password=a", "redis+sentinel://h/m?sentinel_password=b", true],
   ["file:a", "file:b", false],
+  ["postgres://a:old@host/db", "postgresql://b:new@host:5432/db", true],
+  ["postgres://a@host/db", "postgres://a@host/other", false],
 ])("whether %s and %s are the same store is %s", (one, other, same) => {
   expect(isSamePlace(parseStoreUrl(one) as StoreLocation, parseStoreUrl(other) as StoreLocation)).toBe(same);
 });

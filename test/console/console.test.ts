@@ -246,6 +246,49 @@ describe.skipIf(missingChromium())("the console in a real browser", () => {
       );
     }),
   );
+
+  describe("orders", () => {
+    const row = (page: Page, state: string) => page.locator(`#order-list tr[data-state=${state}]`).first();
+
+    test("an app that is killed after the capture leaves an order that ends by itself, and its event arrives", () =>
+      onPage({}, async (page) => {
+        await launch(page);
+        await page.locator("#kill").click();
+        await row(page, "CREATED").waitFor();
+        const order = (await row(page, "CREATED").getAttribute("data-order")) ?? "";
+        expect(await text(page, "#verdict")).toContain("nobody asks");
+        await page.locator("[data-advance='10000']").click();
+        await page.locator("[data-advance='10000']").click();
+        const ended = page.locator(`#order-list tr[data-order="${order}"][data-state=COMPLETED]`);
+        await ended.waitFor();
+        await soon(() => ended.textContent()).toMatch(/Passed.*delivered · tried 1 times/);
+        const webhook = page.locator(`#received-list li[data-webhook="evt_${order}"]`);
+        await soon(() => webhook.textContent()).toMatch(
+          /order\.completed · Passed · signature right · → 204/,
+        );
+      }));
+
+    test("a receiver that fails gets the event when it works again, and once more when it is sent again", () =>
+      onPage({}, async (page) => {
+        await page.locator("#receiver-fails").click();
+        await page.locator("#receiver-fails[aria-pressed=true]").waitFor();
+        await launch(page);
+        await page.locator("#play").click();
+        await untilVerdict(page, "PASSED");
+        const ended = row(page, "COMPLETED");
+        await soon(() => ended.textContent()).toMatch(/waiting · tried \d times · 503/);
+        const order = (await ended.getAttribute("data-order")) ?? "";
+        await page.locator("#receiver-fails").click();
+        await page.locator("#receiver-fails[aria-pressed=false]").waitFor();
+        await page.locator("[data-advance='60000']").click();
+        const mine = page.locator(`#order-list tr[data-order="${order}"]`);
+        await soon(() => mine.textContent()).toContain("delivered");
+        await mine.locator("button").click();
+        await soon(() => text(page, "#orders-said")).toContain("the same id");
+        const again = page.locator(`#received-list li[data-webhook="evt_${order}"]`).first();
+        await soon(() => again.textContent()).toContain("repeated");
+      }));
+  });
 });
 
 /** The output of `clockTime` in seconds. */

@@ -1,6 +1,8 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { DeliveryState } from "../../gen/faceverification/v1/delivery_admin_service_pb.ts";
+import { OrderState } from "../../gen/faceverification/v1/order_pb.ts";
 import { NextStep, Verdict, VerdictReason } from "../../gen/faceverification/v1/verdict_pb.ts";
 import { CODES } from "../../src/domain/codes.ts";
 import { judge } from "../../src/domain/verdict.ts";
@@ -33,6 +35,8 @@ test("every verdict, reason, fault and call has a text", () => {
     ...names(VerdictReason).flatMap((name) => [`reason_${name}`, `next_${name}`]),
     ...FAULT_KINDS.map((kind) => `kind_${kind}`),
     ...ENDPOINTS.map((endpoint) => `lane_${endpoint}`),
+    ...names(OrderState).map((name) => `state_${name}`),
+    ...names(DeliveryState).map((name) => `delivery_${name}`),
   ];
   expect(wanted.filter((key) => !(key in TEXTS.en))).toEqual([]);
 });
@@ -47,7 +51,7 @@ test("every key that the page uses has a text, and every text is used", () => {
     .map(({ text }) => text)
     .join("\n");
   const inScript = (key: string) =>
-    scripts.includes(`"${key}"`) || /^(verdict|reason|next|error|rule|kind|lane)_/.test(key);
+    scripts.includes(`"${key}"`) || /^(verdict|reason|next|error|rule|kind|lane|state|delivery)_/.test(key);
   expect(Object.keys(TEXTS.en).filter((key) => !asked.includes(key) && !inScript(key))).toEqual([]);
 });
 

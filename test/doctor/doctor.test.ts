@@ -23,6 +23,7 @@ import { createTurnableClock } from "../../src/sandbox/turnable-clock.ts";
 import { prepareDirectory } from "../../src/tickets/stores/file-directory.ts";
 import { type Authority, createAuthority } from "../support/certificates.ts";
 import { type Harness, startHarness, unusedPort } from "../support/harness.ts";
+import { missingPostgres, startPostgres, stopPostgres } from "../support/postgres.ts";
 import { missingRedis, startRedis, stopRedis } from "../support/redis.ts";
 import { committed } from "./committed.ts";
 
@@ -72,7 +73,10 @@ afterEach(async () => {
   await harness?.stop();
   rmSync(directory, { recursive: true, force: true });
 });
-afterAll(stopRedis);
+afterAll(async () => {
+  await stopRedis();
+  await stopPostgres();
+});
 
 describe("the doctor beside a running service", () => {
   test("a healthy service passes every check without a token call", async () => {
@@ -141,6 +145,33 @@ describe("the doctor beside a running service", () => {
     expect([exitCode, harness.sandbox.stats.calls.access_token]).toEqual([1, 1]);
     expect(await redis.cli("KEYS", "*doctor*")).toBe("");
   });
+
+  test.skipIf(missingPostgres())(
+    "a store and a ledger in PostgreSQL are tried out, and left as they were",
+    async () => {
+      const server = await startPostgres();
+      const url = await server.createDatabase();
+      await startService({}, { STORE_URL: url, LEDGER_URL: url });
+      const { found } = await examined([], {}, patient);
+      expect(found("store")).toEqual([
+        { check: "store", status: "ok", detail: expect.stringMatching(/^read, written and compared/) },
+      ]);
+      expect(found("ledger")).toMatchObject([
+        { status: "ok", detail: expect.stringMatching(/^PostgreSQL \d/) },
+      ]);
+      expect(await server.sql(url, "SELECT count(*) FROM faceid_tickets")).toBe("1");
+      await server.kill();
+      const away = await examined([], {}, patient);
+      expect(away.found("store")).toMatchObject([
+        {
+          status: "fail",
+          detail: "it does not answer (ECONNREFUSED)",
+          cure: expect.stringContaining("nothing listens"),
+        },
+      ]);
+      expect(away.found("ledger")).toMatchObject([{ status: "fail" }]);
+    },
+  );
 });
 
 describe("faults found by the doctor", () => {

@@ -1,28 +1,70 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Harness, startHarness } from "../support/harness.ts";
-import { missingRedis, type RedisServer, startRedis, stopRedis } from "../support/redis.ts";
+import { missingPostgres, startPostgres, stopPostgres } from "../support/postgres.ts";
+import { missingRedis, startRedis, stopRedis } from "../support/redis.ts";
 
 const person = { name: "张三", id_no: "11010519491231002X" };
 
-describe.skipIf(missingRedis("redis-server"))("two processes on one Redis", () => {
-  let redis: RedisServer;
+/** A server that processes share their state in. */
+interface SharedServer {
+  url: string;
+  /** Everything that it stores for requests, as text. */
+  stored(): Promise<string>;
+  kill(): Promise<void>;
+}
+
+async function redis(): Promise<SharedServer> {
+  const server = await startRedis();
+  return {
+    url: server.url,
+    async stored() {
+      const stored = [];
+      for (const key of (await server.cli("KEYS", "*")).split("\n")) {
+        const type = await server.cli("TYPE", key);
+        stored.push(key, type === "hash" ? await server.cli("HGETALL", key) : await server.cli("GET", key));
+      }
+      return stored.join("\n");
+    },
+    kill: () => server.kill(),
+  };
+}
+
+async function postgres(): Promise<SharedServer> {
+  const server = await startPostgres();
+  const url = await server.createDatabase();
+  return { url, stored: () => server.run("pg_dump", "--inserts", url), kill: () => server.kill() };
+}
+
+afterAll(async () => {
+  await stopRedis();
+  await stopPostgres();
+});
+
+describe.each([
+  { name: "Redis", start: redis, missing: missingRedis("redis-server") },
+  { name: "PostgreSQL", start: postgres, missing: missingPostgres() },
+])("two processes on one $name", ({ start, missing }) => {
+  if (missing !== undefined) {
+    test.skip(missing, () => undefined);
+    return;
+  }
+  let server: SharedServer;
   let one: Harness;
   let two: Harness;
   beforeAll(async () => {
-    redis = await startRedis();
-    one = await startHarness({ env: { STORE_URL: redis.url, LIMIT_PER_PERSON: "3/m" } });
+    server = await start();
+    one = await startHarness({ env: { STORE_URL: server.url, LIMIT_PER_PERSON: "3/m" } });
     const { FACEID_BASE_URL, FACEID_SECRET } = {
       FACEID_BASE_URL: one.wire.url,
       FACEID_SECRET: one.sandbox.secret,
     };
     two = await startHarness({
-      env: { STORE_URL: redis.url, LIMIT_PER_PERSON: "3/m", FACEID_BASE_URL, FACEID_SECRET },
+      env: { STORE_URL: server.url, LIMIT_PER_PERSON: "3/m", FACEID_BASE_URL, FACEID_SECRET },
     });
   });
   afterAll(async () => {
     await two?.stop();
     await one?.stop();
-    await stopRedis();
   });
 
   test("a double tap that reaches both processes is one launch", async () => {
@@ -49,21 +91,15 @@ describe.skipIf(missingRedis("redis-server"))("two processes on one Redis", () =
     expect([third.status, fourth.status, fourth.body.reason]).toEqual([200, 429, "RATE_LIMITED"]);
   });
 
-  test("no personal data and no signature is readable in Redis", async () => {
-    const keys = (await redis.cli("KEYS", "*")).split("\n");
-    expect(keys.filter((key) => key.includes(":limit:"))).not.toEqual([]);
-    expect(keys.filter((key) => key.includes(":launch:"))).not.toEqual([]);
+  test("no personal data and no signature is readable there", async () => {
     const launch = await one.form("/get_face_params", {
       name: "王五",
       id_no: "119999199001010012",
       request_id: "x-9",
     });
-    const stored = [];
-    for (const key of (await redis.cli("KEYS", "*")).split("\n")) {
-      const type = await redis.cli("TYPE", key);
-      stored.push(key, type === "hash" ? await redis.cli("HGETALL", key) : await redis.cli("GET", key));
-    }
-    const text = stored.join("\n");
+    const text = await server.stored();
+    expect(text).toContain(":limit:");
+    expect(text).toContain(":launch:");
     const { sign, face_id: faceId } = launch.body.result;
     for (const secret of ["王五", "张三", "119999199001010012", person.id_no, "x-9", sign, faceId]) {
       expect(text).not.toContain(secret);
@@ -71,8 +107,8 @@ describe.skipIf(missingRedis("redis-server"))("two processes on one Redis", () =
     }
   });
 
-  test("launches continue per process while Redis is unreachable", async () => {
-    await redis.kill();
+  test("launches continue per process while it is unreachable", async () => {
+    await server.kill();
     for (const [i, each] of [one, two].entries()) {
       const answer = await each.form("/get_face_params", {
         ...person,

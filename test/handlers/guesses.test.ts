@@ -5,12 +5,12 @@ import {
   FaceVerificationService,
   GetResultRequestSchema,
 } from "../../gen/faceverification/v1/face_verification_service_pb.ts";
-import { createOrders } from "../../src/domain/order.ts";
+import { createOrderNumbers } from "../../src/domain/order-number.ts";
 import { ErrorReason, ServiceError } from "../../src/errors.ts";
 import { createGetResult } from "../../src/handlers/get-result.ts";
 import { systemClock as clock } from "../../src/lib/clock.ts";
 import { Secret } from "../../src/lib/redacted.ts";
-import { createNonce, createSigner } from "../../src/upstream/signer.ts";
+import { NO_ORDERS } from "../../src/orders/orders.ts";
 import { startHarness } from "../support/harness.ts";
 import { incomingForm, openPipeline } from "../support/pipeline.ts";
 
@@ -31,8 +31,7 @@ test("a hundred thousand guessed and tampered order numbers never reach the vend
     upstreamCalls++;
     return Promise.reject(new Error("the vendor was asked"));
   };
-  const orders = createOrders(() => [new Secret("s".repeat(64))]);
-  const pair = { generation: 1, accessToken: new Secret("t"), signTicket: new Secret("s") };
+  const orderNumbers = createOrderNumbers(() => [new Secret("s".repeat(64))]);
   const pipeline = openPipeline({
     authorise: () => ({ name: "app", internal: false, subject: "", media: false }),
     events: { callFinished: () => undefined },
@@ -40,25 +39,15 @@ test("a hundred thousand guessed and tampered order numbers never reach the vend
   const { name, input, output } = FaceVerificationService.method.getResult;
   const handler = createGetResult({
     livemode: false,
-    orders,
-    signer: createSigner({ appId: "TIDA0001" }),
-    createNonce,
-    tickets: {
-      current: () => pair,
-      isStale: () => false,
-      reread: async () => undefined,
-      accepted: () => undefined,
-      renewed: async () => undefined,
-      safeUntil: () => 0,
-      readiness: () => ({ ready: true, reason: "" }),
-    },
-    upstream: { query: reached },
+    orderNumbers,
+    queryOrder: reached,
+    orders: NO_ORDERS,
     clock,
   });
-  const getResult = pipeline({ name, input, output, handler });
+  const getResult = pipeline.unary({ name, input, output, handler });
   const call = incomingForm("guess");
   const ask = (orderNo: string) => getResult(create(GetResultRequestSchema, { orderNo }), call);
-  const real = orders.mint("", clock.now());
+  const real = orderNumbers.mint("", clock.now());
   const reasons = new Map<ErrorReason | undefined, number>();
   for (let i = 0; i < GUESSES; i++) {
     const error: unknown = await ask(guess(i, real)).catch((thrown: unknown) => thrown);

@@ -13,6 +13,7 @@ import { withFallback } from "../../src/launches/open-store.ts";
 import { shareLaunches } from "../../src/launches/share-launches.ts";
 import type { LaunchStore } from "../../src/launches/store.ts";
 import { systemClock } from "../../src/lib/clock.ts";
+import { NO_ORDERS } from "../../src/orders/orders.ts";
 
 /** Launches that end when the test says so, and the replicas that prepare them over one store. */
 function fleet(store: LaunchStore = { ...createMemoryLaunchStore(systemClock), shared: true }) {
@@ -29,7 +30,8 @@ function fleet(store: LaunchStore = { ...createMemoryLaunchStore(systemClock), s
     });
   };
   const replica = () => {
-    const share = shareLaunches(launch, { store, pseudonym: (text) => text, clock: systemClock });
+    const { requests } = NO_ORDERS;
+    const share = shareLaunches(launch, { store, requests, pseudonym: (text) => text, clock: systemClock });
     return (request: GetFaceParamsRequest, call: Call) => share(request, "person", call);
   };
   return { begun, replica };

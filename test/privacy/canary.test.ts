@@ -13,11 +13,12 @@ import { endChildren, launchChild, startChild, startUpstream } from "../support/
 import { eventually } from "../support/harness.ts";
 import { AUDIENCE, ISSUER, startProvider } from "../support/identity-provider.ts";
 import { startOtlpReceiver } from "../support/otlp-receiver.ts";
+import { missingPostgres, type PostgresServer, startPostgres, stopPostgres } from "../support/postgres.ts";
 import { type Recorder, startRecorder } from "../support/recorder.ts";
 import { missingRedis, type RedisServer, startRedis, stopRedis } from "../support/redis.ts";
 import { drive, type Marks } from "./drive.ts";
 import { type Canary, encodingsOf, findLeaks, type Sinks } from "./leaks.ts";
-import { readDirectory, readRedis } from "./sinks.ts";
+import { readDirectory, readRedis, startWebhookReceiver } from "./sinks.ts";
 
 /** A number of nobody's, with the right check digit. */
 function someIdNo(): string {
@@ -43,6 +44,7 @@ const marks: Marks = {
   owner: `owner-${randomBytes(8).toString("hex")}`,
   appKey: randomBytes(24).toString("hex"),
   wrongToken: randomBytes(24).toString("hex"),
+  webhookSecret: `whsec_${randomBytes(32).toString("base64")}`,
 };
 
 /** Everything that must be found nowhere once the calls are over. */
@@ -70,6 +72,8 @@ function canaries(sandbox: Sandbox, wire: Recorder): Canary[] {
     { what: "a bearer token", value: marks.httpToken },
     { what: "the owner of an order", value: marks.owner },
     { what: "the key of an app", value: marks.appKey },
+    { what: "a webhook secret", value: marks.webhookSecret },
+    { what: "a webhook secret's bytes", value: Buffer.from(marks.webhookSecret.slice(6), "base64") },
     { what: "an unknown bearer token", value: marks.wrongToken },
     ...[...unique].map(([value = "", what]) => ({ what, value })),
   ];
@@ -77,20 +81,22 @@ function canaries(sandbox: Sandbox, wire: Recorder): Canary[] {
 
 let directory: string;
 let redis: RedisServer | undefined;
-const noRedis = missingRedis("redis-server");
+let postgres: PostgresServer | undefined;
+const noRedis = missingRedis("redis-server") ?? missingPostgres();
 beforeAll(async () => {
   directory = mkdtempSync(join(tmpdir(), "canary-"));
-  if (noRedis === undefined) redis = await startRedis();
+  if (noRedis !== undefined) return;
+  [redis, postgres] = await Promise.all([startRedis(), startPostgres()]);
 });
 afterAll(async () => {
-  await stopRedis();
+  await Promise.all([stopRedis(), stopPostgres()]);
   rmSync(directory, { recursive: true, force: true });
 });
 afterEach(() => endChildren());
 
 describe.each([
   ["files", undefined],
-  ["Redis", noRedis],
+  ["Redis, and the ledger in PostgreSQL", noRedis],
 ])("with the store in %s", (kind, missing) => {
   test.skipIf(missing)(
     "no personal data and no secret is written anywhere",
@@ -101,11 +107,17 @@ describe.each([
       const receiver = await startOtlpReceiver();
       const provider = await startProvider();
       const store = join(directory, `store-${kind}`);
+      const ledger = join(directory, `ledger-${kind}`);
+      const database = kind === "files" ? undefined : await postgres?.createDatabase();
+      const webhooks = await startWebhookReceiver();
       const audit = join(directory, `audit-${kind}`);
       const settings = {
         ...env,
         FACEID_BASE_URL: wire.url,
         STORE_URL: kind === "files" ? `file:${store}` : (redis?.url ?? ""),
+        LEDGER_URL: database ?? `sqlite:${ledger}`,
+        WEBHOOK_ENDPOINTS: `crm=${webhooks.url}`,
+        WEBHOOK_SECRETS: `crm:${marks.webhookSecret}`,
         AUDIT_LOG: audit,
         LOG_LEVEL: "trace",
         // A faster clock, so that refreshes come too.
@@ -127,7 +139,10 @@ describe.each([
 
       const child = await startChild({ env: settings });
       const errors = await drive({ child, sandbox, wire, marks, provider });
+      await eventually(() => webhooks.received.length > 0);
       const metrics = await (await fetch(`${child.admin}/metrics`)).text();
+      // With its log of what is not yet in its tables, which a clean end removes.
+      const whileItRan = readDirectory(ledger);
       child.signal("SIGHUP");
       child.signal("SIGTERM");
       expect(await child.exited).toBe(0);
@@ -145,6 +160,9 @@ describe.each([
           FACEID_BASE_URL: `https://user:${marks.grpcToken}@host/?${sandbox.secret}`,
           STORE_URL: `redis://user:${marks.grpcToken}@:x`,
           STORE_KEYS: `k1:${marks.grpcToken}`,
+          LEDGER_URL: `postgres://user:${marks.grpcToken}@:x`,
+          WEBHOOK_ENDPOINTS: `crm=https://user:${marks.grpcToken}@host/`,
+          WEBHOOK_SECRETS: `crm:${marks.grpcToken}`,
           GRPC_AUTH_TOKENS: marks.grpcToken,
         },
       });
@@ -176,6 +194,27 @@ describe.each([
       expect(looked.length).toBeGreaterThan(100);
       expect(findLeaks(sinks, looked)).toEqual([]);
 
+      // The user id is what ledger and events know a person by.
+      const ofOrders: Sinks = {
+        ledger:
+          database === undefined
+            ? whileItRan + readDirectory(ledger)
+            : ((await postgres?.run("pg_dump", "--data-only", "--inserts", database)) ?? ""),
+        webhooks: webhooks.received.join("\n"),
+      };
+      for (const [sink, content] of Object.entries(ofOrders)) {
+        expect(content, `${sink} says something`).toContain(marks.userId);
+        expect(content, `${sink} has verdicts`).toMatch(sink === "ledger" ? /"code":"0"/ : /VERDICT_PASSED/);
+      }
+      expect(
+        findLeaks(
+          ofOrders,
+          looked.filter(({ what }) => what !== "the user id"),
+        ),
+      ).toEqual([]);
+      for (const body of webhooks.bodies) expect(body.length).toBeLessThan(2_048);
+
+      webhooks.stop();
       await wire.stop();
       await provider.stop();
       await receiver.stop();

@@ -24,6 +24,7 @@ export interface Marks {
   appKey: string;
   /** A token that nobody knows. */
   wrongToken: string;
+  webhookSecret: string;
 }
 
 export interface World {

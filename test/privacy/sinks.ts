@@ -1,4 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import type { RedisServer } from "../support/redis.ts";
 
@@ -23,4 +25,26 @@ export async function readRedis(redis: RedisServer): Promise<string> {
     }),
   );
   return [...keys, ...values].join("\n");
+}
+
+/** A receiver of webhooks: headers and bodies as they came. */
+export async function startWebhookReceiver() {
+  const received: string[] = [];
+  const bodies: string[] = [];
+  const server = createServer(async (request, response) => {
+    const body = Buffer.concat(await request.toArray()).toString();
+    bodies.push(body);
+    received.push(`${JSON.stringify(request.headers)}\n${body}`);
+    response.writeHead(204).end();
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
+    received,
+    bodies,
+    stop() {
+      server.closeAllConnections();
+      server.close();
+    },
+  };
 }

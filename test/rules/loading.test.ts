@@ -30,7 +30,8 @@ async function loadedBy(more: Record<string, string>): Promise<Record<string, nu
   const said = child.out.find((line) => line.startsWith("loaded ")) ?? "loaded []";
   const counts: Record<string, number> = {};
   for (const url of JSON.parse(said.slice("loaded ".length)) as string[]) {
-    const name = /.*\/node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(url)?.[1] ?? "";
+    const room = /\/src\/(?:ledger|orders\/(?:open-orders|recorder|collector))\b/.exec(url)?.[0];
+    const name = room ?? /.*\/node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(url)?.[1] ?? "";
     counts[name] = (counts[name] ?? 0) + 1;
   }
   return counts;
@@ -41,9 +42,16 @@ test("a start loads what its configuration asks for, and nothing for others", as
   const plain = await loadedBy({});
   const names = Object.keys(plain);
   expect(names).toContain("fastify");
-  const others = /^(@redis\/|jose$|ajv|@fastify\/(ajv|fast-json)|@opentelemetry\/(?!api$)|amaro|typescript)/;
+  const others =
+    /^(@redis\/|pg($|-)|jose$|ajv|@fastify\/(ajv|fast-json)|@opentelemetry\/(?!api$)|amaro|typescript|pg|\/src\/)/;
   expect(names.filter((name) => others.test(name))).toEqual([]);
   expect(Object.values(plain).reduce((sum, count) => sum + count)).toBeLessThan(900);
+});
+
+test("a ledger is loaded with what takes orders to their end, and no other engine than its own", async () => {
+  const names = Object.keys(await loadedBy({ LEDGER_URL: "memory:" }));
+  expect(names).toEqual(expect.arrayContaining(["/src/orders/collector", "/src/orders/recorder"]));
+  expect(names).not.toContain("pg");
 });
 
 test("what is asked for is loaded by the time it is ready", async () => {

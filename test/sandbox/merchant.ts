@@ -1,5 +1,6 @@
 import type { Clock } from "../../src/lib/clock.ts";
-import { createSandbox, type Sandbox, type SandboxOptions } from "../../src/sandbox/sandbox.ts";
+import type { SandboxOptions } from "../../src/sandbox/options.ts";
+import { createSandbox, type Sandbox } from "../../src/sandbox/sandbox.ts";
 import { expectedSign } from "../../src/sandbox/vendor/verify.ts";
 
 export interface Json {

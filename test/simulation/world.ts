@@ -40,8 +40,12 @@ export class World {
   readonly #recent: { time: number; line: string }[] = [];
   #sequence = 0;
 
-  constructor(seed: number) {
+  readonly #settled: () => Promise<void>;
+
+  /** `settled`: resolves once everything that could go on has gone on. */
+  constructor(seed: number, settled = afterMicrotasks) {
     this.random = createRandom(seed);
+    this.#settled = settled;
   }
 
   between(from: number, to: number): number {
@@ -69,10 +73,10 @@ export class World {
   }
 
   async run(until: number): Promise<void> {
-    await settled();
+    await this.#settled();
     for (let event = this.#pop(until); event; event = this.#pop(until)) {
       this.now = event.time;
-      if (event.run() !== false) await settled();
+      if (event.run() !== false) await this.#settled();
     }
     this.now = until;
   }
@@ -122,5 +126,5 @@ function swap(heap: Event[], i: number, j: number): void {
   if (a && b) [heap[i], heap[j]] = [b, a];
 }
 
-/** Resolves once every promise that could go on has gone on: a tick waits until no microtask is left, and is cheap. */
-const settled = () => new Promise<void>((resolve) => process.nextTick(resolve));
+/** A tick waits until no microtask is left, and is cheap. */
+const afterMicrotasks = () => new Promise<void>((resolve) => process.nextTick(resolve));

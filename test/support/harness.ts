@@ -1,7 +1,8 @@
 import { type AddressInfo, createServer } from "node:net";
 import * as grpc from "@grpc/grpc-js";
 import { type Config, readConfig } from "../../src/config/config.ts";
-import { createSandbox, type Sandbox, type SandboxOptions } from "../../src/sandbox/sandbox.ts";
+import type { SandboxOptions } from "../../src/sandbox/options.ts";
+import { createSandbox, type Sandbox } from "../../src/sandbox/sandbox.ts";
 import { createService, type Overrides, type Service } from "../../src/service.ts";
 import { GrpcClient } from "./grpc-client.ts";
 import { type Recorder, startRecorder } from "./recorder.ts";

@@ -13,6 +13,7 @@ export const openPipeline = (
 ): Pipeline =>
   createPipeline({
     admission: createAdmission(100),
+    streams: createAdmission(100),
     limit: async () => undefined,
     validate: createValidate([GetResultRequestSchema]),
     maxDurationMs: 60_000,

@@ -13,9 +13,11 @@ export function variablesOfTheCode(): Set<string> {
   const config = [
     "src/config/config.ts",
     "src/config/access.ts",
+    "src/config/ledger.ts",
     "src/config/proxy.ts",
     "src/config/store-url.ts",
     "src/config/tracing.ts",
+    "src/config/webhooks.ts",
   ]
     .map(read)
     .join("");

@@ -85,3 +85,32 @@ test("the bulkhead rejects calls beyond its capacity at once", async () => {
   resolve(result);
   expect(await Promise.all(inside)).toEqual([result, result]);
 });
+
+describe("queries in the background", () => {
+  test("have places of their own, beside those of callers", async () => {
+    const answers = Promise.withResolvers<never>();
+    answers.promise.catch(() => undefined);
+    const { client, calls } = guard(() => answers.promise, 1);
+    const held = [
+      client.query(query, signal),
+      ...[1, 2, 3, 4].map(() => client.queryInBackground(query, signal)),
+    ];
+    const overloaded = { reason: ErrorReason.OVERLOADED };
+    await expect(client.queryInBackground(query, signal)).rejects.toMatchObject(overloaded);
+    await expect(client.query(query, signal)).rejects.toMatchObject(overloaded);
+    expect(calls()).toBe(5);
+    answers.reject(new UpstreamError("query", "aborted"));
+    await Promise.allSettled(held);
+  });
+
+  test("share the callers' circuit", async () => {
+    const { client, calls } = guard(() => Promise.reject(new UpstreamError("query", "timeout")));
+    await attempts(client, 60);
+    const before = calls();
+    await expect(client.queryInBackground(query, signal)).rejects.toMatchObject({
+      reason: ErrorReason.UPSTREAM_UNAVAILABLE,
+      retryAfterMs: 5_000,
+    });
+    expect(calls()).toBe(before);
+  });
+});

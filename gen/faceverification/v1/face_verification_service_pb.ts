@@ -8,6 +8,8 @@
 import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import { file_buf_validate_validate } from "@bufbuild/protovalidate/gen/buf/validate/validate_pb.js";
+import type { Order, OrderEvent, OrderState } from "./order_pb.ts";
+import { file_faceverification_v1_order } from "./order_pb.ts";
 import type { NextStep, Verdict, VerdictReason } from "./verdict_pb.ts";
 import { file_faceverification_v1_verdict } from "./verdict_pb.ts";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
@@ -18,7 +20,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file faceverification/v1/face_verification_service.proto.
  */
 export const file_faceverification_v1_face_verification_service: GenFile = /*@__PURE__*/
-  fileDesc("CjNmYWNldmVyaWZpY2F0aW9uL3YxL2ZhY2VfdmVyaWZpY2F0aW9uX3NlcnZpY2UucHJvdG8SE2ZhY2V2ZXJpZmljYXRpb24udjEioAMKFEdldEZhY2VQYXJhbXNSZXF1ZXN0EhoKBG5hbWUYASABKAlCDIABAbpIBnIEEAIYQBIsCgVpZF9ubxgCIAEoCUIdgAEBukgXchUyE15bMC05QS1aYS16XXs1LDMyfSQSLAoIb3JkZXJfbm8YAyABKAlCGrpIF3IVMhNeWzAtOUEtWmEtel17MCwzMn0kEisKB3VzZXJfaWQYBCABKAlCGrpIF3IVMhNeWzAtOUEtWmEtel17MCwzMH0kEhsKBXBob3RvGAUgASgMQgyAAQG6SAZ6BBiAoB8SPAoKcGhvdG9fdHlwZRgGIAEoDjIeLmZhY2V2ZXJpZmljYXRpb24udjEuUGhvdG9UeXBlQgi6SAWCAQIQARIoCgpyZXF1ZXN0X2lkGAcgASgJQhS6SBFyDzINXlshLX5dezAsNjR9JDpeukhbGlkKCnBob3RvLnR5cGUSInBob3RvIGFuZCBwaG90b190eXBlIGNvbWUgdG9nZXRoZXIaJ2hhcyh0aGlzLnBob3RvKSA9PSBoYXModGhpcy5waG90b190eXBlKSKUAgoVR2V0RmFjZVBhcmFtc1Jlc3BvbnNlEhAKCG9yZGVyX25vGAEgASgJEg8KB2ZhY2VfaWQYAiABKAkSDgoGYXBwX2lkGAMgASgJEg8KB3ZlcnNpb24YBCABKAkSDQoFbm9uY2UYBSABKAkSDwoHdXNlcl9pZBgGIAEoCRIRCgRzaWduGAcgASgJQgOAAQESDwoHbGljZW5jZRgIIAEoCRIwCgxzdGFydF9iZWZvcmUYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC3NlcnZlcl90aW1lGAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIQCghsaXZlbW9kZRgLIAEoCCJXChBHZXRSZXN1bHRSZXF1ZXN0EiwKCG9yZGVyX25vGAEgASgJQhq6SBdyFTITXlswLTlBLVphLXpdezEsMzJ9JBIVCg1pbmNsdWRlX21lZGlhGAIgASgIIqgEChFHZXRSZXN1bHRSZXNwb25zZRIQCghvcmRlcl9ubxgBIAEoCRItCgd2ZXJkaWN0GAIgASgOMhwuZmFjZXZlcmlmaWNhdGlvbi52MS5WZXJkaWN0EgwKBGNvZGUYAyABKAkSMgoGcmVhc29uGAQgASgOMiIuZmFjZXZlcmlmaWNhdGlvbi52MS5WZXJkaWN0UmVhc29uEjAKCW5leHRfc3RlcBgFIAEoDjIdLmZhY2V2ZXJpZmljYXRpb24udjEuTmV4dFN0ZXASDgoGYmlsbGVkGAYgASgIEhYKCWxpdmVfcmF0ZRgHIAEoAUgAiAEBEhcKCnNpbWlsYXJpdHkYCCABKAFIAYgBARIvCgtvY2N1cnJlZF9hdBgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEgoKYml6X3NlcV9ubxgKIAEoCRIpCgVtZWRpYRgLIAEoCzIaLmZhY2V2ZXJpZmljYXRpb24udjEuTWVkaWESEAoIbGl2ZW1vZGUYDCABKAgSMAoJcmlza19pbmZvGA0gASgLMh0uZmFjZXZlcmlmaWNhdGlvbi52MS5SaXNrSW5mbxIVCghvcmlfY29kZRgOIAEoCUgCiAEBEhgKC3Nka192ZXJzaW9uGA8gASgJSAOIAQFCDAoKX2xpdmVfcmF0ZUINCgtfc2ltaWxhcml0eUILCglfb3JpX2NvZGVCDgoMX3Nka192ZXJzaW9uItIBCghSaXNrSW5mbxIeChFkZXZpY2VfaW5mb19sZXZlbBgBIAEoCUgAiAEBEhwKD2RldmljZV9pbmZvX3RhZxgCIAEoCUgBiAEBEhwKD3Jpc2tfaW5mb19sZXZlbBgDIAEoCUgCiAEBEhoKDXJpc2tfaW5mb190YWcYBCABKAlIA4gBAUIUChJfZGV2aWNlX2luZm9fbGV2ZWxCEgoQX2RldmljZV9pbmZvX3RhZ0ISChBfcmlza19pbmZvX2xldmVsQhAKDl9yaXNrX2luZm9fdGFnIi8KBU1lZGlhEhIKBXBob3RvGAEgASgMQgOAAQESEgoFdmlkZW8YAiABKAxCA4ABASpZCglQaG90b1R5cGUSGgoWUEhPVE9fVFlQRV9VTlNQRUNJRklFRBAAEhoKFlBIT1RPX1RZUEVfV0FURVJNQVJLRUQQARIUChBQSE9UT19UWVBFX0NMRUFSEAIy5AEKF0ZhY2VWZXJpZmljYXRpb25TZXJ2aWNlEmgKDUdldEZhY2VQYXJhbXMSKS5mYWNldmVyaWZpY2F0aW9uLnYxLkdldEZhY2VQYXJhbXNSZXF1ZXN0GiouZmFjZXZlcmlmaWNhdGlvbi52MS5HZXRGYWNlUGFyYW1zUmVzcG9uc2UiABJfCglHZXRSZXN1bHQSJS5mYWNldmVyaWZpY2F0aW9uLnYxLkdldFJlc3VsdFJlcXVlc3QaJi5mYWNldmVyaWZpY2F0aW9uLnYxLkdldFJlc3VsdFJlc3BvbnNlIgOQAgFiBnByb3RvMw", [file_buf_validate_validate, file_faceverification_v1_verdict, file_google_protobuf_timestamp]);
+  fileDesc("CjNmYWNldmVyaWZpY2F0aW9uL3YxL2ZhY2VfdmVyaWZpY2F0aW9uX3NlcnZpY2UucHJvdG8SE2ZhY2V2ZXJpZmljYXRpb24udjEiyQMKFEdldEZhY2VQYXJhbXNSZXF1ZXN0EhoKBG5hbWUYASABKAlCDIABAbpIBnIEEAIYQBIsCgVpZF9ubxgCIAEoCUIdgAEBukgXchUyE15bMC05QS1aYS16XXs1LDMyfSQSLAoIb3JkZXJfbm8YAyABKAlCGrpIF3IVMhNeWzAtOUEtWmEtel17MCwzMn0kEisKB3VzZXJfaWQYBCABKAlCGrpIF3IVMhNeWzAtOUEtWmEtel17MCwzMH0kEhsKBXBob3RvGAUgASgMQgyAAQG6SAZ6BBiAoB8SPAoKcGhvdG9fdHlwZRgGIAEoDjIeLmZhY2V2ZXJpZmljYXRpb24udjEuUGhvdG9UeXBlQgi6SAWCAQIQARIoCgpyZXF1ZXN0X2lkGAcgASgJQhS6SBFyDzINXlshLX5dezAsNjR9JBInCglyZWZlcmVuY2UYCCABKAlCFLpIEXIPMg1eWyAtfl17MCw2NH0kOl66SFsaWQoKcGhvdG8udHlwZRIicGhvdG8gYW5kIHBob3RvX3R5cGUgY29tZSB0b2dldGhlchonaGFzKHRoaXMucGhvdG8pID09IGhhcyh0aGlzLnBob3RvX3R5cGUpIpQCChVHZXRGYWNlUGFyYW1zUmVzcG9uc2USEAoIb3JkZXJfbm8YASABKAkSDwoHZmFjZV9pZBgCIAEoCRIOCgZhcHBfaWQYAyABKAkSDwoHdmVyc2lvbhgEIAEoCRINCgVub25jZRgFIAEoCRIPCgd1c2VyX2lkGAYgASgJEhEKBHNpZ24YByABKAlCA4ABARIPCgdsaWNlbmNlGAggASgJEjAKDHN0YXJ0X2JlZm9yZRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLc2VydmVyX3RpbWUYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhAKCGxpdmVtb2RlGAsgASgIIlcKEEdldFJlc3VsdFJlcXVlc3QSLAoIb3JkZXJfbm8YASABKAlCGrpIF3IVMhNeWzAtOUEtWmEtel17MSwzMn0kEhUKDWluY2x1ZGVfbWVkaWEYAiABKAgiqAQKEUdldFJlc3VsdFJlc3BvbnNlEhAKCG9yZGVyX25vGAEgASgJEi0KB3ZlcmRpY3QYAiABKA4yHC5mYWNldmVyaWZpY2F0aW9uLnYxLlZlcmRpY3QSDAoEY29kZRgDIAEoCRIyCgZyZWFzb24YBCABKA4yIi5mYWNldmVyaWZpY2F0aW9uLnYxLlZlcmRpY3RSZWFzb24SMAoJbmV4dF9zdGVwGAUgASgOMh0uZmFjZXZlcmlmaWNhdGlvbi52MS5OZXh0U3RlcBIOCgZiaWxsZWQYBiABKAgSFgoJbGl2ZV9yYXRlGAcgASgBSACIAQESFwoKc2ltaWxhcml0eRgIIAEoAUgBiAEBEi8KC29jY3VycmVkX2F0GAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBISCgpiaXpfc2VxX25vGAogASgJEikKBW1lZGlhGAsgASgLMhouZmFjZXZlcmlmaWNhdGlvbi52MS5NZWRpYRIQCghsaXZlbW9kZRgMIAEoCBIwCglyaXNrX2luZm8YDSABKAsyHS5mYWNldmVyaWZpY2F0aW9uLnYxLlJpc2tJbmZvEhUKCG9yaV9jb2RlGA4gASgJSAKIAQESGAoLc2RrX3ZlcnNpb24YDyABKAlIA4gBAUIMCgpfbGl2ZV9yYXRlQg0KC19zaW1pbGFyaXR5QgsKCV9vcmlfY29kZUIOCgxfc2RrX3ZlcnNpb24i0gEKCFJpc2tJbmZvEh4KEWRldmljZV9pbmZvX2xldmVsGAEgASgJSACIAQESHAoPZGV2aWNlX2luZm9fdGFnGAIgASgJSAGIAQESHAoPcmlza19pbmZvX2xldmVsGAMgASgJSAKIAQESGgoNcmlza19pbmZvX3RhZxgEIAEoCUgDiAEBQhQKEl9kZXZpY2VfaW5mb19sZXZlbEISChBfZGV2aWNlX2luZm9fdGFnQhIKEF9yaXNrX2luZm9fbGV2ZWxCEAoOX3Jpc2tfaW5mb190YWciLwoFTWVkaWESEgoFcGhvdG8YASABKAxCA4ABARISCgV2aWRlbxgCIAEoDEIDgAEBIsQCChFMaXN0T3JkZXJzUmVxdWVzdBI4CgVzdGF0ZRgBIAEoDjIfLmZhY2V2ZXJpZmljYXRpb24udjEuT3JkZXJTdGF0ZUIIukgFggECEAESJwoJcmVmZXJlbmNlGAIgASgJQhS6SBFyDzINXlsgLX5dezAsNjR9JBIrCgd1c2VyX2lkGAMgASgJQhq6SBdyFTITXlswLTlBLVphLXpdezAsMzB9JBIxCg1jcmVhdGVkX3NpbmNlGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIyCg5jcmVhdGVkX2JlZm9yZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASGgoJcGFnZV9zaXplGAYgASgFQge6SAQaAigAEhwKCnBhZ2VfdG9rZW4YByABKAlCCLpIBXIDGIABIlkKEkxpc3RPcmRlcnNSZXNwb25zZRIqCgZvcmRlcnMYASADKAsyGi5mYWNldmVyaWZpY2F0aW9uLnYxLk9yZGVyEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJgChNXYXRjaFJlc3VsdHNSZXF1ZXN0Eh4KDHJlc3VtZV90b2tlbhgBIAEoCUIIukgFcgMYgAESKQoFc2luY2UYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIm4KFFdhdGNoUmVzdWx0c1Jlc3BvbnNlEhAKCGV2ZW50X2lkGAEgASgJEi4KBWV2ZW50GAIgASgLMh8uZmFjZXZlcmlmaWNhdGlvbi52MS5PcmRlckV2ZW50EhQKDHJlc3VtZV90b2tlbhgDIAEoCSpZCglQaG90b1R5cGUSGgoWUEhPVE9fVFlQRV9VTlNQRUNJRklFRBAAEhoKFlBIT1RPX1RZUEVfV0FURVJNQVJLRUQQARIUChBQSE9UT19UWVBFX0NMRUFSEAIytAMKF0ZhY2VWZXJpZmljYXRpb25TZXJ2aWNlEmgKDUdldEZhY2VQYXJhbXMSKS5mYWNldmVyaWZpY2F0aW9uLnYxLkdldEZhY2VQYXJhbXNSZXF1ZXN0GiouZmFjZXZlcmlmaWNhdGlvbi52MS5HZXRGYWNlUGFyYW1zUmVzcG9uc2UiABJfCglHZXRSZXN1bHQSJS5mYWNldmVyaWZpY2F0aW9uLnYxLkdldFJlc3VsdFJlcXVlc3QaJi5mYWNldmVyaWZpY2F0aW9uLnYxLkdldFJlc3VsdFJlc3BvbnNlIgOQAgESYgoKTGlzdE9yZGVycxImLmZhY2V2ZXJpZmljYXRpb24udjEuTGlzdE9yZGVyc1JlcXVlc3QaJy5mYWNldmVyaWZpY2F0aW9uLnYxLkxpc3RPcmRlcnNSZXNwb25zZSIDkAIBEmoKDFdhdGNoUmVzdWx0cxIoLmZhY2V2ZXJpZmljYXRpb24udjEuV2F0Y2hSZXN1bHRzUmVxdWVzdBopLmZhY2V2ZXJpZmljYXRpb24udjEuV2F0Y2hSZXN1bHRzUmVzcG9uc2UiA5ACATABYgZwcm90bzM", [file_buf_validate_validate, file_faceverification_v1_order, file_faceverification_v1_verdict, file_google_protobuf_timestamp]);
 
 /**
  * GetFaceParamsRequest names the person to be verified.
@@ -74,10 +76,18 @@ export type GetFaceParamsRequest = Message<"faceverification.v1.GetFaceParamsReq
 
   /**
    * Identifies this request, so that a repeat can be distinguished from a new attempt (AIP-155): 1 to 64 printable ASCII characters.
+   * It holds until `start_before`, and for 24 hours where there is a ledger.
    *
    * @generated from field: string request_id = 7;
    */
   requestId: string;
+
+  /**
+   * Your own reference, 1 to 64 printable ASCII characters, handed back by ListOrders and with every event. Nothing personal.
+   *
+   * @generated from field: string reference = 8;
+   */
+  reference: string;
 };
 
 /**
@@ -399,6 +409,160 @@ export const MediaSchema: GenMessage<Media> = /*@__PURE__*/
   messageDesc(file_faceverification_v1_face_verification_service, 5);
 
 /**
+ * ListOrdersRequest is a filter; fields left out match everything.
+ *
+ * @generated from message faceverification.v1.ListOrdersRequest
+ */
+export type ListOrdersRequest = Message<"faceverification.v1.ListOrdersRequest"> & {
+  /**
+   * The state.
+   *
+   * @generated from field: faceverification.v1.OrderState state = 1;
+   */
+  state: OrderState;
+
+  /**
+   * Your own reference, exactly.
+   *
+   * @generated from field: string reference = 2;
+   */
+  reference: string;
+
+  /**
+   * The user id of the launch, exactly.
+   *
+   * @generated from field: string user_id = 3;
+   */
+  userId: string;
+
+  /**
+   * Created at this time or later.
+   *
+   * @generated from field: google.protobuf.Timestamp created_since = 4;
+   */
+  createdSince?: Timestamp | undefined;
+
+  /**
+   * Created before this time.
+   *
+   * @generated from field: google.protobuf.Timestamp created_before = 5;
+   */
+  createdBefore?: Timestamp | undefined;
+
+  /**
+   * At most so many, up to 1000; 50 if left out.
+   *
+   * @generated from field: int32 page_size = 6;
+   */
+  pageSize: number;
+
+  /**
+   * The `next_page_token` of the page before; all other fields as in the call before (AIP-158).
+   *
+   * @generated from field: string page_token = 7;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message faceverification.v1.ListOrdersRequest.
+ * Use `create(ListOrdersRequestSchema)` to create a new message.
+ */
+export const ListOrdersRequestSchema: GenMessage<ListOrdersRequest> = /*@__PURE__*/
+  messageDesc(file_faceverification_v1_face_verification_service, 6);
+
+/**
+ * ListOrdersResponse is one page.
+ *
+ * @generated from message faceverification.v1.ListOrdersResponse
+ */
+export type ListOrdersResponse = Message<"faceverification.v1.ListOrdersResponse"> & {
+  /**
+   * The orders, newest first.
+   *
+   * @generated from field: repeated faceverification.v1.Order orders = 1;
+   */
+  orders: Order[];
+
+  /**
+   * For the next page; empty at the end.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message faceverification.v1.ListOrdersResponse.
+ * Use `create(ListOrdersResponseSchema)` to create a new message.
+ */
+export const ListOrdersResponseSchema: GenMessage<ListOrdersResponse> = /*@__PURE__*/
+  messageDesc(file_faceverification_v1_face_verification_service, 7);
+
+/**
+ * WatchResultsRequest says where to begin.
+ *
+ * @generated from message faceverification.v1.WatchResultsRequest
+ */
+export type WatchResultsRequest = Message<"faceverification.v1.WatchResultsRequest"> & {
+  /**
+   * The token of the last message received; left out, the stream begins at `since`, or now.
+   *
+   * @generated from field: string resume_token = 1;
+   */
+  resumeToken: string;
+
+  /**
+   * Begin with the orders that ended at this time or later; ignored where there is a `resume_token`.
+   *
+   * @generated from field: google.protobuf.Timestamp since = 2;
+   */
+  since?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message faceverification.v1.WatchResultsRequest.
+ * Use `create(WatchResultsRequestSchema)` to create a new message.
+ */
+export const WatchResultsRequestSchema: GenMessage<WatchResultsRequest> = /*@__PURE__*/
+  messageDesc(file_faceverification_v1_face_verification_service, 8);
+
+/**
+ * WatchResultsResponse is one event, or the sign of life that comes at the start of the present and every 20 seconds without one.
+ *
+ * @generated from message faceverification.v1.WatchResultsResponse
+ */
+export type WatchResultsResponse = Message<"faceverification.v1.WatchResultsResponse"> & {
+  /**
+   * The event's id, the same as the `webhook-id` of its webhook and at every repeat; empty without an event.
+   *
+   * @generated from field: string event_id = 1;
+   */
+  eventId: string;
+
+  /**
+   * The event; absent in a sign of life.
+   *
+   * @generated from field: faceverification.v1.OrderEvent event = 2;
+   */
+  event?: OrderEvent | undefined;
+
+  /**
+   * What to call with next, to go on after this message.
+   *
+   * @generated from field: string resume_token = 3;
+   */
+  resumeToken: string;
+};
+
+/**
+ * Describes the message faceverification.v1.WatchResultsResponse.
+ * Use `create(WatchResultsResponseSchema)` to create a new message.
+ */
+export const WatchResultsResponseSchema: GenMessage<WatchResultsResponse> = /*@__PURE__*/
+  messageDesc(file_faceverification_v1_face_verification_service, 9);
+
+/**
  * What the vendor did to the photo that a caller provides (1007/35866).
  *
  * @generated from enum faceverification.v1.PhotoType
@@ -460,12 +624,36 @@ export const FaceVerificationService: GenService<{
    * GetResult reads the outcome of an attempt from the vendor. Call it after the SDK has reported the end of the
    * capture. Anything but a verdict of the vendor is an error, never a verdict.
    *
+   * Where there is a ledger, the verdict of a finished order comes from there, also long after the vendor has erased it.
+   *
    * @generated from rpc faceverification.v1.FaceVerificationService.GetResult
    */
   getResult: {
     methodKind: "unary";
     input: typeof GetResultRequestSchema;
     output: typeof GetResultResponseSchema;
+  },
+  /**
+   * ListOrders lists the orders of the ledger, newest first (AIP-132). For internal callers, where LEDGER_URL is set.
+   *
+   * @generated from rpc faceverification.v1.FaceVerificationService.ListOrders
+   */
+  listOrders: {
+    methodKind: "unary";
+    input: typeof ListOrdersRequestSchema;
+    output: typeof ListOrdersResponseSchema;
+  },
+  /**
+   * WatchResults streams every order's end since `resume_token`, then each as it comes: at least once, in the order of their
+   * `sequence`. For internal callers, where LEDGER_URL is set. Ends with UNAVAILABLE when the service stops: call again with the
+   * last token.
+   *
+   * @generated from rpc faceverification.v1.FaceVerificationService.WatchResults
+   */
+  watchResults: {
+    methodKind: "server_streaming";
+    input: typeof WatchResultsRequestSchema;
+    output: typeof WatchResultsResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_faceverification_v1_face_verification_service, 0);

@@ -28,6 +28,10 @@ export const HTTP_STATUS = {
   [ErrorReason.DEADLINE_EXCEEDED]: 504,
   // The caller has disconnected and reads nothing; 499 is what proxies log for it.
   [ErrorReason.CANCELLED]: 499,
+  [ErrorReason.NO_LEDGER]: 501,
+  [ErrorReason.LEDGER_UNAVAILABLE]: 503,
+  [ErrorReason.RESUME_TOKEN_EXPIRED]: 400,
+  [ErrorReason.STOPPING]: 503,
   [ErrorReason.INTERNAL]: 500,
 } satisfies Record<ErrorReason, number>;
 

@@ -24,7 +24,7 @@ export interface FormAnswer {
 }
 
 /** The form fields of each route. */
-export const FACE_PARAMS_FIELDS = ["name", "id_no", "user_id", "request_id"] as const;
+export const FACE_PARAMS_FIELDS = ["name", "id_no", "user_id", "request_id", "reference"] as const;
 export const RESULT_FIELDS = ["order_no"] as const;
 
 /** The form fields of `/get_face_params` as a request; a missing field counts as empty. */
@@ -34,6 +34,7 @@ export function faceParamsRequest(form: Form): GetFaceParamsRequest {
     idNo: form.get("id_no") ?? "",
     userId: form.get("user_id") ?? "",
     requestId: form.get("request_id") ?? "",
+    reference: form.get("reference") ?? "",
   });
 }
 

@@ -1,4 +1,5 @@
 import { ErrorReason, type FieldViolation, ServiceError } from "../../errors.ts";
+import { FACE_PARAMS_FIELDS, RESULT_FIELDS } from "./fields.ts";
 
 /** No route has more than a handful; leaves room for fields added by frameworks and trackers. */
 const MAX_FIELDS = 64;
@@ -68,7 +69,7 @@ export function strictViolations(
   ];
 }
 
-const FIELDS = new Set(["name", "id_no", "user_id", "request_id", "order_no"]);
+const FIELDS: ReadonlySet<string> = new Set([...FACE_PARAMS_FIELDS, ...RESULT_FIELDS]);
 
 /**
  * A field's name, safe for responses and logs: an unknown one is client text and could be a personal value.

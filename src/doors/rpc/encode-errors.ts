@@ -42,6 +42,8 @@ export function rewriteEncodeErrors(events: Pick<ServiceEvents, "answerFailed">)
       context.signal.addEventListener("abort", () => {
         const { reason } = context.signal as { reason: unknown };
         if (!visit.answered || !(reason instanceof ConnectError) || reason.code !== Code.Internal) return;
+        // A stream's own error, which is ours and reported.
+        if (reason.cause instanceof ServiceError) return;
         const { code, rawMessage, message, details } = failed(context, reason.cause);
         Object.assign(reason, { code, rawMessage, message, details, cause: undefined });
       });

@@ -42,6 +42,10 @@ export const GRPC_CODES = {
   [ErrorReason.DEADLINE_EXCEEDED]: Code.DeadlineExceeded,
   [ErrorReason.CANCELLED]: Code.Canceled,
   [ErrorReason.INTERNAL]: Code.Internal,
+  [ErrorReason.NO_LEDGER]: Code.Unimplemented,
+  [ErrorReason.LEDGER_UNAVAILABLE]: Code.Unavailable,
+  [ErrorReason.RESUME_TOKEN_EXPIRED]: Code.OutOfRange,
+  [ErrorReason.STOPPING]: Code.Unavailable,
 } satisfies Record<ErrorReason, Code>;
 
 /** A request that violates its own protocol, for which gRPC prescribes a code independent of our reason. */

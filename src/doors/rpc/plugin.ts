@@ -16,7 +16,7 @@ import { REWRITE_DECODE_ERRORS } from "./decode-errors.ts";
 import { rewriteEncodeErrors } from "./encode-errors.ts";
 import { answerRefusals } from "./listener-refusals.ts";
 import { BINARY_OPTIONS, JSON_OPTIONS, READ_MAX_BYTES } from "./messages.ts";
-import { doorOf, hasOneMessage, received, timeoutOf } from "./received.ts";
+import { doorOf, received, timeoutOf } from "./received.ts";
 import { VISIT, type Visit } from "./visit.ts";
 import { asBinary, inText, isWebText } from "./web-text.ts";
 
@@ -107,10 +107,11 @@ async function answer(
   const text = isWebText(raw.headers);
   if (text) asBinary(incoming.header);
   const response = await handler({ ...incoming, body })
-    .then((binary) => (text ? inText(binary) : binary))
+    .then((binary) => (text ? inText(binary, methodKind) : binary))
     .finally(() => {
-      // A client stream is still being read; `received` releases it at its end.
-      if (hasOneMessage(methodKind)) client.release();
+      // A client stream is still being read; `received` releases it at its end. The handler of a stream is still running.
+      if (methodKind === "unary") client.release();
+      if (methodKind === "server_streaming") reply.raw.once("close", () => client.release());
     });
   if (response.body === undefined && response.status >= 400) {
     for (const [name, value] of response.header ?? []) void reply.header(name, value);

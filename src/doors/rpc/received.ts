@@ -65,7 +65,7 @@ export async function* received(
 }
 
 /** Whether a request of this kind of RPC is exactly one message. */
-export const hasOneMessage = (kind: DescMethod["methodKind"]): boolean =>
+const hasOneMessage = (kind: DescMethod["methodKind"]): boolean =>
   kind === "unary" || kind === "server_streaming";
 
 async function readText(

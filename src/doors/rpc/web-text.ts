@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from "node:http";
+import type { DescMethod } from "@bufbuild/protobuf";
 import type { UniversalServerResponse } from "@connectrpc/connect/protocol";
 import { ErrorReason, ServiceError } from "../../errors.ts";
 import type { Frames } from "./frames.ts";
@@ -34,15 +35,27 @@ export function fromText(body: Buffer, frames: Frames): Buffer {
 /** Makes Connect read the request as binary gRPC-Web. */
 export const asBinary = (header: Headers): void => header.set("content-type", BINARY);
 
-/** Encodes the response as text, in one chunk: some clients decode only one. */
-export function inText(response: UniversalServerResponse): UniversalServerResponse {
+/** Encodes the response as text; that of a unary call in one chunk, as some clients decode only one. */
+export function inText(
+  response: UniversalServerResponse,
+  kind: DescMethod["methodKind"],
+): UniversalServerResponse {
+  const encoded = kind === "unary" ? encodedWhole : encodedByMessage;
   const header = new Headers(response.header);
   header.set("content-type", `${TEXT}+proto`);
   return { ...response, header, ...(response.body && { body: encoded(response.body) }) };
 }
 
-async function* encoded(body: NonNullable<UniversalServerResponse["body"]>): AsyncGenerator<Uint8Array> {
+type Body = NonNullable<UniversalServerResponse["body"]>;
+
+async function* encodedByMessage(body: Body): AsyncGenerator<Uint8Array> {
+  for await (const chunk of body as AsyncIterable<Uint8Array>) yield base64(chunk);
+}
+
+async function* encodedWhole(body: Body): AsyncGenerator<Uint8Array> {
   const chunks: Uint8Array[] = [];
   for await (const chunk of body as AsyncIterable<Uint8Array>) chunks.push(chunk);
-  yield Buffer.from(Buffer.concat(chunks).toString("base64"));
+  yield base64(Buffer.concat(chunks));
 }
+
+const base64 = (bytes: Uint8Array) => Buffer.from(Buffer.from(bytes).toString("base64"));

@@ -1,6 +1,7 @@
 import { createCache } from "./cache.js";
 import { createControls } from "./controls.js";
 import { call } from "./dom.js";
+import { createOrders } from "./orders.js";
 import { onLanguage, startLanguages } from "./texts.js";
 import { createWalk } from "./walk.js";
 
@@ -19,23 +20,30 @@ const [{ answer: catalogue }, { answer: book }] = await Promise.all([
 ]);
 const cache = createCache(sandboxNow);
 const walk = createWalk({ scenarios: catalogue.scenarios ?? [], sandboxNow, changed: () => look() });
+const orders = createOrders({ sandboxNow, changed: () => look() });
 const controls = createControls({ rules: book.rules ?? {}, changed: () => look() });
 
 async function look() {
-  const [seen, backend] = await Promise.all([call("/sandbox/picture"), call("/sandbox/backend")]);
+  const [seen, backend, ledger, receiver] = await Promise.all(
+    ["/sandbox/picture", "/sandbox/backend", "/sandbox/backend/orders", "/sandbox/receiver"].map((path) =>
+      call(path),
+    ),
+  );
   if (seen.status !== 200) return cache.lost();
   picture = seen.answer;
   pictureAt = performance.now();
-  show(backend.answer);
+  show([backend.answer, ledger.answer, receiver.answer]);
 }
 
-let lastBackend = {};
-function show(backend = lastBackend) {
-  lastBackend = backend;
+let latest = [{}, {}, {}];
+function show(answers = latest) {
+  latest = answers;
+  const [backend, ledger, receiver] = answers;
   if (!picture) return;
   cache.show(picture, backend);
   controls.show(picture, backend);
   walk.show(backend);
+  orders.show(ledger, receiver);
 }
 
 startLanguages();

@@ -21,6 +21,7 @@ export function createWalk({ scenarios, sandboxNow, changed }) {
   let launchedAt = 0;
   let sdkAnswer;
   let result;
+  let killed = false;
 
   function showScenarios() {
     const label = ({ zh, en, code }) => `${language() === "zh" ? zh : capital(en)} · ${code}`;
@@ -54,6 +55,7 @@ export function createWalk({ scenarios, sandboxNow, changed }) {
     showWire("launch-wire", "/get_face_params", answered);
     sdkAnswer = undefined;
     result = undefined;
+    killed = false;
     for (const wire of ["sdk-wire", "result-wire"]) byId(wire).textContent = "";
     await changed();
     launch = answer.code === "0" ? answer.result : undefined;
@@ -75,13 +77,27 @@ export function createWalk({ scenarios, sandboxNow, changed }) {
 
   async function play(event) {
     event.preventDefault();
+    await playSdk("play");
+    await readVerdict();
+  }
+
+  async function playSdk(button) {
     const outcome = byId("outcome").value;
-    const answered = await busy("play", () =>
+    const answered = await busy(button, () =>
       call("/sdk/verify", { method: "POST", json: { ...launch, ...(outcome && { outcome }) } }),
     );
     showWire("sdk-wire", "/sdk/verify", answered);
     sdkAnswer = answered.answer;
-    await readVerdict();
+  }
+
+  /** The capture ends, and the app is gone: nobody reads the verdict. */
+  async function kill() {
+    await playSdk("kill");
+    launch = undefined;
+    killed = true;
+    showLaunch();
+    byId("orders").scrollIntoView({ block: "nearest" });
+    await changed();
   }
 
   async function readVerdict() {
@@ -102,7 +118,9 @@ export function createWalk({ scenarios, sandboxNow, changed }) {
     replace(byId("sdk-answer"), ...(sdkAnswer ? [sdkNotice(sdkAnswer)] : []));
     replace(
       byId("verdict"),
-      ...(result ? [verdictNotice(result)] : [make("p", { class: "empty" }, t("no_verdict_yet"))]),
+      ...(result
+        ? [verdictNotice(result)]
+        : [make("p", { class: "empty" }, t(killed ? "app_killed" : "no_verdict_yet"))]),
     );
     tick();
   }
@@ -121,7 +139,7 @@ export function createWalk({ scenarios, sandboxNow, changed }) {
   }
 
   function tick() {
-    byId("play").disabled = !launch;
+    for (const id of ["play", "kill"]) byId(id).disabled = !launch;
     if (!launch) return;
     const { life, left } = leftMs();
     const over = left === 0;
@@ -136,6 +154,7 @@ export function createWalk({ scenarios, sandboxNow, changed }) {
 
   byId("person").addEventListener("submit", getParameters);
   byId("sdk").addEventListener("submit", play);
+  byId("kill").addEventListener("click", kill);
   byId("read").addEventListener("click", readVerdict);
   byId("magic").addEventListener("change", () => {
     if (byId("magic").value) byId("id_no").value = byId("magic").value;

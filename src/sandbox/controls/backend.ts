@@ -4,6 +4,8 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 export interface ConsoleBackend {
   /** Base URL of the two form routes, without a trailing slash. */
   url: string;
+  /** Base URL of its gRPC listener, in clear text, if it has one. */
+  grpcUrl?: string;
   /** Base URL of its admin listener, if it has one. */
   adminUrl?: string;
   /** How often it renews its token, milliseconds, if known. */

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { FastifyInstance } from "fastify";
 import { addPassThrough, type ConsoleBackend } from "./backend.ts";
+import { addBackendOrders } from "./backend-orders.ts";
 
 const TYPES = { html: "text/html", css: "text/css", js: "text/javascript" } as const;
 
@@ -14,6 +15,7 @@ const FILES = {
   "/console/cache.js": "cache.js",
   "/console/timeline.js": "timeline.js",
   "/console/controls.js": "controls.js",
+  "/console/orders.js": "orders.js",
   "/console/texts.js": "texts.js",
   "/console/dom.js": "dom.js",
 } as const;
@@ -52,4 +54,5 @@ export function addConsole(
   }
   app.get("/favicon.ico", (_request, reply) => reply.code(204).send());
   addPassThrough(app, backend);
+  addBackendOrders(app, backend);
 }

@@ -4,10 +4,11 @@ import { ENDPOINTS, readJsonObject } from "../vendor/request.ts";
 import { RULES, type Rule, type RuleName } from "../vendor/rules.ts";
 import { SCENARIOS } from "../vendor/scenarios.ts";
 import { FAULT_KINDS, type FaultSpec } from "./faults.ts";
+import { addReceiver } from "./receiver.ts";
 import { RULE_TEXTS_ZH } from "./rule-texts.ts";
 
 /** The controls at /sandbox/, for other processes; plain JSON both ways. */
-export function addControls(app: FastifyInstance, { sandbox, faults }: ServerParts): void {
+export function addControls(app: FastifyInstance, { sandbox, faults, receiver, state }: ServerParts): void {
   const body = (request: FastifyRequest) =>
     readJsonObject(typeof request.body === "string" ? request.body : "") ?? {};
 
@@ -53,6 +54,8 @@ export function addControls(app: FastifyInstance, { sandbox, faults }: ServerPar
     const { outcome } = body(request);
     return sandbox.complete(request.params.orderNo, typeof outcome === "string" ? outcome : undefined);
   });
+
+  addReceiver(app, { receiver, clock: state.clock });
 
   app.get("/sandbox/faults", () => ({ faults: faults.list() }));
   app.post("/sandbox/faults", (request) => ({ id: faults.add(readFault(body(request))) }));

@@ -1,5 +1,5 @@
 /** What the vendor stores of a capture; scores are absent if it could not judge. */
-export interface Evidence {
+export interface CaptureEvidence {
   liveRate?: string;
   similarity?: string;
   photo: boolean;
@@ -20,7 +20,7 @@ export interface Scenario {
   /** The magic ID number that selects it; its area code was never assigned, so it belongs to no person. */
   idNo: string;
   /** The record's content; null if no record is created. */
-  evidence: Evidence | null;
+  evidence: CaptureEvidence | null;
 }
 
 const SCORED = { liveRate: "99", photo: true, video: true, mediaDelayMs: 0 };
@@ -28,7 +28,14 @@ const PASSED = { ...SCORED, similarity: "88.01" };
 const UNSCORED = { photo: true, video: true, mediaDelayMs: 0 };
 const BARE = { photo: false, video: false, mediaDelayMs: 0 };
 
-type Row = [name: string, code: string, idNo: string, evidence: Evidence | null, zh: string, en: string];
+type Row = [
+  name: string,
+  code: string,
+  idNo: string,
+  evidence: CaptureEvidence | null,
+  zh: string,
+  en: string,
+];
 
 const AT_QUERY: readonly Row[] = [
   ["passed", "0", "119999199001010012", PASSED, "核身通过", "the same person, alive"],

@@ -1,7 +1,7 @@
 import { link, open, readdir, readFile, stat, unlink } from "node:fs/promises";
 import { join } from "node:path";
+import { errorCode } from "../../lib/private-directory.ts";
 import type { Moment } from "./file-clock.ts";
-import { errorCode } from "./file-directory.ts";
 
 /** The content of a state file; immutable once it has its name. */
 export interface Slot extends Moment {

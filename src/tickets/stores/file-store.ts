@@ -1,10 +1,11 @@
 import { type FSWatcher, watch as watchDirectory } from "node:fs";
 import type { TicketTimings } from "../../config/ticket-timings.ts";
+import { createChangeHints } from "../../lib/change-hints.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { withDeadline } from "../../lib/deadline.ts";
-import { createChangeHints } from "./change-hints.ts";
+import { errorCode, type FileSystemType } from "../../lib/private-directory.ts";
 import { type Kernel, type Moment, momentAfter, thisKernel } from "./file-clock.ts";
-import { errorCode, type FileSystemType, prepareDirectory } from "./file-directory.ts";
+import { prepareDirectory } from "./file-directory.ts";
 import { confirmWin, createSlots, type Slot } from "./file-slots.ts";
 import type { TicketStore } from "./store.ts";
 

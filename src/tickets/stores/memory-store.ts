@@ -1,5 +1,5 @@
+import { type ChangeHints, createChangeHints } from "../../lib/change-hints.ts";
 import type { Clock } from "../../lib/clock.ts";
-import { type ChangeHints, createChangeHints } from "./change-hints.ts";
 import type { TicketStore } from "./store.ts";
 
 /** What the handles of one memory store share; tests may inspect it. */

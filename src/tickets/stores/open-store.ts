@@ -4,6 +4,7 @@ import type { TicketTimings } from "../../config/ticket-timings.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { createFileStore } from "./file-store.ts";
 import { createMemoryRegister, createMemoryStore } from "./memory-store.ts";
+import { createPostgresStore } from "./postgres-store.ts";
 import { createRedisStore } from "./redis-store.ts";
 import type { TicketStore } from "./store.ts";
 
@@ -33,6 +34,8 @@ export function openStore(
       const directory = registerDirectory(location.directory, register);
       return createFileStore({ directory, clock, timings });
     }
+    case "postgres":
+      return createPostgresStore({ location, login: logins, register, clock, timings });
     case "redis":
       // The hash tag in braces keeps all keys of one register in one slot of a cluster.
       return createRedisStore({ location, logins, key: `faceid:{${register}}:tickets`, clock, timings });

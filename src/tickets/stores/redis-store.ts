@@ -1,11 +1,11 @@
 import { createHash } from "node:crypto";
 import type { Logins, RedisLocation } from "../../config/store-url.ts";
 import { StoreError } from "../../errors.ts";
+import { createChangeHints } from "../../lib/change-hints.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { withDeadline } from "../../lib/deadline.ts";
 import { createRedisLink } from "../../redis/link.ts";
 import { isRefused } from "../../redis/trouble.ts";
-import { createChangeHints } from "./change-hints.ts";
 import type { TicketStore } from "./store.ts";
 
 /** A Lua script and the SHA-1 by which `EVALSHA` finds it. */

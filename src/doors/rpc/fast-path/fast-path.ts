@@ -43,7 +43,8 @@ export function createFastPath(
   for (const method of service.methods) {
     const call = methods[method.localName];
     if (method.methodKind !== "unary" || !call) continue;
-    byPath.set(createMethodUrl("/", method), { method: method as DescMethodUnary, call });
+    const rpc = { method: method as DescMethodUnary, call: call as UnaryRpc["call"] };
+    byPath.set(createMethodUrl("/", method), rpc);
   }
 
   return async (request, reply) => {

@@ -1,4 +1,4 @@
-/** The listeners of one store handle (`TicketStore.watch`). */
+/** The listeners for changes of a store, by whichever process. */
 export interface ChangeHints {
   /** Returns an idempotent function that ends the watch. */
   watch(listener: () => void): () => void;

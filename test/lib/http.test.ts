@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { isForeign } from "../../src/lib/foreign.ts";
+import { isForeign } from "../../src/lib/http.ts";
 
 test.each([
   [{ host: "127.0.0.1:9090" }, false],

@@ -14,7 +14,7 @@ import type { Pii, Secret } from "../lib/redacted.ts";
  *
  * so every replica can tell without a lookup whether a number was minted by this service, for whom, and when.
  */
-export interface Orders {
+export interface OrderNumbers {
   /**
    * A new order number for `owner`: an end user's subject, or "" for callers without one. `now` is wall-clock milliseconds;
    * `withPhoto`: the caller supplies a photo to compare with.
@@ -44,14 +44,14 @@ const TAG = 8;
 
 const mintKind = (withPhoto: boolean) => (withPhoto ? "mint photo" : "mint");
 
-/** Orders certified with keys derived from the app secrets: the first mints, all are recognised. */
-export function createOrders(secrets: Reloadable<readonly Secret[]>): Orders {
+/** Order numbers certified with keys derived from the app secrets: the first mints, all are recognised. */
+export function createOrderNumbers(secrets: Reloadable<readonly Secret[]>): OrderNumbers {
   const keys = mapReloadable(secrets, (list) =>
     list.map((secret) => ({ order: deriveKey(secret, "order"), user: deriveKey(secret, "user") })),
   );
   const current = () => {
     const [first] = keys();
-    if (!first) throw new Error("orders need a secret");
+    if (!first) throw new Error("order numbers need a secret");
     return first;
   };
 

@@ -1,0 +1,165 @@
+import type { Ledger, NewOrder } from "../ledger/ledger.ts";
+import { backoffMs } from "../lib/backoff.ts";
+import type { Clock } from "../lib/clock.ts";
+import { withDeadline } from "../lib/deadline.ts";
+import { resumeTogether } from "../lib/event-loop.ts";
+import type { Part } from "../lib/lifecycle.ts";
+import type { OrderEvents } from "./events.ts";
+
+export interface RecorderOptions {
+  ledger: Pick<Ledger, "put" | "discard">;
+  clock: Clock;
+  random: () => number;
+  events: Pick<OrderEvents, "ordersUnwritten" | "ordersLost">;
+}
+
+/**
+ * Writes to the ledger without ever failing or delaying a call: what cannot be written now waits in memory and is written
+ * when the ledger is back, in order.
+ */
+export interface Recorder extends Pick<Required<Part>, "stop"> {
+  /** Puts an order, in one transaction with all others of this turn of the event loop, or of some milliseconds. */
+  put(order: NewOrder): Recording;
+  /** Runs `write`, after every earlier put, and again until it succeeds. */
+  write(write: () => Promise<unknown>): Recording;
+  /** Whether the last write failed. */
+  unreachable(): boolean;
+}
+
+/** A write on its way. */
+export interface Recording {
+  /** Resolves once it is durable, or after a moment; at once while the ledger is known to be unreachable. Never rejects. */
+  settled(): Promise<void>;
+  /** Takes a put back: its order was never answered. */
+  discard(): void;
+}
+
+/** Max writes that wait in memory: some 50 MB. */
+const CAPACITY = 100_000;
+/** Max rows in one transaction, which bounds how long it takes. */
+const BATCH = 500;
+/**
+ * Time between transactions, milliseconds: less than the vendor takes for an upload, so that no launch waits for it, and at a
+ * few hundred launches a second several rows share the cost of one.
+ * perf: docs/performance.md#rows-together
+ */
+const GAP_MS = 20;
+/** Max time that a call waits for its write, milliseconds: a healthy ledger takes a few. */
+const PATIENCE_MS = 300;
+const RETRY = { baseMs: 250, maxMs: 5_000 };
+/** Max time for the last writes of a process, milliseconds: within what the grace leaves for the last steps. */
+const FLUSH_MS = 1_500;
+
+/** Preallocated: a bare `abort()` captures a stack trace that nobody reads. */
+const STOPPING = new Error("the process ends");
+
+interface Pending {
+  order: NewOrder | undefined;
+  write: () => Promise<unknown>;
+  /** Whether it may have been written. */
+  begun: boolean;
+  done: PromiseWithResolvers<void>;
+}
+
+export function createRecorder({ ledger, clock, random, events }: RecorderOptions): Recorder {
+  const waiting = new Set<Pending>();
+  const stopping = new AbortController();
+  let pause = new AbortController();
+  let [unreachable, failures, dropped] = [false, 0, 0];
+  let nextAt = Number.NEGATIVE_INFINITY;
+  let draining: Promise<void> | undefined;
+
+  function add(write: Pending["write"], order?: NewOrder): Pending {
+    const pending: Pending = { order, write, begun: false, done: Promise.withResolvers() };
+    waiting.add(pending);
+    if (waiting.size > CAPACITY) {
+      const [oldest] = waiting;
+      if (oldest) settle(oldest);
+      dropped += 1;
+    }
+    if (unreachable) events.ordersUnwritten({ rows: waiting.size });
+    draining ??= drain().finally(() => {
+      draining = undefined;
+    });
+    return pending;
+  }
+
+  function settle(pending: Pending): void {
+    waiting.delete(pending);
+    pending.done.resolve();
+  }
+
+  /** All rows in one transaction, and then what may be about them. Rejects if anything of it has to be repeated. */
+  async function writeAll(batch: readonly Pending[]): Promise<void> {
+    for (const pending of batch) pending.begun = true;
+    const rows = batch.filter(({ order }) => order);
+    if (rows.length > 0) await ledger.put(rows.flatMap(({ order }) => order ?? []));
+    for (const row of rows) settle(row);
+    const others = batch.filter(({ order }) => !order);
+    const results = await Promise.allSettled(others.map(({ write }) => write()));
+    for (const [i, other] of others.entries()) if (results[i]?.status === "fulfilled") settle(other);
+    const failed = results.find((result) => result.status === "rejected");
+    if (failed) throw failed.reason;
+  }
+
+  async function drain(): Promise<void> {
+    while (waiting.size > 0 && !stopping.signal.aborted) {
+      await resumeTogether();
+      await paced();
+      try {
+        await writeAll(firstOf(waiting, BATCH));
+        if (unreachable) events.ordersUnwritten({ rows: 0 });
+        [unreachable, failures] = [false, 0];
+      } catch {
+        unreachable = true;
+        events.ordersUnwritten({ rows: waiting.size });
+        pause = new AbortController();
+        await clock.sleep(backoffMs(RETRY, failures++, random), pause.signal).catch(() => undefined);
+      }
+      // In sums: there may be thousands a second.
+      if (dropped > 0) events.ordersLost({ rows: dropped, why: "memory is full" });
+      dropped = 0;
+    }
+  }
+
+  async function paced(): Promise<void> {
+    const waitMs = nextAt - clock.monotonic();
+    if (waitMs > 0 && !pause.signal.aborted) await clock.sleep(waitMs, pause.signal).catch(() => undefined);
+    nextAt = clock.monotonic() + GAP_MS;
+  }
+
+  const recording = (pending: Pending): Recording => ({
+    async settled() {
+      if (unreachable || !waiting.has(pending)) return;
+      await withDeadline(clock, PATIENCE_MS, () => pending.done.promise).catch(() => undefined);
+    },
+    discard() {
+      const { order } = pending;
+      if (waiting.has(pending) && !pending.begun) settle(pending);
+      else if (order) add(() => ledger.discard([order.orderNo]));
+    },
+  });
+
+  return {
+    put: (order) => recording(add(() => Promise.resolve(), order)),
+    write: (write) => recording(add(write)),
+    unreachable: () => unreachable,
+    async stop() {
+      failures = 0;
+      pause.abort(STOPPING);
+      await withDeadline(clock, FLUSH_MS, async () => draining).catch(() => undefined);
+      stopping.abort(STOPPING);
+      pause.abort(STOPPING);
+      if (waiting.size > 0) events.ordersLost({ rows: waiting.size, why: "the process ends" });
+    },
+  };
+}
+
+function firstOf<T>(all: Iterable<T>, count: number): T[] {
+  const some: T[] = [];
+  for (const one of all) {
+    if (some.length === count) break;
+    some.push(one);
+  }
+  return some;
+}

@@ -1,0 +1,117 @@
+import { FaceVerificationService } from "../gen/faceverification/v1/face_verification_service_pb.ts";
+import type { Bookkeeping } from "./bookkeeping.ts";
+import { createAdmission } from "./calls/admission.ts";
+import { createAuthorisation } from "./calls/authorise.ts";
+import { type Implementation, implement } from "./calls/implement.ts";
+import { createPipeline, type PipelineOptions } from "./calls/pipeline.ts";
+import { createLimits } from "./calls/rate-limits.ts";
+import { createValidate } from "./calls/validate.ts";
+import type { AccessConfig } from "./config/access.ts";
+import type { Config } from "./config/config.ts";
+import type { SharedTables } from "./database/shared-tables.ts";
+import { createOrderNumbers } from "./domain/order-number.ts";
+import type { ServiceEvents } from "./events.ts";
+import { createDeliveryAdmin, type DeliveryAdmin } from "./handlers/delivery-admin.ts";
+import { createGetFaceParams } from "./handlers/get-face-params.ts";
+import { createGetResult } from "./handlers/get-result.ts";
+import { createListOrders } from "./handlers/list-orders.ts";
+import { createPrepareLaunch } from "./handlers/prepare-launch.ts";
+import { createQueryOrder } from "./handlers/query-order.ts";
+import { createTicketAdmin, type TicketAdmin, type TicketAdminOptions } from "./handlers/ticket-admin.ts";
+import { createWatchResults } from "./handlers/watch-results.ts";
+import { openLaunchStore } from "./launches/open-store.ts";
+import { shareLaunches } from "./launches/share-launches.ts";
+import type { Clock } from "./lib/clock.ts";
+import { createPseudonym } from "./lib/keyed-hash.ts";
+import type { Reloadable } from "./lib/memoize.ts";
+import type { Orders } from "./orders/orders.ts";
+import type { RedisCommands } from "./redis/commands.ts";
+import type { TicketReader } from "./tickets/reader.ts";
+import type { Sealer } from "./tickets/sealer.ts";
+import type { Upstream } from "./upstream/open.ts";
+import type { Signer } from "./upstream/signer.ts";
+
+export interface RpcsOptions extends Pick<TicketAdminOptions, "operator" | "diagnose"> {
+  config: Config;
+  access: Reloadable<AccessConfig>;
+  secrets: Reloadable<Config["secrets"]>;
+  signer: Signer;
+  createNonce: () => string;
+  tickets: TicketReader;
+  upstream: Upstream;
+  orders: Orders;
+  subscribers: Bookkeeping["subscribers"];
+  /** Aborts when the process begins to drain. */
+  stopping: AbortSignal;
+  /** Undefined keeps counts and launches in this process. */
+  shared: RedisCommands | SharedTables | undefined;
+  sealer: Sealer;
+  tracer: PipelineOptions["tracer"];
+  clock: Clock;
+  events: ServiceEvents;
+}
+
+/** The RPCs as the listeners serve them. */
+export interface Rpcs {
+  faceVerification: Implementation<typeof FaceVerificationService>;
+  ticketAdmin: TicketAdmin;
+  deliveryAdmin: DeliveryAdmin;
+  /** Counts requests by address. */
+  admit: ReturnType<typeof createLimits>["address"];
+}
+
+/** Time limits of a request and of an operator's request, milliseconds. */
+const REQUEST_TIMEOUT_MS = 15_000;
+const OPERATOR_TIMEOUT_MS = 60_000;
+/** Max concurrent operators' calls, and max open streams. */
+const MAX_OPERATOR_CALLS = 20;
+const MAX_STREAMS = 100;
+
+/** What applies to every call, and the handlers behind it. */
+export function createRpcs(options: RpcsOptions): Rpcs {
+  const { config, access, secrets, tickets, signer, createNonce, upstream, orders, clock, events } = options;
+  const { subscribers, stopping, shared, sealer, tracer, operator, diagnose } = options;
+  const { appId, licence, livemode, names, register, limits, role } = config;
+  const [secret] = config.secrets;
+
+  const prefix = `faceid:{${register}}`;
+  const rateLimits = createLimits({ ...limits, prefix: `${prefix}:limit`, shared, secret, events });
+  const everyCall = {
+    authorise: createAuthorisation(access, { clock, places: limits.inFlight, events }),
+    limit: rateLimits.call,
+    validate: createValidate(FaceVerificationService.methods.map(({ input }) => input)),
+    streams: createAdmission(MAX_STREAMS),
+    tracer,
+    clock,
+    events,
+  };
+  const pipeline = (maxDurationMs: number, maxInFlight: number) =>
+    createPipeline({ ...everyCall, admission: createAdmission(maxInFlight), maxDurationMs });
+
+  const operatorCalls = pipeline(OPERATOR_TIMEOUT_MS, MAX_OPERATOR_CALLS);
+
+  const orderNumbers = createOrderNumbers(secrets);
+  const signed = { signer, createNonce, tickets };
+  const parts = { ...signed, orderNumbers, upstream, orders, livemode, clock };
+  const queryOrder = createQueryOrder({ ...signed, query: (...args) => upstream.query(...args) });
+  const pseudonym = createPseudonym(secret, "launches");
+  const store = openLaunchStore({ prefix: `${prefix}:launch`, shared, pseudonym, sealer, clock, events });
+  const launch = createPrepareLaunch({ ...parts, store, appId, licence, admit: rateLimits.launch });
+  const prepareLaunch = shareLaunches(launch, { store, requests: orders.requests, pseudonym, clock });
+
+  return {
+    // The table of RPCs: a new one is a line here and a file in handlers/.
+    faceVerification: implement(FaceVerificationService, pipeline(REQUEST_TIMEOUT_MS, limits.inFlight), {
+      getFaceParams: createGetFaceParams({ names, orderNumbers, prepareLaunch }),
+      getResult: createGetResult({ ...parts, queryOrder }),
+      listOrders: createListOrders({ orders }),
+      watchResults: createWatchResults({ feed: subscribers?.then(({ feed }) => feed), stopping }),
+    }),
+    ticketAdmin: createTicketAdmin(operatorCalls, { operator, role, diagnose }),
+    deliveryAdmin: createDeliveryAdmin(
+      operatorCalls,
+      subscribers?.then(({ operator: by }) => by),
+    ),
+    admit: rateLimits.address,
+  };
+}
