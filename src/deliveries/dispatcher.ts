@@ -42,8 +42,10 @@ const LEASE_MS = 40_000;
 const START_WITHIN_MS = LEASE_MS - SEND_TIMEOUT_MS - 5_000;
 /** No delivery is ever put off for longer. */
 const HORIZON_MS = LONGEST_RETRY_AFTER_MS + 60 * 60_000;
-/** Requests under way at once while the endpoint is healthy, and deliveries read at once. */
+/** Requests under way at once while the endpoint is healthy and keeps up, and deliveries read at once. */
 const PARALLEL = 8;
+/** With an untried delivery older than this the endpoint catches up: one after another, so that they arrive in sequence. */
+const BACKLOG_MS = 60_000;
 const PAGE = 64;
 
 /** One endpoint's dispatcher. Its decisions are in `next-try.ts` and `round.ts`; a crash at any point repeats requests at most. */
@@ -130,7 +132,9 @@ export function createDispatcher(options: EndpointDispatcherOptions): Dispatcher
           await tryOnce(next, cut);
         }
       };
-      const parallel = leased.failures === 0 ? PARALLEL : 1;
+      const untried = waiting.find(({ attempts }) => attempts === 0);
+      const keepsUp = !untried || clock.now() - untried.queuedAt < BACKLOG_MS;
+      const parallel = leased.failures === 0 && keepsUp ? PARALLEL : 1;
       const ended = await Promise.allSettled(Array.from({ length: parallel }, sendInTurn));
       for (const each of ended) if (each.status === "rejected" && !cut.aborted) throw each.reason;
       return sent > 0;

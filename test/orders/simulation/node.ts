@@ -1,5 +1,6 @@
 import { create } from "@bufbuild/protobuf";
 import { GetResultRequestSchema } from "../../../gen/faceverification/v1/face_verification_service_pb.ts";
+import { createWebhookDeliveries } from "../../../src/deliveries/deliveries.ts";
 import { createOrderNumbers } from "../../../src/domain/order-number.ts";
 import { StoreError } from "../../../src/errors.ts";
 import { createGetResult } from "../../../src/handlers/get-result.ts";
@@ -10,6 +11,7 @@ import { Secret } from "../../../src/lib/redacted.ts";
 import type { OrderEvents } from "../../../src/orders/events.ts";
 import { openOrders } from "../../../src/orders/open-orders.ts";
 import type { World } from "../../simulation/world.ts";
+import { type Receiver, SHOP } from "./receiver.ts";
 import type { Vendor } from "./vendor.ts";
 
 export const T0 = Date.UTC(2026, 0, 1);
@@ -28,6 +30,7 @@ export interface NodeOptions {
   world: World;
   ledger: Ledger;
   vendor: Vendor;
+  receiver: Receiver;
   weather: Weather;
   events: Partial<OrderEvents>;
   /** How far the machine's clock is ahead. */
@@ -40,7 +43,8 @@ const orderNumbers = createOrderNumbers(() => [new Secret("s".repeat(64))]);
 const NEVER = new Promise<never>(() => undefined);
 
 /** One process: production code between a virtual clock, a ledger and a vendor, all of which can fail it. */
-export function createNode({ name, world, ledger, vendor, weather, events, machine, crashed }: NodeOptions) {
+export function createNode(options: NodeOptions) {
+  const { name, world, ledger, vendor, receiver, weather, events, machine, crashed } = options;
   let alive = true;
   let frozenUntil = 0;
   /** Answered orders whose rows were not in the ledger at the time. */
@@ -118,7 +122,7 @@ export function createNode({ name, world, ledger, vendor, weather, events, machi
   }) as OrderEvents;
   const room = openOrders({
     ledger: reached,
-    endpoints: ["shop"],
+    endpoints: [SHOP.name],
     query: queryBy(name),
     tickets: { readiness: () => ({ ready: true, reason: "" }) },
     collects: true,
@@ -139,6 +143,28 @@ export function createNode({ name, world, ledger, vendor, weather, events, machi
     clock,
   });
   void room.start();
+  const deliveries = createWebhookDeliveries({
+    webhooks: () => [SHOP],
+    appId: "app",
+    ledger: reached,
+    proxy: undefined,
+    clock,
+    random: world.random,
+    events: all,
+    pollMs: 5_000,
+    openSender: () => ({
+      async send(webhook) {
+        await step();
+        await wait(world.between(5, 50));
+        const answer = receiver.take(webhook);
+        await step();
+        await wait(world.between(5, 50));
+        return answer;
+      },
+      close: async () => undefined,
+    }),
+  });
+  void deliveries.start();
 
   return {
     name,

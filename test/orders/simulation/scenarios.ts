@@ -17,6 +17,12 @@ export const SCENARIOS = {
   "frozen processes": { ...CALM, freezes: true, nodes: 3 },
   "a ledger that comes and goes": { ...CALM, ledgerOutages: true },
   "a vendor down for an hour": { ...CALM, vendorOutageMs: HOUR, calmMs: 70 * MINUTE, endMs: 3 * HOUR },
+  "a receiver down for two hours": {
+    ...CALM,
+    receiverOutageMs: 2 * HOUR,
+    calmMs: 125 * MINUTE,
+    endMs: 4 * HOUR,
+  },
   "a clock that jumps by days": { ...CALM, clockJumpMs: 100 * HOUR },
   everything: {
     ...CALM,

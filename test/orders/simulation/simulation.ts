@@ -1,10 +1,11 @@
 import { OrderState } from "../../../gen/faceverification/v1/order_pb.ts";
 import { Verdict } from "../../../gen/faceverification/v1/verdict_pb.ts";
-import type { Ledger, LedgerOrder } from "../../../src/ledger/ledger.ts";
+import { eventIdOf, type Ledger, type LedgerOrder } from "../../../src/ledger/ledger.ts";
 import { openLedger } from "../../../src/ledger/open-ledger.ts";
 import { systemClock } from "../../../src/lib/clock.ts";
 import { World } from "../../simulation/world.ts";
 import { createNode, type Node, T0, type Weather } from "./node.ts";
+import { Receiver } from "./receiver.ts";
 import { Vendor } from "./vendor.ts";
 
 const SECOND = 1_000;
@@ -22,6 +23,7 @@ export interface Scenario {
   lostReplies?: boolean;
   ledgerOutages?: boolean;
   vendorOutageMs?: number;
+  receiverOutageMs?: number;
   /** One process's clock is wrong at a time, by up to so much. */
   clockJumpMs?: number;
   /** When trouble ends, and the history. */
@@ -51,6 +53,7 @@ export interface History {
 export async function simulate(seed: number, scenario: Scenario, extras: Extras = {}): Promise<History> {
   const world = new World(seed, afterTurns);
   const vendor = new Vendor(world);
+  const receiver = new Receiver(world);
   const inner = openLedger({ kind: "memory" }, { register: "simulated", clock: systemClock });
   await inner.open();
   const ledger = extras.ledger?.(inner) ?? inner;
@@ -66,6 +69,7 @@ export async function simulate(seed: number, scenario: Scenario, extras: Extras 
       world,
       ledger,
       vendor,
+      receiver,
       weather,
       machine: machines[i] ?? { aheadMs: 0 },
       events: { orderEnded: ({ orderNo, state, by }) => void ended.push(`${orderNo} ${state} ${by}`) },
@@ -98,11 +102,12 @@ export async function simulate(seed: number, scenario: Scenario, extras: Extras 
   for (let i = 0; i < scenario.launches; i++) {
     world.at(world.between(0, scenario.launchesMs), () => void person());
   }
-  planTrouble(world, scenario, { weather, vendor, anyNode });
+  planTrouble(world, scenario, { weather, vendor, receiver, anyNode });
   await world.run(scenario.endMs);
 
   const orders = await inner.list({}, { size: 1_000_000 });
   const { broken, lost } = check({ orders, answered, vendor, scenario, ended });
+  broken.push(...undelivered({ orders, receiver, scenario }));
   const { last } = await inner.position();
   const sequences = new Set(
     orders.map(({ end }) => end?.sequence).filter((sequence) => sequence !== undefined),
@@ -120,7 +125,12 @@ export async function simulate(seed: number, scenario: Scenario, extras: Extras 
 function planTrouble(
   world: World,
   scenario: Scenario,
-  { weather, vendor, anyNode }: { weather: Weather; vendor: Vendor; anyNode: () => Node },
+  {
+    weather,
+    vendor,
+    receiver,
+    anyNode,
+  }: { weather: Weather; vendor: Vendor; receiver: Receiver; anyNode: () => Node },
 ): void {
   const {
     calmMs,
@@ -129,14 +139,20 @@ function planTrouble(
     lostReplies,
     ledgerOutages,
     vendorOutageMs = 0,
+    receiverOutageMs = 0,
     clockJumpMs = 0,
   } = scenario;
   let jumping = false;
   weather.crash = crashes ? 0.0005 : 0;
   weather.lostReply = lostReplies ? 0.02 : 0;
+  receiver.trouble = lostReplies ? 0.1 : 0;
   world.at(calmMs, () => {
     [weather.crash, weather.lostReply, weather.ledgerDown, vendor.down] = [0, 0, false, false];
+    [receiver.trouble, receiver.down] = [0, false];
   });
+  if (receiverOutageMs > 0) {
+    world.at(calmMs - receiverOutageMs, () => void (receiver.down = true));
+  }
   if (vendorOutageMs > 0) {
     const from = world.between(0, Math.max(0, calmMs - vendorOutageMs));
     world.at(from, () => void (vendor.down = true));
@@ -213,6 +229,37 @@ function check({ orders, answered, vendor, scenario, ended }: Seen): { broken: s
     broken.push("an end was reported twice");
   broken.push(...offSchedule(vendor, scenario));
   return { broken, lost };
+}
+
+/** Events that did not arrive, that changed between two tries, or, where nothing goes wrong, that came out of sequence. */
+function undelivered({
+  orders,
+  receiver,
+  scenario,
+}: Pick<Seen, "orders" | "scenario"> & { receiver: Receiver }): string[] {
+  const broken: string[] = [];
+  const first: { at: number; sequence: number }[] = [];
+  for (const { orderNo, end } of orders) {
+    if (!end) continue;
+    const taken = receiver.accepted.get(eventIdOf(orderNo)) ?? [];
+    const [earliest] = taken;
+    if (earliest) first.push({ at: earliest.at, sequence: end.sequence });
+    else broken.push(`the event of ${orderNo}, ended at ${end.endedAt - T0}, did not arrive`);
+    if (new Set(taken.map(({ body }) => body)).size > 1) broken.push(`the event of ${orderNo} changed`);
+  }
+  if (receiver.accepted.size > first.length) broken.push("an event arrived of no end");
+  const came = first.sort((a, b) => a.at - b.at).map(({ sequence }) => sequence);
+  const inSequence = came.every((sequence, i) => i === 0 || sequence > (came[i - 1] ?? 0));
+  if (
+    !scenario.crashes &&
+    !scenario.freezes &&
+    !scenario.lostReplies &&
+    !scenario.ledgerOutages &&
+    !inSequence
+  ) {
+    broken.push(`events came as ${came.join()}`);
+  }
+  return broken;
 }
 
 const stateName = (state: OrderState) =>
