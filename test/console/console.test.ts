@@ -248,15 +248,18 @@ describe.skipIf(missingChromium())("the console in a real browser", () => {
   );
 
   describe("orders", () => {
-    const row = (page: Page, state: string) => page.locator(`#order-list tr[data-state=${state}]`).first();
+    /** The number of the launch under way: the second of its parameters. */
+    const launched = async (page: Page) => {
+      await launch(page);
+      return (await page.locator("#parameter-list dd").nth(1).textContent()) ?? "";
+    };
 
     test("an app that is killed after the capture leaves an order that ends by itself, and its event arrives", () =>
       onPage({}, async (page) => {
-        await launch(page);
+        const order = await launched(page);
         await page.locator("#kill").click();
-        await row(page, "CREATED").waitFor();
-        const order = (await row(page, "CREATED").getAttribute("data-order")) ?? "";
-        expect(await text(page, "#verdict")).toContain("nobody asks");
+        await soon(() => text(page, "#verdict")).toContain("nobody asks");
+        await page.locator(`#order-list tr[data-order="${order}"][data-state=CREATED]`).waitFor();
         await page.locator("[data-advance='10000']").click();
         await page.locator("[data-advance='10000']").click();
         const ended = page.locator(`#order-list tr[data-order="${order}"][data-state=COMPLETED]`);
@@ -272,16 +275,14 @@ describe.skipIf(missingChromium())("the console in a real browser", () => {
       onPage({}, async (page) => {
         await page.locator("#receiver-fails").click();
         await page.locator("#receiver-fails[aria-pressed=true]").waitFor();
-        await launch(page);
+        const order = await launched(page);
         await page.locator("#play").click();
         await untilVerdict(page, "PASSED");
-        const ended = row(page, "COMPLETED");
-        await soon(() => ended.textContent()).toMatch(/waiting · tried \d times · 503/);
-        const order = (await ended.getAttribute("data-order")) ?? "";
+        const mine = page.locator(`#order-list tr[data-order="${order}"]`);
+        await soon(() => mine.textContent()).toMatch(/waiting · tried \d times · 503/);
         await page.locator("#receiver-fails").click();
         await page.locator("#receiver-fails[aria-pressed=false]").waitFor();
         await page.locator("[data-advance='60000']").click();
-        const mine = page.locator(`#order-list tr[data-order="${order}"]`);
         await soon(() => mine.textContent()).toContain("delivered");
         await mine.locator("button").click();
         await soon(() => text(page, "#orders-said")).toContain("the same id");
