@@ -28,3 +28,8 @@ export function judge(
   const expired = codeClass === "noRecord" && ageMs !== undefined && ageMs > RECORD_RETENTION_MS;
   return { verdict, reason: expired ? VerdictReason.EXPIRED : reason, nextStep, billed };
 }
+
+/** The name of an enum's value as callers see it, without the enum's prefix: `PASSED`. */
+export function enumName(names: Readonly<Record<string, number>>, value: number): string {
+  return Object.keys(names).find((name) => names[name] === value) ?? "UNSPECIFIED";
+}

@@ -10,7 +10,7 @@ import { Verdict, VerdictReason } from "../../gen/faceverification/v1/verdict_pb
 import type { Call, Caller, Handler } from "../calls/call.ts";
 import { codeEntry } from "../domain/codes.ts";
 import type { OrderCertificate, OrderNumbers } from "../domain/order-number.ts";
-import { type Judgement, judge } from "../domain/verdict.ts";
+import { enumName, type Judgement, judge } from "../domain/verdict.ts";
 import { ErrorReason, ServiceError, UpstreamError } from "../errors.ts";
 import type { Evidence, LedgerOrder, OrderEnd } from "../ledger/ledger.ts";
 import type { Clock } from "../lib/clock.ts";
@@ -98,8 +98,8 @@ export function createGetResult(options: GetResultOptions): Handler<GetResultReq
       upstream_code: code,
       biz_seq_no: bizSeqNo,
       billed: judgement.billed,
-      verdict: nameIn(Verdict, judgement.verdict),
-      verdict_reason: nameIn(VerdictReason, judgement.reason),
+      verdict: enumName(Verdict, judgement.verdict),
+      verdict_reason: enumName(VerdictReason, judgement.reason),
     });
     const withMedia = includeMedia && judgement.verdict !== Verdict.NOT_COMPLETED;
     const media = withMedia ? await filesOf(orderNo, judgement.verdict === Verdict.PASSED, call) : undefined;
@@ -131,10 +131,6 @@ function outcomeOf(end: OrderEnd | undefined): Outcome | undefined {
 
 const defined = (risk: NonNullable<Evidence["riskInfo"]>) =>
   Object.fromEntries(Object.entries(risk).filter(([, value]) => value !== undefined));
-
-function nameIn(names: Readonly<Record<string, number>>, value: number): string {
-  return Object.keys(names).find((name) => names[name] === value) ?? "UNSPECIFIED";
-}
 
 /** Internal callers may read any order; others only those minted here for their subject, "" included. */
 function mayRead(caller: Caller, certificate: OrderCertificate | undefined): boolean {

@@ -1,5 +1,6 @@
 import { OrderState } from "../../gen/faceverification/v1/order_pb.ts";
 import { Verdict } from "../../gen/faceverification/v1/verdict_pb.ts";
+import { enumName } from "../domain/verdict.ts";
 import type { Ledger, OrderEnd } from "../ledger/ledger.ts";
 import type { OrderEvents } from "./events.ts";
 
@@ -52,6 +53,5 @@ const stateName = ({ state }: OrderEnd) => STATES[state];
 /** The verdict's name, or the state's if there is none. */
 function verdictName(end: OrderEnd): string {
   const verdict = end.judgement?.verdict;
-  if (verdict === undefined) return stateName(end);
-  return Object.entries(Verdict).find(([, value]) => value === verdict)?.[0] ?? "UNSPECIFIED";
+  return verdict === undefined ? stateName(end) : enumName(Verdict, verdict);
 }

@@ -12,6 +12,7 @@ import {
 import { Verdict, VerdictReason } from "../../../gen/faceverification/v1/verdict_pb.ts";
 import { codeEntry } from "../../domain/codes.ts";
 import type { Language } from "../../domain/messages.ts";
+import { enumName } from "../../domain/verdict.ts";
 
 type Form = ReadonlyMap<string, string>;
 type Plain = string | number | boolean | null;
@@ -71,8 +72,8 @@ export function resultAnswer(response: GetResultResponse, language: Language): F
     msg: codeEntry(response.code).text[language],
     result: {
       order_no: response.orderNo,
-      verdict: nameIn(Verdict, response.verdict),
-      reason: nameIn(VerdictReason, response.reason),
+      verdict: enumName(Verdict, response.verdict),
+      reason: enumName(VerdictReason, response.reason),
       live_rate: response.liveRate ?? null,
       similarity: response.similarity ?? null,
       occurred_at: time(response.occurredAt),
@@ -93,7 +94,3 @@ const risks = (info: RiskInfo) => ({
 
 /** In the same format as the RPC door's JSON. */
 const time = (timestamp: Timestamp | undefined) => (timestamp ? toJson(TimestampSchema, timestamp) : null);
-
-function nameIn(names: Readonly<Record<string, number>>, value: number): string {
-  return Object.keys(names).find((name) => names[name] === value) ?? "UNSPECIFIED";
-}
