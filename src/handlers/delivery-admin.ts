@@ -13,12 +13,10 @@ import type { Pipeline } from "../calls/pipeline.ts";
 import type { DeliveryOperator, ListedDelivery } from "../deliveries/operator.ts";
 import { ErrorReason, invalidRequest, ServiceError } from "../errors.ts";
 import type { DeliveryCursor } from "../ledger/delivery-ledger.ts";
+import { readPage } from "./page.ts";
 
 /** DeliveryAdminService as the admin listener serves it. */
 export type DeliveryAdmin = Implementation<typeof DeliveryAdminService>;
-
-const DEFAULT_PAGE = 50;
-const LARGEST_PAGE = 1_000;
 
 /** The operators' RPCs on deliveries; `operator` is loaded where there is a ledger, and undefined without one. */
 export function createDeliveryAdmin(
@@ -33,16 +31,13 @@ export function createDeliveryAdmin(
   return implement(DeliveryAdminService, pipeline, {
     listDeliveries: async (request) => {
       const deliveries = await loaded();
-      const size = request.pageSize === 0 ? DEFAULT_PAGE : Math.min(request.pageSize, LARGEST_PAGE);
-      // One more than asked for shows whether there is a next page.
-      const found = await deliveries.list(filterOf(request), {
-        size: size + 1,
-        after: cursorOf(request.pageToken),
-      });
-      const page = found.slice(0, size);
+      const after = cursorOf(request.pageToken);
+      const { entries, last } = await readPage(request.pageSize, (size) =>
+        deliveries.list(filterOf(request), { size, after }),
+      );
       return create(ListDeliveriesResponseSchema, {
-        deliveries: page.map(describe),
-        nextPageToken: found.length > size ? tokenOf(page.at(-1)) : "",
+        deliveries: entries.map(describe),
+        nextPageToken: last ? tokenOf(last) : "",
         endpoints: (await deliveries.endpoints()).map(({ name, stoppedAt, failures, waiting, parked }) => ({
           name,
           failures,
@@ -94,8 +89,8 @@ function describe(delivery: ListedDelivery) {
 }
 
 /** A page ends at a delivery, and the next one begins after it, whatever is added before (AIP-158). */
-const tokenOf = (last: ListedDelivery | undefined): string =>
-  last ? Buffer.from(`${last.sequence}.${last.endpoint}`).toString("base64url") : "";
+const tokenOf = ({ sequence, endpoint }: ListedDelivery): string =>
+  Buffer.from(`${sequence}.${endpoint}`).toString("base64url");
 
 function cursorOf(token: string): DeliveryCursor | undefined {
   if (token === "") return undefined;

@@ -12,10 +12,8 @@ import { ErrorReason, invalidRequest, ServiceError } from "../errors.ts";
 import type { LedgerOrder, OrderCursor, OrderFilter } from "../ledger/ledger.ts";
 import { fromBase62, toBase62 } from "../lib/base62.ts";
 import type { Orders } from "../orders/orders.ts";
+import { readPage } from "./page.ts";
 
-/** Orders on a page, if the caller does not say, and at most. */
-const PAGE_SIZE = 50;
-const MOST_PAGE_SIZE = 1_000;
 /** What a JavaScript date can be, milliseconds; a Timestamp of protobuf may lie outside. */
 const LAST_MS = 8.64e15;
 
@@ -31,13 +29,11 @@ export function createListOrders({
     }
     const filter = filterOf(request);
     const after = request.pageToken === "" ? undefined : readToken(request.pageToken, filter);
-    const size = Math.min(request.pageSize || PAGE_SIZE, MOST_PAGE_SIZE);
-    // One more than fits shows whether there is another page.
-    const found = await orders.list(filter, { size: size + 1, after });
-    const page = found.slice(0, size);
-    const last = found.length > size ? page.at(-1) : undefined;
+    const { entries, last } = await readPage(request.pageSize, (size) =>
+      orders.list(filter, { size, after }),
+    );
     return create(ListOrdersResponseSchema, {
-      orders: page.map(orderOf),
+      orders: entries.map(orderOf),
       nextPageToken: last ? writeToken(last, filter) : "",
     });
   };
