@@ -9,7 +9,7 @@ import type { TicketStore } from "../../src/tickets/stores/store.ts";
 import { eventually } from "../support/harness.ts";
 import { missingPostgres, type PostgresServer, startPostgres, stopPostgres } from "../support/postgres.ts";
 import { startProxy } from "../support/proxy.ts";
-import { answers, closing, fleet, TIMINGS, timeOf } from "./redis-rig.ts";
+import { acquireAtOnce, answers, closing, fleet, TIMINGS, timeOf } from "./redis-rig.ts";
 
 describe.skipIf(missingPostgres())("one PostgreSQL and what can happen to it", () => {
   let server: PostgresServer;
@@ -53,20 +53,7 @@ describe.skipIf(missingPostgres())("one PostgreSQL and what can happen to it", (
     const registers = stores.map((store) => createSharedState(store, systemClock, TIMINGS, transition));
     for (let round = 0; round < 3; round++) {
       await server.sql(url, "DELETE FROM faceid_tickets");
-      const outcomes = await Promise.all(
-        registers.map((register, i) =>
-          register.apply({
-            kind: "acquire",
-            holder: `h${i}`,
-            expected: 0,
-            atLeast: 0,
-            due: true,
-            continues: undefined,
-            credentials: "",
-          }),
-        ),
-      );
-      const statuses = outcomes.map(({ status }) => status);
+      const statuses = await acquireAtOnce(registers);
       expect(statuses.filter((status) => status === "ok")).toHaveLength(1);
       expect(statuses.filter((status) => status === "busy")).toHaveLength(19);
     }

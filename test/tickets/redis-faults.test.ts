@@ -7,7 +7,17 @@ import { COMPARE_AND_SET } from "../../src/tickets/stores/redis-store.ts";
 import { eventually } from "../support/harness.ts";
 import { startProxy } from "../support/proxy.ts";
 import { missingRedis, type RedisServer, startRedis, startSentinel, stopRedis } from "../support/redis.ts";
-import { answers, closing, fleet, openAt, publishedIn, storeAt, TIMINGS, timeOf } from "./redis-rig.ts";
+import {
+  acquireAtOnce,
+  answers,
+  closing,
+  fleet,
+  openAt,
+  publishedIn,
+  storeAt,
+  TIMINGS,
+  timeOf,
+} from "./redis-rig.ts";
 
 describe.skipIf(missingRedis("redis-server"))("one server and what can happen to it", () => {
   afterAll(stopRedis);
@@ -18,20 +28,7 @@ describe.skipIf(missingRedis("redis-server"))("one server and what can happen to
     const registers = stores.map((store) => createSharedState(store, systemClock, TIMINGS, transition));
     for (let round = 0; round < 5; round++) {
       await server.cli("FLUSHALL");
-      const outcomes = await Promise.all(
-        registers.map((register, i) =>
-          register.apply({
-            kind: "acquire",
-            holder: `h${i}`,
-            expected: 0,
-            atLeast: 0,
-            due: true,
-            continues: undefined,
-            credentials: "",
-          }),
-        ),
-      );
-      const statuses = outcomes.map(({ status }) => status);
+      const statuses = await acquireAtOnce(registers);
       expect(statuses.filter((status) => status === "ok")).toHaveLength(1);
       expect(statuses.filter((status) => status === "busy")).toHaveLength(49);
     }

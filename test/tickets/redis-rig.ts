@@ -8,6 +8,7 @@ import { createCoordinator } from "../../src/tickets/coordinator.ts";
 import { UNSEEN } from "../../src/tickets/processes.ts";
 import { parseState } from "../../src/tickets/protocol/state.ts";
 import { createSealer } from "../../src/tickets/sealer.ts";
+import type { SharedState } from "../../src/tickets/shared-state.ts";
 import { createRedisStore } from "../../src/tickets/stores/redis-store.ts";
 import type { TicketStore } from "../../src/tickets/stores/store.ts";
 import { eventually } from "../support/harness.ts";
@@ -50,6 +51,24 @@ export async function timeOf(promise: Promise<unknown>): Promise<number> {
   const startedAt = performance.now();
   await promise.catch(() => undefined);
   return performance.now() - startedAt;
+}
+
+/** Every replica requests a new fleet's lease in the same moment; the status of each. */
+export async function acquireAtOnce(registers: SharedState[]): Promise<string[]> {
+  const outcomes = await Promise.all(
+    registers.map((register, i) =>
+      register.apply({
+        kind: "acquire",
+        holder: `h${i}`,
+        expected: 0,
+        atLeast: 0,
+        due: true,
+        continues: undefined,
+        credentials: "",
+      }),
+    ),
+  );
+  return outcomes.map(({ status }) => status);
 }
 
 /** A vendor that counts, and a coordinator over a store. */
