@@ -1,13 +1,11 @@
 import { connect } from "node:http2";
 import type { FastifyInstance } from "fastify";
-import type { ConsoleBackend } from "./backend.ts";
+import { askRpc, type ConsoleBackend, PROBE_MS } from "./backend.ts";
 
 const LIST_ORDERS = "/faceverification.v1.FaceVerificationService/ListOrders";
 const DELIVERIES = "/faceverification.v1.DeliveryAdminService";
 /** How many orders and deliveries the console shows. */
 const SHOWN = 12;
-/** Timeout of a request, milliseconds; the console sends one every second. */
-const PROBE_MS = 1_500;
 
 /** What the console shows of the backend's ledger, and its button to send an event again. */
 export function addBackendOrders(app: FastifyInstance, backend: () => ConsoleBackend | undefined): void {
@@ -15,7 +13,7 @@ export function addBackendOrders(app: FastifyInstance, backend: () => ConsoleBac
     const { grpcUrl, adminUrl } = backend() ?? {};
     const [orders, deliveries] = await Promise.all([
       grpcUrl && overHttp2(grpcUrl, LIST_ORDERS, { pageSize: SHOWN }),
-      adminUrl && post(`${adminUrl}${DELIVERIES}/ListDeliveries`, { pageSize: SHOWN }),
+      adminUrl && askRpc(`${adminUrl}${DELIVERIES}/ListDeliveries`, { pageSize: SHOWN }),
     ]);
     return {
       orders: (orders || undefined)?.["orders"] ?? null,
@@ -26,28 +24,13 @@ export function addBackendOrders(app: FastifyInstance, backend: () => ConsoleBac
   app.post("/sandbox/backend/redeliver", async (request) => {
     const { adminUrl } = backend() ?? {};
     const { order_no: orderNo } = JSON.parse(String(request.body)) as { order_no?: unknown };
-    const answer = adminUrl && (await post(`${adminUrl}${DELIVERIES}/Redeliver`, { orderNo }));
+    const answer = adminUrl && (await askRpc(`${adminUrl}${DELIVERIES}/Redeliver`, { orderNo }));
     if (!answer) throw new RangeError("this backend cannot send events again");
     return answer;
   });
 }
 
-/** The answer of an RPC in JSON; undefined for any failure. */
-async function post(url: string, message: object): Promise<Record<string, unknown> | undefined> {
-  try {
-    const response = await fetch(url, {
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify(message),
-      signal: AbortSignal.timeout(PROBE_MS),
-    });
-    return response.ok ? ((await response.json()) as Record<string, unknown>) : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-/** The same on a listener that speaks HTTP/2 in clear text, which `fetch` does not. */
+/** As `askRpc`, on a listener that speaks HTTP/2 in clear text, which `fetch` does not. */
 function overHttp2(
   origin: string,
   path: string,

@@ -20,7 +20,7 @@ const TICKET_STATUS = "/faceverification.v1.TicketAdminService/TicketStatus";
 /** A little longer than the service's own deadline, milliseconds. */
 const TIMEOUT_MS = 20_000;
 /** Timeout of a status request, milliseconds; the console sends one every second. */
-const PROBE_MS = 1_500;
+export const PROBE_MS = 1_500;
 
 /**
  * Proxies the backend's form routes at the sandbox's own address, so that the console's page does not need
@@ -35,14 +35,14 @@ export function addPassThrough(app: FastifyInstance, backend: () => ConsoleBacke
     const { url, adminUrl, refreshIntervalMs, dropStore } = backend() ?? {};
     const [ready, tickets] = await Promise.all([
       adminUrl && readJson(`${adminUrl}/readyz`),
-      adminUrl && readJson(adminUrl + TICKET_STATUS, { method: "POST", body: "{}" }),
+      adminUrl && askRpc(adminUrl + TICKET_STATUS, {}),
     ]);
     return {
       url: url ?? null,
       refresh_interval_ms: refreshIntervalMs ?? null,
       can_drop_store: dropStore !== undefined,
       ready: ready || null,
-      tickets: tickets && !("code" in tickets) ? tickets : null,
+      tickets: tickets || null,
     };
   });
   app.post("/sandbox/backend/drop_store", () => {
@@ -83,13 +83,23 @@ async function passOn(
   }
 }
 
-/** The JSON object at a URL, whatever the status; undefined if there is none. */
-async function readJson(url: string, init: RequestInit = {}): Promise<object | undefined> {
+/** An RPC's response by Connect's JSON protocol; undefined for any failure. */
+export async function askRpc(url: string, message: object): Promise<Record<string, unknown> | undefined> {
+  return readJson(url, { method: "POST", body: JSON.stringify(message) }, ({ ok }) => ok);
+}
+
+/** The JSON object at a URL, by default whatever the status; undefined if there is none. */
+async function readJson(
+  url: string,
+  init: RequestInit = {},
+  expected?: (response: Response) => boolean,
+): Promise<Record<string, unknown> | undefined> {
   try {
     const headers = { "content-type": "application/json" };
     const response = await fetch(url, { headers, signal: AbortSignal.timeout(PROBE_MS), ...init });
+    if (expected?.(response) === false) return undefined;
     const json: unknown = await response.json();
-    return typeof json === "object" && json !== null ? json : undefined;
+    return typeof json === "object" && json !== null ? (json as Record<string, unknown>) : undefined;
   } catch {
     return undefined;
   }
