@@ -131,8 +131,9 @@ export function createService(config: Config, overrides: Overrides = {}): Servic
   });
 
   // The doors.
-  let draining = false;
-  const readiness = () => (draining ? { ready: false, reason: "shutting down" } : tickets.readiness());
+  /** Why no call is wanted, whatever the tickets are: a port that is not open yet, or closes soon. */
+  let unready: string | undefined = "starting";
+  const readiness = () => (unready ? { ready: false, reason: unready } : tickets.readiness());
   const { admin, http, grpc } = createListeners({
     config,
     access,
@@ -164,13 +165,14 @@ export function createService(config: Config, overrides: Overrides = {}): Servic
   const service: Service = {
     async start() {
       await lifecycle.start();
+      unready = undefined;
       events.serviceStarted({ ...service.addresses(), livemode, role });
       if (livemode && isTestApp(appId)) events.testAppOnLiveHost();
       if (config.warnings.length > 0) events.configWarned(config);
       certificatesLoaded();
     },
     drain() {
-      draining = true;
+      unready = "shutting down";
       stopping.abort(STOPPING);
       for (const door of doors) door.drain();
     },

@@ -210,6 +210,26 @@ describe.concurrent("an order ends by itself", () => {
     }
   });
 
+  test("a service is ready once its doors are open, and not while its ledger is being opened", async () => {
+    const clock = createTurnableClock(systemClock);
+    await using all = await startOrders({}, clock);
+    const opening = Promise.withResolvers<undefined>();
+    const slow = { ...createTestLedger(clock), open: () => opening.promise };
+    const store = createMemoryStore(createMemoryRegister(clock));
+    const overrides = { clock, ledger: slow, store, logSink: { write: () => undefined } };
+    const service = createService({ ...all.config }, overrides);
+    const started = service.start();
+    try {
+      await eventually(() => all.sandbox.stats.calls.sign_ticket >= 2);
+      expect(service.readiness()).toEqual({ ready: false, reason: "starting" });
+      opening.resolve(undefined);
+      await started;
+      await eventually(() => service.readiness().ready);
+    } finally {
+      await service.stop();
+    }
+  });
+
   test("two services on one ledger: each order is looked at by one at a time, within the schedule of one", async () => {
     const clock = createTurnableClock(systemClock);
     const register = createMemoryRegister(clock);
