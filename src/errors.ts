@@ -48,6 +48,16 @@ export class ServiceError extends Error {
   }
 }
 
+/** When a caller should ask an unreachable ledger again, milliseconds. */
+const LEDGER_RETRY_MS = 1_000;
+
+/** What a call fails with whose ledger fails with `error`: LEDGER_UNAVAILABLE for a StoreError, and else the error itself. */
+export function ledgerFailure(error: unknown): unknown {
+  if (!(error instanceof StoreError)) return error;
+  const options = { cause: error, retryAfterMs: LEDGER_RETRY_MS };
+  return new ServiceError(ErrorReason.LEDGER_UNAVAILABLE, "the ledger is unreachable", options);
+}
+
 /** INVALID_REQUEST for the given fields. */
 export function invalidRequest(violations: readonly FieldViolation[]): ServiceError {
   const fields = violations.map(({ field, rule }) => `${field} (${rule})`).join(" and ");

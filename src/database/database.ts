@@ -42,7 +42,7 @@ export interface Dialect {
   text: string;
   /** After the columns of a table that is read by its primary key only. */
   clustered: string;
-  /** Ends a SELECT whose rows nobody else may change until the transaction ends. */
+  /** Ends a SELECT whose rows no other transaction may change until the transaction ends. */
   forUpdate: string;
   /** The same, without those that another transaction has. */
   skipLocked: string;

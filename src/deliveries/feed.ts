@@ -3,7 +3,7 @@ import {
   type WatchResultsResponse,
   WatchResultsResponseSchema,
 } from "../../gen/faceverification/v1/face_verification_service_pb.ts";
-import { ErrorReason, invalidRequest, ServiceError, StoreError } from "../errors.ts";
+import { ErrorReason, invalidRequest, ledgerFailure, ServiceError } from "../errors.ts";
 import { eventIdOf, type Ledger, type LedgerOrder } from "../ledger/ledger.ts";
 import type { Clock } from "../lib/clock.ts";
 import { orAborted } from "../lib/deadline.ts";
@@ -146,8 +146,7 @@ export function createFeed({ ledger, appId, register, clock, events }: FeedOptio
       try {
         return await stream(start, waker, send, signal);
       } catch (error) {
-        if (!(error instanceof StoreError)) throw error;
-        throw new ServiceError(ErrorReason.LEDGER_UNAVAILABLE, "the ledger cannot be read", { cause: error });
+        throw ledgerFailure(error);
       } finally {
         wakers.delete(waker);
         events.watchersChanged({ watchers: wakers.size });

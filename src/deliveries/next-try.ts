@@ -57,7 +57,7 @@ export function nextTry(
   const waiting = { state: DeliveryState.WAITING, attempts, triedAt: now, result, replay };
   const blame = blameOf(answer);
 
-  if (blame === "nobody") {
+  if (blame === "none") {
     const delivered = { ...waiting, state: DeliveryState.DELIVERED, dueAt: now };
     const working = { ...health, failures: 0, resumeAt: 0 };
     return {
@@ -101,10 +101,10 @@ export function nextTry(
 const gapMs = (failures: number): number => GAPS_MS[failures - 1] ?? LAST_GAP_MS;
 
 /** Whose failure an answer is; `either`: the endpoint's, or that of an event which the receiver cannot digest. */
-function blameOf(answer: ReceiverAnswer): "nobody" | "gone" | "endpoint" | "either" | "delivery" {
+function blameOf(answer: ReceiverAnswer): "none" | "gone" | "endpoint" | "either" | "delivery" {
   if (!("status" in answer)) return answer.sent ? "either" : "endpoint";
   const { status } = answer;
-  if (status >= 200 && status < 300) return "nobody";
+  if (status >= 200 && status < 300) return "none";
   if (status === 410) return "gone";
   if (status === 429) return "endpoint";
   return status >= 500 ? "either" : "delivery";

@@ -1,5 +1,5 @@
 import type { DeliveryState } from "../../gen/faceverification/v1/delivery_admin_service_pb.ts";
-import { ErrorReason, invalidRequest, ServiceError, StoreError } from "../errors.ts";
+import { ErrorReason, invalidRequest, ledgerFailure, ServiceError } from "../errors.ts";
 import type { Delivery, DeliveryCursor, EndpointHealth } from "../ledger/delivery-ledger.ts";
 import { eventIdOf, type Ledger } from "../ledger/ledger.ts";
 import type { Clock } from "../lib/clock.ts";
@@ -53,8 +53,7 @@ export function createDeliveryOperator({
     try {
       return await answer;
     } catch (error) {
-      if (!(error instanceof StoreError)) throw error;
-      throw new ServiceError(ErrorReason.LEDGER_UNAVAILABLE, "the ledger cannot be asked", { cause: error });
+      throw ledgerFailure(error);
     }
   }
 

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 
 /**
- * A place in the sequence of events of one register, in a form whose content is nobody's business: the token of another register
+ * A place in the sequence of events of one register, in a form that callers do not interpret: the token of another register
  * would silently skip events.
  */
 export interface ResumeTokens {

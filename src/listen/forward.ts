@@ -17,7 +17,7 @@ export interface ForwardOptions {
 /** Hands one event over; resolves whatever became of it. */
 export type Forward = (eventId: string, event: OrderEvent, signal: AbortSignal) => Promise<void>;
 
-/** Waits between the tries of one event, milliseconds: whoever watches this restarts their program meanwhile. */
+/** Waits between the tries of one event, milliseconds: a developer restarts the program meanwhile. */
 const WAITS_MS = [1_000, 3_000];
 
 export function createForward({ forwardTo, secret, send, clock, print }: ForwardOptions): Forward {

@@ -1,5 +1,5 @@
 import { OrderState } from "../../gen/faceverification/v1/order_pb.ts";
-import { ErrorReason, ServiceError, StoreError } from "../errors.ts";
+import { ledgerFailure } from "../errors.ts";
 import type { Ledger, OrderEnd } from "../ledger/ledger.ts";
 import { withDeadline } from "../lib/deadline.ts";
 import type { EndOrder } from "./end-order.ts";
@@ -17,8 +17,6 @@ export interface RecordedOrdersOptions extends Omit<RequestIdsOptions, "read"> {
 
 /** Max time that a call waits for a read of the ledger, milliseconds: a healthy one takes a few. */
 const READ_MS = 300;
-/** When a caller should ask an unreachable ledger again, milliseconds. */
-const RETRY_MS = 1_000;
 
 /** Orders in a ledger. */
 export function createRecordedOrders(options: RecordedOrdersOptions): Orders {
@@ -52,10 +50,8 @@ export function createRecordedOrders(options: RecordedOrdersOptions): Orders {
     async list(filter, page) {
       try {
         return await ledger.list(filter, page);
-      } catch (cause) {
-        if (!(cause instanceof StoreError)) throw cause;
-        const message = "the ledger is unreachable";
-        throw new ServiceError(ErrorReason.LEDGER_UNAVAILABLE, message, { cause, retryAfterMs: RETRY_MS });
+      } catch (error) {
+        throw ledgerFailure(error);
       }
     },
 

@@ -50,7 +50,7 @@ const RETRY = { baseMs: 250, maxMs: 5_000 };
 /** Max time for the last writes of a process, milliseconds: within what the grace leaves for the last steps. */
 const FLUSH_MS = 1_500;
 
-/** Preallocated: a bare `abort()` captures a stack trace that nobody reads. */
+/** Preallocated: a bare `abort()` captures a stack trace. */
 const STOPPING = new Error("the process ends");
 
 interface Pending {

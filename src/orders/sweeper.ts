@@ -18,6 +18,7 @@ const MINUTE_MS = 60_000;
 const BATCH = 500;
 /** Rows a minute: the orders of 150 launches a second. */
 const MOST_BATCHES = 20;
+
 /** Deletes what has been kept long enough, once a minute. */
 export function createSweeper({ ledger, retentionMs, clock, events }: SweeperOptions): Required<Part> {
   async function step(): Promise<number> {

@@ -8,7 +8,7 @@ export interface TurnableClock extends Clock {
   advance(ms: number): void;
 }
 
-/** Preallocated: a bare `abort()` captures a stack trace that nobody reads. */
+/** Preallocated: a bare `abort()` captures a stack trace. */
 const TURNED = new Error("the clock was turned");
 
 /** A turnable clock over `clock`. Follows monotonic time: adjusting the wall clock expires no token. */
