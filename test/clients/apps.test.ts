@@ -10,9 +10,8 @@ const FIELDS = GetFaceParamsResponseSchema.fields.map(({ name }) => name);
 const FOR_THE_APP = ["start_before", "server_time", "livemode"];
 const FOR_THE_SDK = FIELDS.filter((name) => !FOR_THE_APP.includes(name));
 
-// The SDKs are handed to the vendor's customers only, so no snippet can be compiled here: what is checked is that
-// each names fields that exist, all of them, and the SDK's arguments in the order of protocol.md 7.1 and 7.2.
-describe("the snippets for apps (fields only; nothing is compiled)", () => {
+// The compilers of snippets.test.ts see neither a field's spelling nor two arguments of one type in each other's place.
+describe("the snippets for apps name our fields, and the SDK's arguments in the order of protocol.md 7.1 and 7.2", () => {
   const ANDROID_ORDER = ["face_id", "order_no", "app_id", "version", "nonce", "user_id", "sign", "licence"];
   const rows = [...DOCUMENT.matchAll(/^\| `(\w+)` \| `(\w+)` \| `(\w+)` \|/gm)].map(([, ...cells]) => cells);
 
@@ -30,13 +29,17 @@ describe("the snippets for apps (fields only; nothing is compiled)", () => {
     });
   });
 
-  test("Android: the constructor's order, with the mode before the licence", () => {
-    const constructor = /InputData\((.*?)\n {4}\)/s.exec(snippets("### Android"))?.[1] ?? "";
-    const given = [...constructor.matchAll(/getString\("(\w+)"\)|(Mode\.GRADE)/g)].map(
-      ([, field, mode]) => field ?? mode,
-    );
-    expect(given).toEqual([...ANDROID_ORDER.slice(0, 7), "Mode.GRADE", "licence"]);
-  });
+  test.each(["Kotlin", "Java"])(
+    "Android in %s: the constructor's order, with the mode before the licence",
+    (language) => {
+      const heading = `### Android (${language}`;
+      const constructor = /InputData\((.*?)\n {4}\)/s.exec(snippets(heading))?.[1] ?? "";
+      const given = [...constructor.matchAll(/getString\("(\w+)"\)|(Mode\.GRADE)/g)].map(
+        ([, field, mode]) => field ?? mode,
+      );
+      expect(given).toEqual([...ANDROID_ORDER.slice(0, 7), "Mode.GRADE", "licence"]);
+    },
+  );
 
   test("iOS: the selector's labels in order, each with its field", () => {
     const call = /initAdvanceSDK\((.*?)success:/s.exec(snippets("### iOS"))?.[1] ?? "";
@@ -53,17 +56,7 @@ describe("the snippets for apps (fields only; nothing is compiled)", () => {
     ]);
   });
 
-  test("uni-app: the table's names", () => {
-    const given = [...snippets("### uni-app").matchAll(/(\w+): p\.(\w+)/g)].map(([, name, field]) => [
-      field,
-      name,
-    ]);
-    expect(Object.fromEntries(given)).toEqual(
-      Object.fromEntries(rows.map(([ours, android]) => [ours, android])),
-    );
-  });
-
-  test.each(["### Android", "### iOS", "### HarmonyOS", "### uni-app"])(
+  test.each(["### Android (Kotlin", "### iOS", "### HarmonyOS", "### uni-app"])(
     "%s names no field that does not exist",
     (heading) => {
       const code = snippets(heading);

@@ -34,7 +34,7 @@ function signed(): Record<string, string> {
 interface Receiver {
   language: string;
   absent: boolean;
-  start(directory: string, text: string, port: number): readonly [program: string, ...args: string[]];
+  start: (directory: string, text: string, port: number) => readonly [program: string, ...args: string[]];
 }
 
 const RECEIVERS: readonly Receiver[] = [
@@ -134,12 +134,9 @@ test.skipIf(java)(
   { timeout: 120_000 },
   async () => {
     const [text = ""] = blocks(DOCUMENT, "java");
-    const imports = [
-      ...["http.HttpHeaders", "http.ResponseEntity", "web.bind.annotation.*"].map(
-        (n) => `org.springframework.${n}`,
-      ),
-      ...["com.standardwebhooks.Webhook", "com.standardwebhooks.exceptions.WebhookVerificationException"],
-    ].map((name) => `import ${name};\n`);
+    const imports = `org.springframework.http.HttpHeaders org.springframework.http.ResponseEntity
+    org.springframework.web.bind.annotation.* com.standardwebhooks.Webhook
+    com.standardwebhooks.exceptions.WebhookVerificationException`;
     // In place of Spring's dispatcher, which hands the same two values to the same method.
     const main = `
     public class Main {
@@ -150,7 +147,13 @@ test.skipIf(java)(
       }
     }`;
     mkdirSync(join(directory, "out"));
-    writeFileSync(join(directory, "Main.java"), `${imports.join("")}${text}${main}`);
+    writeFileSync(
+      join(directory, "Main.java"),
+      `${imports
+        .split(/\s+/)
+        .map((name) => `import ${name};\n`)
+        .join("")}${text}${main}`,
+    );
     const classpath = [...JARS, "out"].join(":");
     const options = ["-J-XX:TieredStopAtLevel=1", "-proc:none", "-cp", classpath, "-d", "out"];
     await run("javac", [...options, "-sourcepath", join(LIBRARIES, "java"), "Main.java"], { cwd: directory });
