@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import tls from "node:tls";
 import * as grpc from "@grpc/grpc-js";
+import { Agent, request } from "undici";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { FaceVerificationService } from "../../gen/faceverification/v1/face_verification_service_pb.ts";
 import { type ConfigError, readConfig } from "../../src/config/config.ts";
@@ -179,6 +180,18 @@ test("each certificate is logged when it is loaded, as a warning if it expires s
 });
 
 describe("the public listener", () => {
+  test("probes by httpGet need no token, and trust no authority with scheme: HTTPS; the admin listener has no TLS", async () => {
+    const { http: served, admin } = service.addresses();
+    const kubelet = new Agent({ connect: { rejectUnauthorized: false } });
+    for (const origin of [`https://${served}`, `http://${admin}`]) {
+      for (const path of ["/livez", "/readyz"]) {
+        const { statusCode, body } = await request(`${origin}${path}`, { dispatcher: kubelet });
+        expect([statusCode, await body.json()]).toMatchObject([200, { status: "ok" }]);
+      }
+    }
+    await kubelet.close();
+  });
+
   test("the public listener accepts TLS 1.2 and later only", async () => {
     expect(await shown({ maxVersion: "TLSv1.2" })).toBe("first");
     await expect(shown({ minVersion: "TLSv1", maxVersion: "TLSv1.1" })).rejects.toThrow();

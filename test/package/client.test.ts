@@ -121,7 +121,7 @@ test("npm has nothing against publishing it, and it holds its licence", async ()
 });
 
 test("the example of its README runs", async () => {
-  const readme = readFileSync(join(directory, "node_modules/faceverification-client/README.md"), "utf8");
+  const readme = readFileSync(join(directory, "node_modules/faceverification-client", "README.md"), "utf8");
   const [, text = ""] = /```ts\n(.*?)```/s.exec(readme) ?? [];
   expect(text).toContain("result.livemode");
   const here = `${text.replace("http://127.0.0.1:50051", harness.grpc)}\nconsole.log(Verdict[result.verdict]);`;
