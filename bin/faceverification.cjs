@@ -4,7 +4,7 @@
 const { engines, version } = require("../package.json");
 
 const COMMANDS = {
-  start: ["main.js"],
+  start: ["main.js", "start"],
   sandbox: ["main.js", "sandbox"],
   doctor: ["doctor/main.js"],
   conformance: ["conformance/main.js"],
@@ -17,7 +17,7 @@ const USAGE =
   "  doctor        what is wrong with a configuration, and its cure\n" +
   "  conformance   whether a backend of your own keeps the vendor's rules\n" +
   "  listen        events of a running service, for a program on this machine\n\n" +
-  "COMMAND --help lists the options of all but start.";
+  "COMMAND --help lists its options.";
 
 const wanted = engines.node.replace(">=", "");
 if (isOlder(process.versions.node, wanted)) {

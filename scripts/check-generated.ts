@@ -2,6 +2,7 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
+import { scriptOptions } from "../src/lib/cli.ts";
 import { printApi } from "./print-api.ts";
 import { printOpenApi } from "./print-openapi.ts";
 import { printValidateProto } from "./print-proto.ts";
@@ -19,6 +20,11 @@ function filesBelow(root: string): Map<string, string> {
   );
 }
 
+scriptOptions(
+  { options: {} },
+  "npm run check:generated\n\nFails for what npm run generate would change.",
+  [],
+);
 const fresh = mkdtempSync(join(tmpdir(), "generated-"));
 const stale: string[] = [];
 try {

@@ -1,6 +1,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Browser, Page } from "playwright-core";
+import { scriptOptions } from "../src/lib/cli.ts";
 import { launchBrowser } from "../test/console/browser.ts";
 import { startTrial } from "../test/console/trial.ts";
 import { consoleHash } from "./console-hash.ts";
@@ -74,6 +75,7 @@ async function walk(page: Page, outcome: string): Promise<void> {
 }
 
 if (import.meta.main) {
+  scriptOptions({ options: {} }, "npm run screenshots\n\nWrites the pictures of docs/images.", []);
   await takeScreenshots(IMAGES);
   writeFileSync(join(IMAGES, "console.sha256"), `${consoleHash()}\n`);
 }

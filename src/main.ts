@@ -1,15 +1,22 @@
 import { readFileSync } from "node:fs";
 import { type Config, ConfigError, readConfig } from "./config/config.ts";
 import { reloadOnChange } from "./config/reload.ts";
+import { scriptOptions } from "./lib/cli.ts";
 import { systemClock } from "./lib/clock.ts";
 import { createService, openTelemetry } from "./service.ts";
 import { createMemoryRegister, createMemoryStore, wipeRegister } from "./tickets/stores/memory-store.ts";
 
 const readFile = (path: string) => readFileSync(path, "utf8");
 
+const USAGE = `npm start
+
+Takes no options: environment variables configure the service, and a start lists those that are missing or wrong.`;
+
 /** Exit codes: 2 for a configuration error, before anything starts; 1 for any other failure; 0 after a drained stop. */
 async function main(): Promise<void> {
   const [mode, ...args] = process.argv.slice(2);
+  if (mode !== "sandbox")
+    scriptOptions({ args: mode === "start" ? args : process.argv.slice(2), options: {} }, USAGE, []);
   const trial =
     mode === "sandbox" ? await (await import("./sandbox/trial.ts")).startTrial(args, process.env) : undefined;
   if (trial?.upstreamOnly) return endOnSignals(() => trial.stop());

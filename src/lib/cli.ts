@@ -15,8 +15,8 @@ export function parseCommandLine<const T extends ParseArgsConfig>(config: T, usa
 }
 
 /**
- * The command line of a script for developers, with `--help`: prints the usage and ends the process, with 0 if asked, or with 2
- * for an unknown option, or one of `numbers` that is no positive number.
+ * The command line of a script, with `--help`: prints the usage and ends the process, with 0 if asked, or with 2 for an
+ * unknown option, or one of `numbers` that is no positive number.
  */
 export function scriptOptions<const T extends ParseArgsConfig & { options: object }>(
   config: T,

@@ -114,6 +114,10 @@ test("every command of the package runs or says what it needs", async () => {
     code: 0,
     text: expect.stringContaining("--exec") as unknown,
   });
+  expect(await outcome("start", "sandbox")).toMatchObject({
+    code: 2,
+    text: expect.stringContaining("'sandbox'") as unknown,
+  });
   const unknown = await outcome("serve");
   expect([unknown.code, unknown.text.split("\n")[0]]).toEqual([2, 'there is no command "serve"']);
 });

@@ -1,4 +1,5 @@
 import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 
@@ -27,3 +28,29 @@ test.each(SCRIPTS)(
     expect([wrong.status, wrong.stderr.split("\n")[0]]).toEqual([2, `${number} must be a number above 0`]);
   },
 );
+
+test.each([
+  ["start", "src/main.ts", "start"],
+  ["start", "src/main.ts"],
+  ["screenshots", "scripts/screenshots.ts"],
+  ["check:generated", "scripts/check-generated.ts"],
+])("npm run %s takes no options and says so: %s %s", (command, script, ...first) => {
+  const help = run(script, ...first, "--help");
+  expect([help.status, help.stderr.split("\n")[0]]).toEqual([
+    0,
+    expect.stringMatching(`^npm (run )?${command}$`),
+  ]);
+  for (const wrong of ["--colour", "extra"]) {
+    const { status, stderr } = run(script, ...first, wrong);
+    expect([status, stderr.split("\n")[0]]).toEqual([2, expect.stringContaining(`'${wrong}'`)]);
+  }
+});
+
+test("npm start does not start the sandbox, whatever comes after it", () => {
+  const { status, stderr } = run("src/main.ts", "start", "sandbox");
+  expect([status, stderr.split("\n")[0]]).toEqual([2, expect.stringContaining("'sandbox'")]);
+  const { scripts } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as {
+    scripts: { start: string };
+  };
+  expect(scripts.start).toMatch(/ src\/main\.ts start$/);
+});
