@@ -5,7 +5,6 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
-  readFileSync,
   realpathSync,
   rmSync,
   statfsSync,
@@ -67,11 +66,10 @@ async function build(directory: string): Promise<Omit<Image, "remove">> {
   await buildah("config", ["--env", "PATH=/usr/local/bin:/usr/bin:/bin", scratch]);
   await buildah("commit", ["--quiet", "--rm", scratch, "localhost/node"]);
 
-  const npm = async (key: string) => (await run("npm", ["config", "get", key], { cwd: ROOT })).stdout.trim();
   const volumes = [
-    `${await npm("cache")}:/root/.npm`,
-    `${await npm("userconfig")}:/root/.npmrc:ro`,
-    "/etc/ssl/certs:/etc/ssl/certs:ro",
+    `${await npmSetting("cache")}:/root/.npm`,
+    `${await npmSetting("userconfig")}:/root/.npmrc:ro`,
+    `${process.env["NODE_EXTRA_CA_CERTS"] ?? ""}:${AUTHORITIES}:ro`,
   ].filter((volume) => existsSync(volume.split(":")[0] ?? ""));
   // Docker's format has a HEALTHCHECK.
   const how = "--isolation chroot --network host --format docker --quiet --build-arg NODE=localhost/node";
@@ -91,6 +89,13 @@ async function build(directory: string): Promise<Omit<Image, "remove">> {
     healthcheck: config.Healthcheck.Test.slice(1),
   };
 }
+
+/** Where the base finds the authorities that this machine trusts besides Node's own. */
+const AUTHORITIES = "/etc/ssl/certs/authorities.pem";
+
+/** npm's setting, as it is for this repository. */
+const npmSetting = async (key: string) =>
+  (await run("npm", ["config", "get", key], { cwd: ROOT })).stdout.trim();
 
 /** In memory if that has room: buildah's vfs copies every file several times. */
 function roomy(): string {
@@ -120,9 +125,10 @@ async function layOutBase(base: string): Promise<void> {
   const { stdout: npm } = await run("sh", ["-c", "readlink -f $(command -v npm)"]);
   place(dirname(dirname(npm.trim())), "usr/local/lib/node_modules/npm");
   symlinkSync("../lib/node_modules/npm/bin/npm-cli.js", join(base, "usr/local/bin/npm"));
-  const { stdout: config } = await run("npm", ["config", "get", "globalconfig"]);
-  const own = existsSync(config.trim()) ? readFileSync(config.trim(), "utf8") : "";
-  writeFileSync(join(base, "usr/local/etc/npmrc"), `${own}\nprefer-offline=true\n`);
+  const settings = [`registry=${await npmSetting("registry")}`, "prefer-offline=true"];
+  if (process.env["NODE_EXTRA_CA_CERTS"]) settings.push(`cafile=${AUTHORITIES}`);
+  writeFileSync(join(base, AUTHORITIES), "");
+  writeFileSync(join(base, "usr/local/etc/npmrc"), `${settings.join("\n")}\n`);
 }
 
 /**
