@@ -7,6 +7,8 @@ import { missingPostgres, type PostgresServer, startPostgres, stopPostgres } fro
 
 const person = { name: "张三", id_no: "11010519491231002X" };
 const CALLERS = 4;
+/** How long PostgreSQL is away, milliseconds; `POSTGRES_AWAY_MS=30000` for the full length. */
+const AWAY_MS = Number(process.env["POSTGRES_AWAY_MS"] ?? 5_000);
 
 afterEach(endChildren);
 afterAll(stopPostgres);
@@ -33,7 +35,7 @@ const TROUBLES: readonly [what: string, trouble: (server: PostgresServer) => Pro
     "killed, and away for a while",
     async (server) => {
       await server.kill();
-      await delay(4_000);
+      await delay(AWAY_MS);
       await server.restart();
     },
   ],
@@ -41,7 +43,7 @@ const TROUBLES: readonly [what: string, trouble: (server: PostgresServer) => Pro
     "frozen, and awake again",
     async (server) => {
       server.signal("SIGSTOP");
-      await delay(6_000);
+      await delay(AWAY_MS);
       server.signal("SIGCONT");
     },
   ],
