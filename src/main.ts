@@ -32,7 +32,7 @@ async function main(): Promise<void> {
   }
 
   const clock = trial?.clock ?? systemClock;
-  const telemetry = openTelemetry(config, { process: true, clock });
+  const telemetry = openTelemetry(config, { process: true, clock, logSink: trial?.logSink });
   const { events } = telemetry;
   const fail = (error: unknown) => {
     events.serviceFailed({ error });
@@ -76,7 +76,7 @@ async function main(): Promise<void> {
     { refreshIntervalMs, ...(register && { dropStore: () => wipeRegister(register) }) },
     service.addresses(),
   );
-  console.error(trial.instructions(service.addresses()));
+  await trial.instruct(service.addresses());
 }
 
 /** Exits without draining: only the sandbox runs this way. */

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { PROTOCOL_VERSION } from "../domain/version.ts";
 import type { Secret } from "../lib/redacted.ts";
+import { explainSortedSha1, type SortedSha1 } from "../lib/sorted-sha1.ts";
 import type { ExplainArguments } from "./arguments.ts";
 
 /** The named values that each call signs, without the ticket (protocol.md 5.1). */
@@ -34,12 +35,11 @@ export const fingerprintOf = (ticket: Secret): string =>
  * signer, too.
  */
 export function explainSignature(request: ExplainArguments, appId: string, ticket: Secret): string {
-  const parts = [...valuesOf(request, appId), ["ticket", ticket.reveal()] as [string, string]];
-  // By UTF-16 code unit, like Java's String.compareTo.
-  parts.sort(([, a], [, b]) => (a < b ? -1 : a > b ? 1 : 0));
-  const joined = parts.map(([, value]) => value).join("");
-  const sign = createHash("sha1").update(joined, "utf8").digest("hex").toUpperCase();
-  const shown = parts.map(([name, value], i) => {
+  const { parts, joinedLength, digest } = explainSortedSha1([
+    ...valuesOf(request, appId),
+    ["ticket", ticket.reveal()],
+  ]);
+  const shown = parts.map(({ name, value }, i) => {
     const what =
       name === "ticket" ? `(not shown; fingerprint ${fingerprintOf(ticket)})` : JSON.stringify(value);
     return `  ${i + 1}. ${name.padEnd(8)} ${String(value.length).padStart(3)} characters  ${what}`;
@@ -47,18 +47,18 @@ export function explainSignature(request: ExplainArguments, appId: string, ticke
   return [
     `${request.call} signs ${parts.length} values, ${request.call === "launch" ? "with the NONCE ticket" : "with the SIGN ticket"}, in this order after sorting:`,
     ...shown,
-    `joined without separator: ${joined.length} characters; SHA-1 of its UTF-8 in hexadecimal digits:`,
-    `  ${sign}`,
-    ...findings(request, parts, sign),
+    `joined without separator: ${joinedLength} characters; SHA-1 of its UTF-8 in hexadecimal digits:`,
+    `  ${digest}`,
+    ...findings(request, parts, digest),
   ].join("\n");
 }
 
 function findings(
   { call, nonce, sign }: ExplainArguments,
-  parts: readonly [string, string][],
+  parts: SortedSha1["parts"],
   computed: string,
 ) {
-  const empty = parts.filter(([, value]) => value === "").map(([name]) => name);
+  const empty = parts.filter(({ value }) => value === "").map(({ name }) => name);
   const rules: [holds: boolean, sentence: string][] = [
     [empty.length > 0, `without a value: ${empty.join(", ")}`],
     [call !== "callback" && !/^[0-9A-Za-z]{32}$/.test(nonce), "the nonce must be 32 letters and digits"],

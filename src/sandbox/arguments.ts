@@ -12,6 +12,8 @@ export interface SandboxArguments {
   upstreamOnly: boolean;
   /** Base URL, without a trailing slash, of the user's own backend; with `upstreamOnly` only. */
   backend: string | undefined;
+  /** Log lines as JSON. */
+  json: boolean;
 }
 
 export const SANDBOX_USAGE = `npm run sandbox -- [options]
@@ -19,7 +21,7 @@ export const SANDBOX_USAGE = `npm run sandbox -- [options]
   --upstream-only      only the played vendor, for a backend of your own in any language
   --backend URL        with --upstream-only: your backend, for the console to talk to
   --port N             port of the sandbox; 0 picks one (default: SANDBOX_PORT, or 8090)
-  --host HOST          address it listens on (default: 127.0.0.1)
+  --host [HOST]        open to the local network: devices are paired by a code; every address, or this one
   --app-id X           8 characters (default: TIDA0001)
   --secret X           64 characters (default: random, or from the seed)
   --seed S             the same secret, tokens, tickets and faceIds at every start: a whole number
@@ -28,6 +30,7 @@ export const SANDBOX_USAGE = `npm run sandbox -- [options]
   --edition a,b        editions the app id is entitled to: basic, enhanced, plus (default: all)
   --answers captured   how answers are written: captured from the vendor's host, or printed on old pages
   --lenient            record what the vendor only forbids in writing, and answer all the same
+  --json               log lines as JSON, in place of one readable line a call
   --help               this text`;
 
 const OPTIONS = {
@@ -43,12 +46,13 @@ const OPTIONS = {
   edition: { type: "string" },
   answers: { type: "string" },
   lenient: { type: "boolean" },
+  json: { type: "boolean" },
   help: { type: "boolean" },
 } as const;
 
 /** Reads the command line of `npm run sandbox`. Throws `UsageError` with every problem, or the usage. */
 export function readArguments(args: readonly string[], env: Environment): SandboxArguments {
-  const { values } = parseCommandLine({ args: [...args], options: OPTIONS }, SANDBOX_USAGE);
+  const { values } = parseCommandLine({ args: withHost(args), options: OPTIONS }, SANDBOX_USAGE);
   if (values.help) throw new UsageError(SANDBOX_USAGE);
   const { host, secret, seed, edition } = values;
   const appId = values["app-id"];
@@ -84,6 +88,7 @@ export function readArguments(args: readonly string[], env: Environment): Sandbo
   return {
     upstreamOnly,
     backend,
+    json: values.json ?? false,
     sandbox: {
       port,
       latencyMs,
@@ -97,4 +102,10 @@ export function readArguments(args: readonly string[], env: Environment): Sandbo
       ...(seed !== undefined && { random: seededRandom(Number(seed)) }),
     },
   };
+}
+
+/** Every address of this machine, for a `--host` without one; `parseArgs` knows no optional values. */
+function withHost(args: readonly string[]): string[] {
+  const isBare = (arg: string, next = "--") => arg === "--host" && next.startsWith("--");
+  return args.map((arg, i) => (isBare(arg, args[i + 1]) ? "--host=0.0.0.0" : arg));
 }

@@ -43,4 +43,6 @@ export interface SandboxOptions {
   answers?: Answers;
   /** Default true: also refuse what the vendor only forbids in writing. Breaches are recorded either way. */
   strict?: boolean;
+  /** Whether to record calls with request and answer as sent, for the console; default false. */
+  record?: boolean;
 }

@@ -1,4 +1,4 @@
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, isIP } from "node:net";
 import type { FastifyInstance } from "fastify";
 import { systemClock } from "../lib/clock.ts";
 import { isLoopback } from "../lib/environment.ts";
@@ -8,16 +8,17 @@ import { createJournal } from "./controls/journal.ts";
 import { createReceiver, type Receiver } from "./controls/receiver.ts";
 import { type Picture, takePicture } from "./controls/snapshot.ts";
 import { createCounters, type Stats } from "./controls/stats.ts";
+import { createInitialState } from "./initial-state.ts";
 import type { SandboxOptions } from "./options.ts";
+import { createPairing, networkHost, ownHost, type Pairing, urlOf } from "./pairing/pairing.ts";
 import { createRandomText } from "./random.ts";
 import { createServer } from "./server.ts";
+import { createTranscriber, type Transcriber } from "./transcripts/transcriber.ts";
 import { createTurnableClock } from "./turnable-clock.ts";
 import type { Breach } from "./vendor/breaches.ts";
-import { EDITIONS } from "./vendor/orders.ts";
 import { RULES } from "./vendor/rules.ts";
 import { scenarioNamed } from "./vendor/scenarios.ts";
 import { completeOrder, type SdkReply } from "./vendor/sdk.ts";
-import { createState } from "./vendor/state.ts";
 
 /** A simulated upstream: the vendor's hosts and the App SDK, faithful in timing as well as in format. */
 export interface Sandbox {
@@ -37,6 +38,12 @@ export interface Sandbox {
   readonly faults: Faults;
   /** Where a service under trial sends its webhooks. */
   readonly receiver: Receiver;
+  /** What it records; undefined unless asked to. */
+  readonly transcriber: Transcriber | undefined;
+  /** Undefined if it listens on loopback only. */
+  readonly pairing: Pairing | undefined;
+  /** Base URL for other machines, without a trailing slash. */
+  readonly networkUrl: string;
   /** Latency of every call, milliseconds; may be changed at run time. */
   latencyMs: number;
   /** Sandbox time, milliseconds since the Unix epoch. */
@@ -52,6 +59,11 @@ export interface Sandbox {
   /** Completes an order without a launch, by default as its ID number says. Throws if either is unknown. */
   complete(orderNo: string, outcome?: string): SdkReply["json"];
   clearBreaches(): void;
+  /**
+   * Everything as at the start, except the clock, which only turns forward: no faults, breaches, calls or webhooks, the first
+   * latency and secret; and the newest token of a caller lives again, so that its backend notices nothing.
+   */
+  reset(): void;
   /** The values of all remembered tokens and tickets, to search for them where they must not be. */
   issuedValues(): readonly string[];
   /** Connects the console to a backend. */
@@ -60,47 +72,37 @@ export interface Sandbox {
 
 export function createSandbox(options: SandboxOptions = {}): Sandbox {
   const text = createRandomText(options.random);
-  const { host = "127.0.0.1", appId = "TIDA0001", secret = text(64), editions = EDITIONS } = options;
-  if (appId.length !== 8) throw new RangeError("appId must have 8 characters");
-  if (secret.length !== 64) throw new RangeError("secret must have 64 characters");
+  const {
+    host = "127.0.0.1",
+    appId = "TIDA0001",
+    secret = text(64),
+    editions = EDITIONS,
+    latencyMs = 0,
+  } = options;
   const clock = options.sharedClock ?? createTurnableClock(options.clock ?? systemClock);
-  const state = createState({
-    appId,
-    secret,
-    editions,
-    tokenParam: options.tokenParam,
-    clock,
-    text,
-    answers: options.answers ?? "captured",
-    strict: options.strict ?? true,
-    lifetimes: {
-      overlapMs: options.overlapMs ?? 60_000,
-      tokenLifeMs: options.tokenLifeMs ?? 7_200_000,
-      ticketLifeMs: options.ticketLifeMs ?? 3_600_000,
-      nonceLifeMs: options.nonceLifeMs ?? 120_000,
-      nonceIntervalMs: options.nonceIntervalMs ?? 2000,
-      faceIdLifeMs: options.faceIdLifeMs ?? 300_000,
-      recordLifeMs: options.recordLifeMs ?? 3 * 86_400_000,
-    },
-  });
+  const state = createInitialState({ ...options, appId, secret }, clock, text);
   const faults = createFaults();
   const counters = createCounters();
   const journal = createJournal(clock);
+  const transcriber = options.record ? createTranscriber(state) : undefined;
+  const pairing = isLoopback(host) ? undefined : createPairing();
   const receiver = createReceiver(Buffer.from(text(32)).toString("base64"));
   let backend: ConsoleBackend | undefined;
   let port = options.port ?? 0;
   let server: FastifyInstance | undefined;
   let stopping = new AbortController();
+  let startedAt = clock.now();
 
   const sandbox: Sandbox = {
     async start() {
       if (server) throw new Error("the sandbox runs already");
       stopping = new AbortController();
-      const parts = { state, faults, counters, journal, receiver, sandbox };
+      const parts = { state, faults, counters, journal, transcriber, receiver, sandbox };
       const current = { latencyMs: () => sandbox.latencyMs, backend: () => backend };
-      // Host names are checked on loopback only: other machines may know this one by any name.
-      const hosts = isLoopback(host) ? [] : "any";
-      server = createServer({ ...parts, ...current, hosts, stopping: stopping.signal });
+      // A rebound name reaches this machine's own browser on every listener: only the name that was asked for is accepted.
+      const hosts = isIP(host) ? [] : [host.toLowerCase()];
+      const networkUrl = () => sandbox.networkUrl;
+      server = createServer({ ...parts, ...current, hosts, pairing, networkUrl, stopping: stopping.signal });
       await server.listen({ host, port });
       port = (server.server.address() as AddressInfo).port;
     },
@@ -112,7 +114,7 @@ export function createSandbox(options: SandboxOptions = {}): Sandbox {
     },
     get url() {
       if (port === 0) throw new Error("the sandbox has no address before its start");
-      return `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
+      return urlOf(ownHost(host), port);
     },
     appId,
     get secret() {
@@ -124,25 +126,42 @@ export function createSandbox(options: SandboxOptions = {}): Sandbox {
     },
     get picture() {
       const { stats, latencyMs } = sandbox;
-      return takePicture(state, { calls: journal.list(), faults: faults.list(), stats, latencyMs });
+      return takePicture(state, {
+        startedAt,
+        calls: journal.list(),
+        faults: faults.list(),
+        stats,
+        latencyMs,
+      });
     },
     faults,
     receiver,
-    latencyMs: options.latencyMs ?? 0,
+    transcriber,
+    pairing,
+    get networkUrl() {
+      return urlOf(networkHost(host), port);
+    },
+    latencyMs,
     now: () => clock.now(),
-    advance: (ms) => clock.advance(ms),
+    advance(ms) {
+      clock.advance(ms);
+      transcriber?.intervened("clock");
+    },
     rotate() {
+      transcriber?.intervened("rotate");
       state.credentials.issueToken({ foreign: true });
     },
     revoke(code = RULES.token_dead.code) {
       if (!/^-?\d{1,10}$/.test(code)) throw new RangeError("code must be a whole number, as text");
       state.deadTokenCode = code;
       state.credentials.revokeAll();
+      transcriber?.intervened("revoke");
     },
     changeSecret(next) {
       if (next.length !== 64) throw new RangeError("secret must have 64 characters");
       state.secret = next;
       state.credentials.revokeAll();
+      transcriber?.intervened("secret");
     },
     complete(orderNo, outcome) {
       const order = state.orders.byNumber(orderNo);
@@ -153,6 +172,15 @@ export function createSandbox(options: SandboxOptions = {}): Sandbox {
       return completeOrder(order, scenario, state).json;
     },
     clearBreaches: () => state.breaches.clear(),
+    reset() {
+      for (const part of [faults, counters, journal, transcriber, state.breaches]) part?.clear();
+      receiver.reset();
+      sandbox.latencyMs = latencyMs;
+      state.secret = secret;
+      state.deadTokenCode = RULES.token_dead.code;
+      state.credentials.restore();
+      startedAt = clock.now();
+    },
     issuedValues: () => state.credentials.values(),
     connect(next) {
       backend = next;

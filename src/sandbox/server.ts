@@ -1,6 +1,5 @@
-import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
+import fastify, { type FastifyInstance, type FastifyRequest } from "fastify";
 import { isForeign, NO_SCHEMA_COMPILERS } from "../lib/http.ts";
-import { answer, type FaultableConnection, type PreparedAnswer } from "./controls/apply-fault.ts";
 import type { ConsoleBackend } from "./controls/backend.ts";
 import { addConsole } from "./controls/console.ts";
 import type { Faults } from "./controls/faults.ts";
@@ -8,7 +7,13 @@ import type { Journal } from "./controls/journal.ts";
 import type { createReceiver } from "./controls/receiver.ts";
 import { addControls } from "./controls/routes.ts";
 import type { Counters } from "./controls/stats.ts";
+import { callerOf, exchange, readQuery, sentBy, type VendorHandler } from "./exchange.ts";
+import type { Pairing } from "./pairing/pairing.ts";
+import { addPairing, readPrefix } from "./pairing/routes.ts";
 import type { Sandbox } from "./sandbox.ts";
+import { addTranscripts } from "./transcripts/routes.ts";
+import type { Transcriber } from "./transcripts/transcriber.ts";
+import type { BreachSource } from "./vendor/breaches.ts";
 import type { VendorEdition } from "./vendor/orders.ts";
 import { answerQuery } from "./vendor/query.ts";
 import type { VendorReply } from "./vendor/reply.ts";
@@ -23,11 +28,17 @@ export interface ServerParts {
   faults: Faults;
   counters: Counters;
   journal: Journal;
+  /** Undefined: calls are not recorded. */
+  transcriber: Transcriber | undefined;
   receiver: ReturnType<typeof createReceiver>;
   /** The console's backend, once connected. */
   backend: () => ConsoleBackend | undefined;
   /** Host names accepted in addition to those of this machine. */
-  hosts: readonly string[] | "any";
+  hosts: readonly string[];
+  /** With it, other machines must be paired; without it, none can reach the sandbox anyway. */
+  pairing: Pairing | undefined;
+  /** Base URL for other machines. */
+  networkUrl: () => string;
   /** Latency of every call, milliseconds of sandbox time. */
   latencyMs: () => number;
   /** Operated by the controls at /sandbox/. */
@@ -46,15 +57,14 @@ const VENDOR_PATHS: Readonly<Partial<Record<string, Endpoint>>> = {
   ...Object.fromEntries(Object.values(UPLOADS).map(({ path }) => [path, "upload" as const])),
 };
 
-type Handler = (request: SandboxRequest) => PreparedAnswer;
-
 /** The HTTP server: the vendor's paths, /sdk/verify, the controls and the console. */
 export function createServer(parts: ServerParts): FastifyInstance {
-  const { state, counters, hosts } = parts;
+  const { state, counters, hosts, pairing } = parts;
   const app = fastify({
     forceCloseConnections: true,
     bodyLimit: 32 * 1024 * 1024,
     schemaController: NO_SCHEMA_COMPILERS,
+    ...(pairing && { rewriteUrl: readPrefix }),
   });
   // Every body is read as text: the handlers judge the content type.
   app.removeAllContentTypeParsers();
@@ -69,8 +79,11 @@ export function createServer(parts: ServerParts): FastifyInstance {
     if (simple) return reply.code(415).send({ code: "415", msg: "send application/json" });
   });
 
+  if (pairing) addPairing(app, pairing, parts.networkUrl);
+  else app.get("/sandbox/pairing", () => ({ open: false }));
+
   const vendor =
-    (handle: (request: SandboxRequest, state: State) => VendorReply): Handler =>
+    (handle: (request: SandboxRequest, state: State) => VendorReply): VendorHandler =>
     (request) => {
       const json = handle(request, state);
       counters.answered(request.endpoint, json.code);
@@ -97,102 +110,32 @@ export function createServer(parts: ServerParts): FastifyInstance {
     exchange(parts, "sdk_verify", (call) => playSdk(call, state), request, reply),
   );
   addControls(app, parts);
+  addTranscripts(app, { transcriber: parts.transcriber, breaches: state.breaches });
   addConsole(app, parts);
   app.setNotFoundHandler((request, reply) => {
     const endpoint = VENDOR_PATHS[request.url.split("?", 1)[0] ?? ""];
     if (!endpoint) return reply.code(404).send({ code: "404", msg: "no such path" });
-    state.breaches.add("method_wrong", endpoint, readRequest(endpoint, request).caller);
+    const json = { code: "405", msg: "method not allowed" };
+    const answer = { status: 405, contentType: "application/json", body: JSON.stringify(json) };
+    state.breaches.add("method_wrong", enterUnhandled(parts, endpoint, request, answer));
     const allowed = endpoint === "upload" || endpoint === "query" ? "POST" : "GET";
-    return reply.code(405).header("allow", allowed).send({ code: "405", msg: "method not allowed" });
+    return reply.code(405).header("allow", allowed).send(json);
   });
   return app;
 }
 
-async function exchange(
-  { state, faults, counters, journal, latencyMs, stopping }: ServerParts,
+/** Enters a call that no handler sees into the journal. */
+function enterUnhandled(
+  { journal, transcriber }: ServerParts,
   endpoint: Endpoint,
-  handle: Handler,
   request: FastifyRequest,
-  reply: FastifyReply,
-): Promise<FastifyReply> {
-  const call = readRequest(endpoint, request);
-  const { inFlight, leave } = counters.enter(endpoint);
-  if (inFlight > 1 && endpoint === "access_token")
-    state.breaches.add("overlapping_refresh", endpoint, call.caller);
-  if (inFlight > 1 && endpoint === "sign_ticket")
-    state.breaches.add("overlapping_sign_ticket", endpoint, call.caller);
-  const entry = journal.enter(endpoint, call.caller);
-  const left = new AbortController();
-  // A call whose caller has disconnected is no longer in flight.
-  reply.raw.once("close", () => {
-    leave();
-    journal.leave(entry);
-    left.abort(new Error("the caller left"));
-  });
-  const wire = createWire(reply, leave, left.signal, stopping);
-  try {
-    const delayMs = latencyMs();
-    if (delayMs > 0) await state.clock.sleep(delayMs, wire.gone);
-    const fault = faults.take(endpoint);
-    if (fault) entry.fault = fault.kind;
-    const work = () => {
-      const answered = handle(call);
-      const { code } = answered.json as { code?: string };
-      if (code !== undefined) entry.code = code;
-      return answered;
-    };
-    await answer(fault, work, wire, state.clock);
-  } catch (error) {
-    leave();
-    if (!left.signal.aborted && !stopping.aborted) throw error;
-    reply.hijack();
-    reply.raw.destroy();
-  }
-  return reply;
-}
-
-function createWire(
-  reply: FastifyReply,
-  leave: () => void,
-  left: AbortSignal,
-  stopping: AbortSignal,
-): FaultableConnection {
-  return {
-    stopping,
-    // Combined on demand: most calls end at once, and `stopping` outlives them all.
-    get gone() {
-      return AbortSignal.any([left, stopping]);
-    },
-    send(status, contentType, body) {
-      // Before the response is sent: the caller's next call may arrive before this connection closes.
-      leave();
-      void reply.code(status).header("content-type", contentType).send(body);
-    },
-    reset() {
-      reply.hijack();
-      reply.raw.socket?.resetAndDestroy();
-    },
-    truncate(contentType, body) {
-      reply.hijack();
-      const bytes = Buffer.from(body);
-      reply.raw.writeHead(200, { "content-type": contentType, "content-length": bytes.length });
-      reply.raw.write(bytes.subarray(0, bytes.length >> 1), () => reply.raw.destroy());
-    },
-  };
-}
-
-function readRequest(endpoint: Endpoint, request: FastifyRequest): SandboxRequest {
-  const { headers, body, ip, socket } = request;
-  const named = headers["x-sandbox-caller"];
-  return {
-    endpoint,
-    query: readQuery(request),
-    body: typeof body === "string" ? body : "",
-    contentType: headers["content-type"] ?? "",
-    caller: typeof named === "string" ? named : `${ip}:${socket.remotePort}`,
-  };
-}
-
-function readQuery(request: FastifyRequest): SandboxRequest["query"] {
-  return request.query as SandboxRequest["query"];
+  answer: { status: number; contentType: string; body: string },
+): BreachSource {
+  const call = journal.enter(endpoint, callerOf(request));
+  transcriber?.opened(call, sentBy(request));
+  call.status = answer.status;
+  transcriber?.answered(call, answer);
+  journal.leave(call);
+  transcriber?.left(call);
+  return call;
 }

@@ -5,7 +5,9 @@ import { readArguments } from "./arguments.ts";
 import type { ConsoleBackend } from "./controls/backend.ts";
 import { RECEIVER_PATH } from "./controls/receiver.ts";
 import type { SandboxOptions } from "./options.ts";
+import { qrText } from "./pairing/qr.ts";
 import { createSandbox, type Sandbox } from "./sandbox.ts";
+import { createTerminalSink, sandboxLine } from "./terminal.ts";
 import { createTurnableClock, type TurnableClock } from "./turnable-clock.ts";
 
 /** A sandbox with everything a service needs to run against it. */
@@ -16,10 +18,12 @@ export interface Trial {
   environment: Environment;
   /** The clock for the service too, so that turning the sandbox's clock ages both. */
   clock: Clock;
+  /** Destination of the service's log lines. */
+  logSink: { write(line: string): void };
   /** Connects the console to the service, once it runs. */
   connect(backend: Omit<ConsoleBackend, "url" | "grpcUrl" | "adminUrl">, addresses: Addresses): void;
-  /** Commands to paste next. */
-  instructions(addresses: Addresses): string;
+  /** Prints commands to paste next, and how a phone gets in. */
+  instruct(addresses: Addresses): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -32,16 +36,23 @@ interface Addresses {
 /** Starts the sandbox of `npm run sandbox`. Exits with 2 if the command line is invalid. */
 export async function startTrial(args: readonly string[], env: Environment): Promise<Trial> {
   const clock = createTurnableClock(systemClock);
-  const { sandbox, upstreamOnly, backend } = await startSandbox(args, env, clock).catch((error: unknown) => {
-    if (!(error instanceof UsageError)) throw error;
-    console.error(error.message);
-    process.exit(args.includes("--help") ? 0 : 2);
-  });
+  const { sandbox, upstreamOnly, backend, json } = await startSandbox(args, env, clock).catch(
+    (error: unknown) => {
+      if (!(error instanceof UsageError)) throw error;
+      console.error(error.message);
+      process.exit(args.includes("--help") ? 0 : 2);
+    },
+  );
   if (backend !== undefined) sandbox.connect({ url: backend });
-  if (upstreamOnly) printUpstream(sandbox);
+  if (upstreamOnly) {
+    printUpstream(sandbox);
+    sandbox.transcriber?.onCall((each) => console.error(sandboxLine(each, process.stderr, json)));
+    await showPairing(sandbox);
+  }
   return {
     upstreamOnly,
     clock,
+    logSink: createTerminalSink(process.stdout, json),
     environment: {
       FACEID_APP_ID: sandbox.appId,
       FACEID_SECRET: sandbox.secret,
@@ -58,16 +69,24 @@ export async function startTrial(args: readonly string[], env: Environment): Pro
       const grpcUrl = `http://${grpc}`;
       sandbox.connect({ ...service, url: `http://${http}`, grpcUrl, adminUrl: `http://${admin}` });
     },
-    instructions: ({ http, grpc }) => `
+    async instruct(addresses) {
+      console.error(instructions(sandbox, addresses));
+      await showPairing(sandbox);
+    },
+    stop: () => sandbox.stop(),
+  };
+}
+
+const instructions = ({ url }: Sandbox, { http, grpc }: Addresses) => `
 This is the sandbox: no vendor, no contract, nobody is verified.
 
-Open ${sandbox.url}/ in a browser, or in another terminal:
+Open ${url}/ in a browser, or in another terminal:
 
 1. Ask for launch parameters, as the app does.
    curl -s -d 'name=张三' -d 'id_no=11010519491231002X' http://${http}/get_face_params | tee launch.json
 
-2. Play the App SDK with them. Outcomes: curl -s ${sandbox.url}/sandbox/scenarios
-   curl -s --json @launch.json '${sandbox.url}/sdk/verify?outcome=passed'
+2. Play the App SDK with them. Outcomes: curl -s ${url}/sandbox/scenarios
+   curl -s --json @launch.json '${url}/sdk/verify?outcome=passed'
 
 3. Read the verdict.
    curl -s -d "order_no=$(sed 's/.*"order_no":"\\([^"]*\\)".*/\\1/' launch.json)" http://${http}/get_result
@@ -77,10 +96,7 @@ The same by JSON, and by gRPC without a schema:
    npx buf curl --protocol grpc --http2-prior-knowledge -d '{"name":"张三","idNo":"11010519491231002X"}' http://${grpc}/faceverification.v1.FaceVerificationService/GetFaceParams
 
 Ctrl-C ends both.
-`,
-    stop: () => sandbox.stop(),
-  };
-}
+`;
 
 const listed = (...entries: readonly (string | undefined)[]) => entries.filter(Boolean).join();
 
@@ -97,7 +113,7 @@ function ledgerAndReceiver({ url, receiver }: Sandbox, env: Environment): Enviro
 
 async function startSandbox(args: readonly string[], env: Environment, sharedClock: TurnableClock) {
   const { sandbox, ...rest } = readArguments(args, env);
-  return { ...rest, sandbox: await beginSandbox({ ...sandbox, sharedClock }) };
+  return { ...rest, sandbox: await beginSandbox({ ...sandbox, sharedClock, record: true }) };
 }
 
 /** Prints the environment to stdout, as lines a shell can evaluate, and help for people to stderr. */
@@ -113,6 +129,23 @@ Turn the clock curl -s --json '{"advance_ms":60000}' ${url}/sandbox/clock
 
 More in docs/sandbox.md. Ctrl-C ends it.
 `);
+}
+
+/** How the next device gets in, and again whenever one has; nothing if the sandbox is not open to the network. */
+async function showPairing({ pairing, networkUrl }: Sandbox): Promise<void> {
+  if (!pairing) return;
+  const show = async () => {
+    const code = pairing.code();
+    if (code === undefined) return;
+    console.error(`${await qrText(`${networkUrl}/pair#${code}`)}
+For a phone: scan this, or open ${networkUrl}/pair and enter ${code}. Each code lets one device in.
+`);
+  };
+  pairing.onPaired((device) => {
+    console.error(`Paired: ${device}`);
+    void show();
+  });
+  await show();
 }
 
 /** Creates and starts a sandbox; throws `UsageError` if it cannot listen on its address. */

@@ -15,7 +15,7 @@ export interface RunningTrial {
 
 /** Starts `npm run sandbox -- ...args` the way npm does, and waits until it is ready. */
 export async function startTrial(...args: string[]): Promise<RunningTrial> {
-  const child = spawn(process.execPath, ["src/main.ts", "sandbox", "--port", "0", ...args], {
+  const child = spawn(process.execPath, ["src/main.ts", "sandbox", "--port", "0", "--json", ...args], {
     cwd: join(import.meta.dirname, "../.."),
     stdio: ["ignore", "pipe", "pipe"],
     env: CHILD_ENV,

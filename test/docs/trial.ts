@@ -12,7 +12,7 @@ export interface Trial {
 }
 
 export async function startTrial(): Promise<Trial> {
-  const child = spawn(process.execPath, ["src/main.ts", "sandbox"], {
+  const child = spawn(process.execPath, ["src/main.ts", "sandbox", "--json"], {
     cwd: ROOT,
     stdio: ["ignore", "pipe", "pipe"],
     env: { ...CHILD_ENV, SANDBOX_PORT: "0" },

@@ -15,11 +15,11 @@ test("without arguments the sandbox runs with a service on the default port", ()
 test("every command-line option is applied", () => {
   const secret = "s".repeat(64);
   const args = `--upstream-only --backend http://127.0.0.1:3000/ --port 0 --host 0.0.0.0 --app-id IDA00001
-    --secret ${secret} --seed 7 --latency 30ms --overlap 6s --edition basic,plus --answers printed --lenient`.split(
+    --secret ${secret} --seed 7 --latency 30ms --overlap 6s --edition basic,plus --answers printed --lenient --json`.split(
     /\s+/,
   );
   const { sandbox, ...rest } = readArguments(args, { SANDBOX_PORT: "8091" });
-  expect(rest).toEqual({ upstreamOnly: true, backend: "http://127.0.0.1:3000" });
+  expect(rest).toEqual({ upstreamOnly: true, backend: "http://127.0.0.1:3000", json: true });
   expect(sandbox).toEqual({
     port: 0,
     host: "0.0.0.0",
@@ -32,6 +32,15 @@ test("every command-line option is applied", () => {
     answers: "printed",
     strict: false,
   });
+});
+
+test.each([
+  [["--host"], "0.0.0.0"],
+  [["--host", "--seed", "7"], "0.0.0.0"],
+  [["--host", "192.0.2.7", "--seed", "7"], "192.0.2.7"],
+  [["--seed", "7"], undefined],
+])("the arguments %j listen on %s", (args, host) => {
+  expect(readArguments(args, {}).sandbox.host).toBe(host);
 });
 
 test("the same seed generates the same secret", () => {

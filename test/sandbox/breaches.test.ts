@@ -398,7 +398,9 @@ test("a breach records time, endpoint and caller, but no value", () =>
 test("a faulty client cannot exhaust memory with breaches", () => {
   const clock = createTurnableClock(frozenClock());
   const breaches = createBreachLog(clock, true);
-  for (let i = 0; i < 10_100; i++) breaches.add("secret_wrong", "access_token", "someone");
+  for (let i = 0; i < 10_100; i++) {
+    breaches.add("secret_wrong", { endpoint: "access_token", caller: "someone", id: i });
+  }
   expect(breaches.list).toHaveLength(10_000);
   breaches.clear();
   expect(breaches.list).toEqual([]);

@@ -1,5 +1,6 @@
 import { connect } from "node:http2";
 import type { FastifyInstance } from "fastify";
+import { POLL_ID } from "../terminal.ts";
 import { askRpc, type ConsoleBackend, PROBE_MS } from "./backend.ts";
 
 const LIST_ORDERS = "/faceverification.v1.FaceVerificationService/ListOrders";
@@ -44,7 +45,7 @@ function overHttp2(
     };
     session.on("error", () => end());
     const stream = session.request(
-      { ":method": "POST", ":path": path, "content-type": "application/json" },
+      { ":method": "POST", ":path": path, "content-type": "application/json", "x-request-id": POLL_ID },
       { signal: AbortSignal.timeout(PROBE_MS) },
     );
     let ok = false;

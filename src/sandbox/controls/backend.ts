@@ -1,4 +1,9 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { callerOf, sentBy } from "../exchange.ts";
+import { POLL_ID } from "../terminal.ts";
+import type { Transcriber } from "../transcripts/transcriber.ts";
+import { readJsonObject } from "../vendor/request.ts";
+import { type Journal, PROXIED } from "./journal.ts";
 
 /** A backend that uses this sandbox as its vendor, as needed by the console. */
 export interface ConsoleBackend {
@@ -14,7 +19,6 @@ export interface ConsoleBackend {
   dropStore?: () => void;
 }
 
-const FORM_ROUTES = ["/get_face_params", "/get_result"];
 /** The admin listener's status of the ticket cache, by Connect's JSON protocol. */
 const TICKET_STATUS = "/faceverification.v1.TicketAdminService/TicketStatus";
 /** A little longer than the service's own deadline, milliseconds. */
@@ -24,12 +28,11 @@ export const PROBE_MS = 1_500;
 
 /**
  * Proxies the backend's form routes at the sandbox's own address, so that the console's page does not need
- * the product to allow CORS. Stores nothing.
+ * the product to allow CORS.
  */
-export function addPassThrough(app: FastifyInstance, backend: () => ConsoleBackend | undefined): void {
-  for (const path of FORM_ROUTES) {
-    app.post(path, (request, reply) => passOn(backend(), path, request, reply));
-  }
+export function addPassThrough(app: FastifyInstance, parts: PassThroughParts): void {
+  const { backend } = parts;
+  for (const name of PROXIED) app.post(`/${name}`, (request, reply) => record(parts, name, request, reply));
 
   app.get("/sandbox/backend", async () => {
     const { url, adminUrl, refreshIntervalMs, dropStore } = backend() ?? {};
@@ -53,14 +56,50 @@ export function addPassThrough(app: FastifyInstance, backend: () => ConsoleBacke
   });
 }
 
+interface PassThroughParts {
+  backend: () => ConsoleBackend | undefined;
+  journal: Journal;
+  transcriber: Transcriber | undefined;
+}
+
+/** Passes a request on, and enters it with its answer into the journal. */
+async function record(
+  { backend, journal, transcriber }: PassThroughParts,
+  name: (typeof PROXIED)[number],
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
+  const call = journal.enter(name, callerOf(request));
+  transcriber?.opened(call, sentBy(request));
+  const { status, contentType, body } = await passOn(backend(), `/${name}`, request);
+  const { code } = readJsonObject(body) ?? {};
+  call.status = status;
+  // Old demos answer with a number.
+  if (typeof code === "string" || typeof code === "number") call.code = String(code);
+  transcriber?.answered(call, { status, contentType, body });
+  journal.leave(call);
+  transcriber?.left(call);
+  return reply.code(status).header("content-type", contentType).send(body);
+}
+
+interface Answer {
+  status: number;
+  contentType: string;
+  body: string;
+}
+
+const refusal = (status: number, msg: string): Answer => ({
+  status,
+  contentType: "application/json",
+  body: JSON.stringify({ code: String(status), msg }),
+});
+
 async function passOn(
   backend: ConsoleBackend | undefined,
   path: string,
   request: FastifyRequest,
-  reply: FastifyReply,
-): Promise<FastifyReply> {
-  if (!backend)
-    return reply.code(404).send({ code: "404", msg: "the sandbox was started without a backend" });
+): Promise<Answer> {
+  if (!backend) return refusal(404, "the sandbox was started without a backend");
   try {
     const { "content-type": type, "accept-language": language, authorization } = request.headers;
     const answer = await fetch(backend.url + path, {
@@ -73,13 +112,10 @@ async function passOn(
       body: typeof request.body === "string" ? request.body : "",
       signal: AbortSignal.timeout(TIMEOUT_MS),
     });
-    const text = await answer.text();
-    return reply
-      .code(answer.status)
-      .header("content-type", answer.headers.get("content-type") ?? "text/plain")
-      .send(text);
+    const contentType = answer.headers.get("content-type") ?? "text/plain";
+    return { status: answer.status, contentType, body: await answer.text() };
   } catch {
-    return reply.code(502).send({ code: "502", msg: "the backend does not answer" });
+    return refusal(502, "the backend does not answer");
   }
 }
 
@@ -95,7 +131,7 @@ async function readJson(
   expected?: (response: Response) => boolean,
 ): Promise<Record<string, unknown> | undefined> {
   try {
-    const headers = { "content-type": "application/json" };
+    const headers = { "content-type": "application/json", "x-request-id": POLL_ID };
     const response = await fetch(url, { headers, signal: AbortSignal.timeout(PROBE_MS), ...init });
     if (expected?.(response) === false) return undefined;
     const json: unknown = await response.json();

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { FastifyInstance } from "fastify";
-import { addPassThrough, type ConsoleBackend } from "./backend.ts";
+import { addPassThrough } from "./backend.ts";
 import { addBackendOrders } from "./backend-orders.ts";
 
 const TYPES = { html: "text/html", css: "text/css", js: "text/javascript" } as const;
@@ -33,10 +33,7 @@ const POLICY = [
 ].join("; ");
 
 /** The console at `/` and its proxy to the backend. Never part of a service with real credentials. */
-export function addConsole(
-  app: FastifyInstance,
-  { backend }: { backend: () => ConsoleBackend | undefined },
-): void {
+export function addConsole(app: FastifyInstance, parts: Parameters<typeof addPassThrough>[1]): void {
   for (const [path, file] of Object.entries(FILES)) {
     const content = readFileSync(join(import.meta.dirname, "../console", file));
     const type = TYPES[file.slice(file.lastIndexOf(".") + 1) as keyof typeof TYPES];
@@ -53,6 +50,6 @@ export function addConsole(
     );
   }
   app.get("/favicon.ico", (_request, reply) => reply.code(204).send());
-  addPassThrough(app, backend);
-  addBackendOrders(app, backend);
+  addPassThrough(app, parts);
+  addBackendOrders(app, parts.backend);
 }

@@ -28,6 +28,8 @@ export interface Receiver {
   failing: boolean;
   /** The latest, oldest first. */
   list(): readonly ReceivedWebhook[];
+  /** Works again, and has received nothing. */
+  reset(): void;
 }
 
 export const RECEIVER_PATH = "/sandbox/receiver";
@@ -38,7 +40,16 @@ const REMEMBERED = 50;
 /** `random` is Base64 of the secret's 32 bytes. */
 export function createReceiver(random: string): Receiver & { received: ReceivedWebhook[] } {
   const received: ReceivedWebhook[] = [];
-  return { secret: `whsec_${random}`, failing: false, received, list: () => received };
+  return {
+    secret: `whsec_${random}`,
+    failing: false,
+    received,
+    list: () => received,
+    reset() {
+      this.failing = false;
+      received.length = 0;
+    },
+  };
 }
 
 /** The receiver's route, and its switch. */

@@ -55,6 +55,11 @@ export function addControls(app: FastifyInstance, { sandbox, faults, receiver, s
     return sandbox.complete(request.params.orderNo, typeof outcome === "string" ? outcome : undefined);
   });
 
+  app.post("/sandbox/reset", () => {
+    sandbox.reset();
+    return {};
+  });
+
   addReceiver(app, { receiver, clock: state.clock });
 
   app.get("/sandbox/faults", () => ({ faults: faults.list() }));

@@ -19,6 +19,8 @@ export interface LifeSpan {
 /** Everything the console shows (GET /sandbox/picture). Contains no token, ticket or personal data. */
 export interface Picture {
   now: number;
+  /** When the sandbox started, or was last reset. */
+  startedAt: number;
   appId: string;
   overlapMs: number;
   /** Newest first. Dead ones are remembered for ten minutes. */
@@ -38,7 +40,7 @@ const MAX_BREACHES = 20;
 
 export function takePicture(
   { clock, appId, lifetimes, credentials, breaches }: State,
-  rest: Pick<Picture, "calls" | "faults" | "stats" | "latencyMs">,
+  rest: Pick<Picture, "startedAt" | "calls" | "faults" | "stats" | "latencyMs">,
 ): Picture {
   const tokenSpan = ({ value: _hidden, ...span }: AccessToken): LifeSpan => span;
   const ticketSpan = ({ token, issuedAt, expiresAt }: Ticket): LifeSpan => ({

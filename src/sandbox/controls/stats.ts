@@ -23,6 +23,8 @@ export interface Counters {
   answered(endpoint: Endpoint, code: string): void;
   tokenIssued(at: number): void;
   read(tokenGeneration: number): Stats;
+  /** Forgets everything but the calls in flight. */
+  clear(): void;
 }
 
 export function createCounters(): Counters {
@@ -69,5 +71,19 @@ export function createCounters(): Counters {
       tokenGeneration,
       shortestTokenIntervalMs,
     }),
+    clear() {
+      Object.assign(
+        calls,
+        perEndpoint(() => 0),
+      );
+      Object.assign(
+        codes,
+        perEndpoint(() => ({})),
+      );
+      overlappingRefreshes = 0;
+      maxTokenCallsInFlight = inFlight.access_token;
+      lastTokenAt = undefined;
+      shortestTokenIntervalMs = null;
+    },
   };
 }

@@ -11,14 +11,21 @@ export interface Breach {
   detail: string;
   /** The header `x-sandbox-caller`, else address and port. */
   caller: string;
+  /** The number of the call that broke it. */
+  call: number;
+  /** What led to it, if it was not the backend's doing; see `transcripts/causes.ts`. */
+  cause?: string;
 }
+
+/** Where a breach was found. */
+export type BreachSource = Pick<SandboxRequest, "endpoint" | "caller" | "id">;
 
 /** A handler's finding on one rule: whether it is broken, with an optional detail (never a value). */
 export type BreachFinding = readonly [rule: RuleName, broken: boolean, detail?: string];
 
 export interface BreachLog {
   readonly list: readonly Breach[];
-  add(rule: RuleName, endpoint: Endpoint, caller: string, detail?: string): void;
+  add(rule: RuleName, source: BreachSource, detail?: string): void;
   /** Records every broken rule; returns the code of the first that is refused, undefined if none is. */
   judge(request: SandboxRequest, findings: readonly BreachFinding[]): string | undefined;
   clear(): void;
@@ -31,10 +38,11 @@ const MAX_BREACHES = 10_000;
 export function createBreachLog(clock: TurnableClock, strict: boolean): BreachLog {
   const list: Breach[] = [];
 
-  function add(rule: RuleName, endpoint: Endpoint, caller: string, detail?: string): void {
+  function add(rule: RuleName, { endpoint, caller, id }: BreachSource, found?: string): void {
     if (list.length >= MAX_BREACHES) return;
     const { text } = RULES[rule];
-    list.push({ rule, at: clock.now(), endpoint, detail: detail ? `${text}: ${detail}` : text, caller });
+    const detail = found ? `${text}: ${found}` : text;
+    list.push({ rule, at: clock.now(), endpoint, detail, caller, call: id });
   }
 
   return {
@@ -44,7 +52,7 @@ export function createBreachLog(clock: TurnableClock, strict: boolean): BreachLo
       let refusal: string | undefined;
       for (const [name, broken, detail] of findings) {
         if (!broken) continue;
-        add(name, request.endpoint, request.caller, detail);
+        add(name, request, detail);
         const rule: Rule = RULES[name];
         if (strict || rule.always) refusal ??= rule.code ?? undefined;
       }

@@ -56,6 +56,8 @@ export interface Credentials {
   values(): string[];
   /** Kills every token, and so every ticket (protocol.md 1: a changed secret). */
   revokeAll(): void;
+  /** Undoes rotations by `rotate` and revocations: the newest token of a caller lives its whole life. */
+  restore(): void;
 }
 
 /** How long dead credentials are remembered, milliseconds, to report why a signature is wrong. */
@@ -131,6 +133,11 @@ export function createCredentials(
     revokeAll() {
       const now = clock.now();
       for (const token of tokens) token.expiresAt = Math.min(token.expiresAt, now);
+    },
+    restore() {
+      tokens = tokens.filter(({ foreign }) => !foreign);
+      const [newest] = tokens;
+      if (newest) newest.expiresAt = newest.issuedAt + lifetimes.tokenLifeMs;
     },
   };
 }

@@ -12,6 +12,8 @@ export const ENDPOINTS: readonly Endpoint[] = [
 
 /** A call as the handlers see it, independent of the HTTP server. */
 export interface SandboxRequest {
+  /** The number of the call in the sandbox's journal. */
+  id: number;
   endpoint: Endpoint;
   /** A repeated parameter is an array. */
   query: Readonly<Record<string, string | string[] | undefined>>;
