@@ -72,13 +72,7 @@ export interface Sandbox {
 
 export function createSandbox(options: SandboxOptions = {}): Sandbox {
   const text = createRandomText(options.random);
-  const {
-    host = "127.0.0.1",
-    appId = "TIDA0001",
-    secret = text(64),
-    editions = EDITIONS,
-    latencyMs = 0,
-  } = options;
+  const { host = "127.0.0.1", appId = "TIDA0001", secret = text(64), latencyMs = 0 } = options;
   const clock = options.sharedClock ?? createTurnableClock(options.clock ?? systemClock);
   const state = createInitialState({ ...options, appId, secret }, clock, text);
   const faults = createFaults();

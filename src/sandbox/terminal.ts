@@ -84,7 +84,7 @@ function lineOf(line: Line, stream: Stream): string {
 }
 
 function finishedLine(line: Line, stream: Stream): string {
-  const text = (name: string) => String(line[name] ?? "");
+  const text = (name: string) => (typeof line[name] === "string" ? line[name] : "");
   const [outcome, verdict, code] = [text("outcome"), text("verdict"), text("upstream_code")];
   const call = {
     time: text("time"),

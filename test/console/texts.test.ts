@@ -43,7 +43,7 @@ test("every verdict, reason, fault and call has a text", () => {
 
 test("every key that the page uses has a text, and every text is used", () => {
   const html = sources.find(({ name }) => name === "index.html")?.text ?? "";
-  const asked = [...html.matchAll(/data-t(?:-label)?="([^"]+)"/g)].map(([, key = ""]) => key);
+  const asked = [...html.matchAll(/data-t(?:-label|-title)?="([^"]+)"/g)].map(([, key = ""]) => key);
   expect(asked.length).toBeGreaterThan(40);
   expect(asked.filter((key) => !(key in TEXTS.en))).toEqual([]);
   const scripts = sources
@@ -51,7 +51,7 @@ test("every key that the page uses has a text, and every text is used", () => {
     .map(({ text }) => text)
     .join("\n");
   const inScript = (key: string) =>
-    scripts.includes(`"${key}"`) || /^(verdict|reason|next|error|rule|kind|lane|state|delivery)_/.test(key);
+    scripts.includes(`"${key}"`) || /^(verdict|reason|next|error|rule|kind|lane|state|delivery|said|cause|tab)_/.test(key);
   expect(Object.keys(TEXTS.en).filter((key) => !asked.includes(key) && !inScript(key))).toEqual([]);
 });
 

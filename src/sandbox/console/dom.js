@@ -3,52 +3,64 @@ export const byId = (id) => document.getElementById(id);
 
 /** Makes an element; texts become text nodes, never markup. */
 export function make(tag, attributes = {}, ...children) {
-  const element = document.createElement(tag);
-  fill(element, attributes, children);
-  return element;
+  return fill(document.createElement(tag), attributes, children);
 }
 
 /** As `make`, for drawing. */
 export function draw(tag, attributes = {}, ...children) {
-  const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
-  fill(element, attributes, children);
-  return element;
+  return fill(document.createElementNS("http://www.w3.org/2000/svg", tag), attributes, children);
 }
+
+/** A condition that does not hold leaves no trace. */
+const shownOf = (children) =>
+  children.filter((child) => child !== undefined && child !== null && child !== false);
 
 function fill(element, attributes, children) {
   for (const [name, value] of Object.entries(attributes)) {
     if (name === "onclick") element.addEventListener("click", value);
-    else if (value !== undefined) element.setAttribute(name, value);
+    else if (value !== undefined && value !== null) element.setAttribute(name, value);
   }
-  element.append(...children);
+  element.append(...shownOf(children));
+  return element;
 }
 
-/** Puts `children` in place of what is in there, unless that is the same already: screen readers stay quiet. */
+/**
+ * Puts `children` in place of what is in there, unless that is the same already: screen readers stay quiet, and focus stays on
+ * the element with the same `data-key`, or else in the same card.
+ */
 export function replace(element, ...children) {
   const next = element.cloneNode(false);
-  next.append(...children);
-  if (next.innerHTML !== element.innerHTML || element.querySelector("button")) {
-    element.replaceChildren(...next.childNodes);
+  next.append(...shownOf(children));
+  if (next.innerHTML === element.innerHTML) return;
+  const focused = element.contains(document.activeElement) ? document.activeElement : undefined;
+  element.replaceChildren(...next.childNodes);
+  if (!focused) return;
+  const same = [...element.querySelectorAll("[data-key]")].find(
+    ({ dataset }) => dataset.key === focused.dataset.key,
+  );
+  const home = same ?? (element.closest(".card") ?? element).querySelector("h2, h3");
+  if (home !== same) home?.setAttribute("tabindex", "-1");
+  home?.focus();
+}
+
+/** Whether a button may be pressed. Not by `disabled`, which would take the focus away. */
+export function setUsable(button, usable) {
+  button.setAttribute("aria-disabled", String(!usable));
+}
+
+export const isUsable = (button) =>
+  button.getAttribute("aria-disabled") !== "true" && button.getAttribute("aria-busy") !== "true";
+
+/** Does the button's work, unless it is under way already. */
+export async function busy(button, work) {
+  if (!isUsable(button)) return undefined;
+  button.setAttribute("aria-busy", "true");
+  try {
+    return await work();
+  } finally {
+    button.removeAttribute("aria-busy");
   }
 }
 
-/** Fetches JSON; `undefined` where nothing answers. */
-export async function call(path, { method = "GET", json, form, language } = {}) {
-  const started = performance.now();
-  const body = json !== undefined ? JSON.stringify(json) : form && new URLSearchParams(form).toString();
-  const type = json !== undefined ? "application/json" : "application/x-www-form-urlencoded";
-  try {
-    const response = await fetch(path, {
-      method,
-      ...(body !== undefined && { body }),
-      headers: {
-        ...(body !== undefined && { "content-type": type }),
-        ...(language && { "accept-language": language }),
-      },
-    });
-    const answer = await response.json().catch(() => ({}));
-    return { status: response.status, answer, tookMs: performance.now() - started };
-  } catch {
-    return { status: 0, answer: {}, tookMs: performance.now() - started };
-  }
-}
+/** Brings an element into view, without a jump if it is. */
+export const reveal = (element) => element.scrollIntoView({ block: "nearest" });

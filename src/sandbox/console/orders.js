@@ -1,5 +1,7 @@
-import { byId, call, make, replace } from "./dom.js";
-import { onLanguage, shortTime, t } from "./texts.js";
+import { busy, byId, make, replace } from "./dom.js";
+import { call } from "./http.js";
+import { onLanguage, t } from "./language.js";
+import { shortTime, timeOfDay } from "./times.js";
 
 /** How many webhooks the list shows. */
 const MOST_ITEMS = 8;
@@ -8,20 +10,21 @@ const MOST_ITEMS = 8;
 export function createOrders({ sandboxNow, changed }) {
   let failing = false;
 
-  async function redeliver(orderNo) {
-    const { status, answer } = await call("/sandbox/backend/redeliver", {
-      method: "POST",
-      json: { order_no: orderNo },
+  const redeliver = (button, orderNo) =>
+    busy(button, async () => {
+      const json = { order_no: orderNo };
+      const { status, answer } = await call("/sandbox/backend/redeliver", { method: "POST", json });
+      byId("orders-said").textContent =
+        status === 200 ? t("said_redeliver") : t("said_refused", { msg: answer.msg ?? t("no_answer") });
+      await changed();
     });
-    byId("orders-said").textContent =
-      status === 200 ? t("said_redeliver") : t("said_refused", { msg: answer.msg ?? t("no_answer") });
-    await changed();
-  }
 
-  byId("receiver-fails").addEventListener("click", async () => {
-    await call("/sandbox/receiver", { method: "PUT", json: { failing: !failing } });
-    await changed();
-  });
+  byId("receiver-fails").addEventListener("click", ({ currentTarget }) =>
+    busy(currentTarget, async () => {
+      await call("/sandbox/receiver", { method: "PUT", json: { failing: !failing } });
+      await changed();
+    }),
+  );
   onLanguage(() => {
     byId("orders-said").textContent = "";
   });
@@ -30,22 +33,17 @@ export function createOrders({ sandboxNow, changed }) {
     const delivery = deliveries.find((each) => each.orderNo === orderNo);
     const word = state.replace("ORDER_STATE_", "");
     const judged = verdict.replace("VERDICT_", "");
-    const again = () => redeliver(orderNo);
+    const again = ({ currentTarget }) => redeliver(currentTarget, orderNo);
+    const attributes = { type: "button", class: "link", "data-key": `redeliver-${orderNo}`, onclick: again };
     return make(
       "tr",
       { "data-order": orderNo, "data-state": word },
-      make("td", {}, new Date(createTime).toLocaleTimeString("en-GB")),
+      make("td", {}, timeOfDay(createTime)),
       make("td", {}, make("code", { title: orderNo }, `…${orderNo.slice(-6)}`)),
       make("td", {}, t(`state_${word}`)),
       make("td", {}, judged === "UNSPECIFIED" ? "–" : t(`verdict_${judged}`)),
       make("td", {}, delivery ? deliveryText(delivery) : "–"),
-      make(
-        "td",
-        {},
-        ...(delivery
-          ? [make("button", { type: "button", class: "small", onclick: again }, t("redeliver"))]
-          : []),
-      ),
+      make("td", {}, delivery && make("button", attributes, t("redeliver"))),
     );
   }
 
@@ -54,26 +52,23 @@ export function createOrders({ sandboxNow, changed }) {
     const waitMs = Math.max(0, Date.parse(nextTryTime) - sandboxNow());
     const more = [
       attempts > 0 ? t("tries", { n: attempts }) : "",
-      lastResult && lastResult !== "204" ? lastResult : "",
+      lastResult && lastResult !== "204" ? t("answered", { status: lastResult }) : "",
       state === "DELIVERY_STATE_WAITING" && waitMs > 0 ? t("next_try", { time: shortTime(waitMs) }) : "",
     ];
     return [word, ...more.filter((each) => each !== "")].join(" · ");
   }
 
-  let shown = "";
   return {
-    show({ orders, deliveries }, receiver) {
+    show({ orders, deliveries }, receiver, { startedAt }) {
       failing = receiver.failing === true;
       byId("receiver-fails").setAttribute("aria-pressed", String(failing));
       byId("no-ledger").hidden = orders !== null && orders !== undefined;
-      // Rows with buttons are redrawn only when something changed, so that focus stays.
-      const now = JSON.stringify([orders, deliveries, t("redeliver"), Math.floor(sandboxNow() / 5000)]);
-      if (now !== shown && !byId("order-list").contains(document.activeElement)) {
-        shown = now;
-        const rows = (orders ?? []).map((order) => orderRow(order, deliveries ?? []));
-        const none = make("tr", {}, make("td", { colspan: 6, class: "empty" }, t("orders_none")));
-        byId("order-list").replaceChildren(...(rows.length > 0 ? rows : [none]));
-      }
+      // Older ones are from before the reset.
+      const rows = (orders ?? [])
+        .filter(({ createTime }) => Date.parse(createTime) >= startedAt)
+        .map((order) => orderRow(order, deliveries ?? []));
+      const none = make("tr", {}, make("td", { colspan: 6, class: "empty" }, t("orders_none")));
+      replace(byId("order-list"), ...(rows.length > 0 ? rows : [none]));
       const items = (receiver.received ?? []).slice(-MOST_ITEMS).reverse().map(receivedItem);
       replace(
         byId("received-list"),
@@ -84,18 +79,18 @@ export function createOrders({ sandboxNow, changed }) {
 }
 
 function receivedItem({ at, id, signed, repeated, status, type, verdict }) {
-  const judged = verdict.replace("VERDICT_", "");
+  const judged = String(verdict ?? "").replace("VERDICT_", "");
   const words = [
     type,
     ...(judged && judged !== "UNSPECIFIED" ? [t(`verdict_${judged}`)] : []),
     t(signed ? "signature_right" : "signature_wrong"),
     ...(repeated ? [t("received_again")] : []),
-    `→ ${status}`,
+    t("answered", { status }),
   ];
   return make(
     "li",
     { "data-webhook": id },
     make("span", {}, words.join(" · ")),
-    make("small", {}, new Date(at).toLocaleTimeString("en-GB"), " · ", make("code", {}, `…${id.slice(-6)}`)),
+    make("small", {}, timeOfDay(at), " · ", make("code", {}, `…${id.slice(-6)}`)),
   );
 }

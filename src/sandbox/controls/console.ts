@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { FastifyInstance } from "fastify";
 import { addPassThrough } from "./backend.ts";
@@ -6,19 +6,9 @@ import { addBackendOrders } from "./backend-orders.ts";
 
 const TYPES = { html: "text/html", css: "text/css", js: "text/javascript" } as const;
 
-/** The page and its files by path; no other file is reachable. */
-const FILES = {
-  "/": "index.html",
-  "/console/style.css": "style.css",
-  "/console/main.js": "main.js",
-  "/console/walk.js": "walk.js",
-  "/console/cache.js": "cache.js",
-  "/console/timeline.js": "timeline.js",
-  "/console/controls.js": "controls.js",
-  "/console/orders.js": "orders.js",
-  "/console/texts.js": "texts.js",
-  "/console/dom.js": "dom.js",
-} as const;
+/** Pages by path. */
+const PAGES: Readonly<Record<string, string>> = { "index.html": "/", "pair.html": "/pair" };
+const DIRECTORY = join(import.meta.dirname, "../console");
 
 /** The page loads only its own files, connects only to its own origin, and must not be framed. */
 const POLICY = [
@@ -34,8 +24,10 @@ const POLICY = [
 
 /** The console at `/` and its proxy to the backend. Never part of a service with real credentials. */
 export function addConsole(app: FastifyInstance, parts: Parameters<typeof addPassThrough>[1]): void {
-  for (const [path, file] of Object.entries(FILES)) {
-    const content = readFileSync(join(import.meta.dirname, "../console", file));
+  // Each by its own route: no other file is reachable.
+  for (const file of readdirSync(DIRECTORY)) {
+    const path = PAGES[file] ?? `/console/${file}`;
+    const content = readFileSync(join(DIRECTORY, file));
     const type = TYPES[file.slice(file.lastIndexOf(".") + 1) as keyof typeof TYPES];
     app.get(path, (_request, reply) =>
       reply

@@ -7,14 +7,7 @@ const COOKIE = "sandbox-pairing";
 const HEADER = "x-sandbox-pairing";
 const PREFIX = /^\/paired\/([0-9A-Za-z]{32})(?=\/)/;
 /** What a device may load before it is paired. */
-const OPEN = [
-  "/pair",
-  "/console/pair.js",
-  "/console/texts.js",
-  "/console/texts-zh.js",
-  "/console/texts-en.js",
-  "/console/style.css",
-];
+const OPEN = /^\/(pair|console\/[a-z-]+\.(js|css))$/;
 
 /**
  * For Fastify's `rewriteUrl`: an app that keeps no cookies, or a backend on another machine, puts its token into the base URL,
@@ -33,7 +26,7 @@ export function addPairing(app: FastifyInstance, pairing: Pairing, address: () =
   app.addHook("onRequest", async (request, reply) => {
     if (isFromHere(request.socket) || pairing.isPaired(tokenOf(request))) return undefined;
     const [path = ""] = request.url.split("?", 1);
-    if (OPEN.includes(path)) return undefined;
+    if (OPEN.test(path)) return undefined;
     if (path === "/") return reply.redirect("/pair");
     return reply.code(403).send({ code: "403", msg: "not paired: open /pair and enter the sandbox's code" });
   });

@@ -31,10 +31,8 @@ const STEPS: readonly CallName[] = ["get_face_params", "sdk_verify", "get_result
 /** Sorts calls into attempts: by order number, by person and user, and where a call names none, by time. */
 export function attemptsOf(transcripts: readonly Transcript[]): Attempt[] {
   const groups: Group[] = [];
-  const begin = (first: Transcript): Group => {
-    const group = { calls: [first], orderNo: first.facts.orderNo };
-    groups.push(group);
-    return group;
+  const begin = (first: Transcript) => {
+    groups.push({ calls: [first] });
   };
   const isStep = ({ call }: Transcript) => STEPS.includes(call.endpoint);
   const later = [...transcripts].sort(
@@ -42,10 +40,8 @@ export function attemptsOf(transcripts: readonly Transcript[]): Attempt[] {
   );
   for (const transcript of later) {
     const group = groupFor(transcript, groups);
-    if (group) {
-      group.calls.push(transcript);
-      group.orderNo ??= transcript.facts.orderNo;
-    } else if (isStep(transcript) || transcript.facts.orderNo !== undefined) begin(transcript);
+    if (group) group.calls.push(transcript);
+    else if (isStep(transcript) || transcript.facts.orderNo !== undefined) begin(transcript);
   }
   return groups
     .map(toAttempt)
@@ -55,21 +51,20 @@ export function attemptsOf(transcripts: readonly Transcript[]): Attempt[] {
 
 interface Group {
   calls: Transcript[];
-  orderNo: string | undefined;
 }
 
 function groupFor(transcript: Transcript, groups: readonly Group[]): Group | undefined {
   const { call, facts } = transcript;
   if (call.endpoint === "get_face_params") return undefined;
-  const byOrder = facts.orderNo && groups.findLast(({ orderNo }) => orderNo === facts.orderNo);
+  const byOrder =
+    facts.orderNo &&
+    groups.findLast(({ calls }) => calls.some((each) => each.facts.orderNo === facts.orderNo));
   if (byOrder) return byOrder;
   const during = groups.filter(({ calls }) => calls.some((step) => covers(step.call, call)));
   switch (call.endpoint) {
-    // The upload of an attempt that got no order number.
+    // One that was refused: its order number is not that of the launch.
     case "upload":
-      return during.find(
-        ({ orderNo, calls }) => orderNo === undefined && calls[0]?.facts.idNo === facts.idNo,
-      );
+      return during.find(({ calls }) => calls[0]?.facts.idNo === facts.idNo);
     case "nonce_ticket":
       return (
         during.find(({ calls }) => calls.some((each) => each.facts.userId === facts.userId)) ?? during[0]
@@ -91,7 +86,7 @@ function covers(step: JournalCall, call: JournalCall): boolean {
   );
 }
 
-function toAttempt({ calls, orderNo }: Group): Attempt {
+function toAttempt({ calls }: Group): Attempt {
   const ordered = [...calls].sort((a, b) => a.call.id - b.call.id) as [Transcript, ...Transcript[]];
   const steps: Step[] = [];
   for (const { call, facts } of ordered) {
@@ -101,6 +96,10 @@ function toAttempt({ calls, orderNo }: Group): Attempt {
     (above?.behind ?? steps).push(step);
   }
   const [first] = ordered;
+  const numbered = ordered.find(
+    ({ call, facts }) => STEPS.includes(call.endpoint) && facts.orderNo !== undefined,
+  );
+  const orderNo = (numbered ?? ordered.findLast(({ facts }) => facts.orderNo !== undefined))?.facts.orderNo;
   const idNo = ordered.find(({ facts }) => facts.idNo !== undefined)?.facts.idNo;
   const verdict = ordered.findLast(({ facts }) => facts.verdict !== undefined)?.facts.verdict;
   return {
