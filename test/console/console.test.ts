@@ -3,15 +3,20 @@ import { join } from "node:path";
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { launchBrowser, missingChromium } from "./browser.ts";
+import {
+  DESKTOP,
+  focused,
+  launch,
+  onPage as openPage,
+  PHONE,
+  soon,
+  textOf as text,
+  untilVerdict,
+  usable,
+} from "./page.ts";
 import { type RunningTrial, startTrial } from "./trial.ts";
 
 const AXE = readFileSync(join(import.meta.dirname, "../../node_modules/axe-core/axe.min.js"), "utf8");
-
-/** Polls with a timeout long enough for a slow machine. */
-const soon = <T>(read: () => T) => expect.poll(read, { timeout: 30_000 });
-
-const DESKTOP = { viewport: { width: 1240, height: 900 } };
-const PHONE = { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true };
 
 describe.skipIf(missingChromium())("the console in a real browser", () => {
   let browser: Browser;
@@ -25,38 +30,12 @@ describe.skipIf(missingChromium())("the console in a real browser", () => {
     await trial?.end();
   });
 
-  /** Opens the page, runs `work` on it, and fails if the page reported an error. */
-  async function onPage(options: BrowserContextOptions, work: (page: Page) => Promise<void>): Promise<void> {
-    const context = await browser.newContext({ locale: "en-GB", ...DESKTOP, ...options });
-    const page = await context.newPage();
-    const complaints: string[] = [];
-    page.on("pageerror", (error) => complaints.push(error.message));
-    page.on("console", (message) => {
-      // A refused form is answered with 4xx or 5xx, which Chromium also logs to its console.
-      const expected = /\/get_(face_params|result)$/.test(message.location().url);
-      if (["error", "warning"].includes(message.type()) && !expected) complaints.push(message.text());
-    });
-    try {
-      await page.goto(trial.url);
-      await page.locator("html[data-ready]").waitFor();
-      await work(page);
-      expect(complaints).toEqual([]);
-    } finally {
-      await context.close();
-    }
-  }
-
-  const text = async (page: Page, selector: string) => (await page.locator(selector).textContent()) ?? "";
+  const onPage = (options: BrowserContextOptions, work: (page: Page) => Promise<void>) =>
+    openPage(browser, trial.url, options, work);
   const generation = async (page: Page) =>
     Number((await text(page, "[data-metric=generation] dd")).match(/#(\d+)/)?.[1]);
-  const age = async (page: Page) => seconds(await text(page, "[data-metric=age] dd"));
-  const untilVerdict = (page: Page, kind: string) =>
-    page.locator(`#verdict .notice[data-verdict=${kind}]`).waitFor();
-
-  async function launch(page: Page): Promise<void> {
-    await page.locator("#launch").click();
-    await page.locator("#play:enabled").waitFor();
-  }
+  const age = async (page: Page) =>
+    seconds(/([\d:]+) old/.exec(await text(page, "[data-metric=generation] small"))?.[1] ?? "");
 
   test.each([
     ["zh-CN", "desktop", DESKTOP, "zh-CN", "核身通过"],
@@ -96,7 +75,7 @@ describe.skipIf(missingChromium())("the console in a real browser", () => {
 
   test("a case from the catalogue selects the outcome by its ID number", () =>
     onPage({}, async (page) => {
-      await page.locator("#magic").selectOption({ label: "Name and ID number do not match · 66660010" });
+      await page.locator("#magic").selectOption({ label: "Name and ID number do not match (code 66660010)" });
       expect(await page.locator("#id_no").inputValue()).toBe("119999199001010047");
       await launch(page);
       await page.locator("#play").click();
@@ -111,7 +90,8 @@ describe.skipIf(missingChromium())("the console in a real browser", () => {
       await page.locator("#id_no-fault:visible").waitFor();
       expect(await text(page, "#id_no-fault")).toContain("check digit");
       expect(await page.locator("#id_no").getAttribute("aria-invalid")).toBe("true");
-      expect(await page.locator("#play").isDisabled()).toBe(true);
+      expect(await page.locator("#play").getAttribute("aria-disabled")).toBe("true");
+      await soon(() => focused(page)).toBe("id_no");
     }));
 
   test("the whole walk can be done by keyboard", () =>
@@ -125,6 +105,7 @@ describe.skipIf(missingChromium())("the console in a real browser", () => {
       await page.locator("#play:focus").waitFor();
       await page.keyboard.press("Enter");
       await untilVerdict(page, "PASSED");
+      expect(await focused(page)).toBe("play");
       const outline = "getComputedStyle(document.querySelector(':focus-visible')).outlineStyle";
       await page.keyboard.press("Tab");
       expect(await page.evaluate(outline)).toBe("solid");
@@ -168,6 +149,50 @@ describe.skipIf(missingChromium())("the console in a real browser", () => {
       expect(await text(page, "#breach-list")).toContain("token_dead");
       await page.locator("#clear-breaches").click();
       await soon(() => text(page, "#breach-list")).toContain("None");
+      expect(await focused(page)).toBe("clear-breaches");
+    }));
+
+  test("no button comes back while a call is under way, and the one pressed keeps the focus", () =>
+    onPage({}, async (page) => {
+      await launch(page);
+      await page.locator("#latency").selectOption("1500");
+      await soon(() => text(page, "#said")).toContain("1.5 s");
+      await page.locator("#launch").focus();
+      const answered = page.waitForResponse(/get_face_params/);
+      await page.keyboard.press("Enter");
+      // The next picture, and the countdown's next tick, used to enable them.
+      await page.waitForResponse(/sandbox\/picture/);
+      await page.waitForResponse(/sandbox\/picture/);
+      expect(await page.locator("#launch").getAttribute("aria-busy")).toBe("true");
+      for (const id of ["launch", "play", "kill", "read"]) {
+        expect(await page.locator(`#${id}`).getAttribute("aria-disabled"), id).toBe("true");
+      }
+      expect(await focused(page)).toBe("launch");
+      await page.keyboard.press("Enter");
+      await answered;
+      await page.locator(usable("play")).waitFor();
+      expect(await page.locator("#history li").count()).toBe(await attempts(page));
+      await page.locator("#latency").selectOption("0");
+      await soon(() => text(page, "#said")).toContain("0 ms");
+    }));
+
+  test("“my own” empties the number and leads there", () =>
+    onPage({}, async (page) => {
+      await page.locator("#magic").selectOption({ index: 3 });
+      await page.locator("#magic").selectOption("");
+      expect(await page.locator("#id_no").inputValue()).toBe("");
+      expect(await focused(page)).toBe("id_no");
+      await page.locator("#id_no").fill("119999199001010020");
+      expect(await page.locator("#magic").inputValue()).toBe("119999199001010020");
+    }));
+
+  test("a fault that is removed while it has the focus leaves it in its card", () =>
+    onPage({}, async (page) => {
+      await page.locator("#fault-add").click();
+      await page.locator("[data-fault] button").focus();
+      await page.keyboard.press("Enter");
+      await soon(() => page.locator("[data-fault]").count()).toBe(0);
+      expect(await focused(page)).toBe("controls-title");
     }));
 
   test("the service's own status is shown beside the sandbox's", () =>
@@ -175,7 +200,7 @@ describe.skipIf(missingChromium())("the console in a real browser", () => {
       await launch(page);
       await page.locator("#status summary").click();
       await soon(() => text(page, "#status-list")).toMatch(/replica.*usable.*true.*storeUp.*true/s);
-      expect(await text(page, "[data-metric=next_refresh] dd")).toMatch(/^\d+:\d\d$/);
+      expect(await text(page, "[data-metric=next_refresh] dd")).toMatch(/^\d+:\d\d dies in 1:/);
     }));
 
   test("a foreign rotation starts the old token's last minute", () =>
@@ -205,10 +230,7 @@ describe.skipIf(missingChromium())("the console in a real browser", () => {
       await page.locator("#latency").selectOption("1500");
       await soon(() => text(page, "#said")).toContain("1.5 s");
       await launch(page);
-      const upload = page.locator("#timeline [data-endpoint=upload]").last();
-      await expect
-        .poll(async () => Number(await upload.getAttribute("data-ms")))
-        .toBeGreaterThanOrEqual(1500);
+      await soon(() => widest(page, "upload")).toBeGreaterThanOrEqual(1500);
       await page.locator("#latency").selectOption("0");
       await soon(() => text(page, "#said")).toContain("0 ms");
     }));
@@ -221,6 +243,7 @@ describe.skipIf(missingChromium())("the console in a real browser", () => {
       await page.locator("[data-fault]").waitFor();
       await page.locator("#launch").click();
       await page.locator("#launch-error .notice[data-verdict=ERROR]").waitFor();
+      expect(await text(page, "#launch-error .word")).toContain("No launch parameters");
       await soon(() => page.locator("[data-fault]").count()).toBe(0);
       await page.locator("#timeline .call.refused[data-endpoint=upload]").first().waitFor();
     }));
@@ -236,6 +259,8 @@ describe.skipIf(missingChromium())("the console in a real browser", () => {
       await page.locator("#play").click();
       await untilVerdict(page, "PASSED");
       for (const summary of await page.locator("summary:visible").all()) await summary.click();
+      await page.locator("#waterfall [data-endpoint=upload]").click();
+      await page.locator("#tab-signed:visible").click();
       // Through the debugger, since the page's policy rightly forbids injected scripts.
       await page.evaluate(AXE);
       const { violations } = (await page.evaluate("axe.run()")) as {
@@ -267,7 +292,7 @@ describe.skipIf(missingChromium())("the console in a real browser", () => {
         await soon(() => ended.textContent()).toMatch(/Passed.*delivered · tried 1 times/);
         const webhook = page.locator(`#received-list li[data-webhook="evt_${order}"]`);
         await soon(() => webhook.textContent()).toMatch(
-          /order\.completed · Passed · signature right · → 204/,
+          /order\.completed · Passed · signature right · answered 204/,
         );
       }));
 
@@ -279,7 +304,7 @@ describe.skipIf(missingChromium())("the console in a real browser", () => {
         await page.locator("#play").click();
         await untilVerdict(page, "PASSED");
         const mine = page.locator(`#order-list tr[data-order="${order}"]`);
-        await soon(() => mine.textContent()).toMatch(/waiting · tried \d times · 503/);
+        await soon(() => mine.textContent()).toMatch(/waiting · tried \d times · answered 503/);
         await page.locator("#receiver-fails").click();
         await page.locator("#receiver-fails[aria-pressed=false]").waitFor();
         await page.locator("[data-advance='60000']").click();
@@ -291,6 +316,18 @@ describe.skipIf(missingChromium())("the console in a real browser", () => {
       }));
   });
 });
+
+/** The duration of an endpoint's longest call on the timeline, milliseconds. */
+const widest = (page: Page, endpoint: string) =>
+  page.evaluate(
+    `Math.max(...[...document.querySelectorAll("#timeline [data-endpoint=${endpoint}]")].map((each) => each.dataset.ms))`,
+  );
+
+/** How many attempts were begun by the page's own calls. */
+const attempts = (page: Page) =>
+  page.evaluate(
+    "fetch('/sandbox/attempts').then((each) => each.json()).then(({ attempts }) => attempts.length)",
+  );
 
 /** The output of `clockTime` in seconds. */
 function seconds(shown: string): number {

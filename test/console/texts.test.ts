@@ -51,7 +51,8 @@ test("every key that the page uses has a text, and every text is used", () => {
     .map(({ text }) => text)
     .join("\n");
   const inScript = (key: string) =>
-    scripts.includes(`"${key}"`) || /^(verdict|reason|next|error|rule|kind|lane|state|delivery|said|cause|tab)_/.test(key);
+    scripts.includes(`"${key}"`) ||
+    /^(verdict|reason|next|error|rule|kind|lane|state|delivery|said|cause|tab)_/.test(key);
   expect(Object.keys(TEXTS.en).filter((key) => !asked.includes(key) && !inScript(key))).toEqual([]);
 });
 

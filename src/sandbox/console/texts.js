@@ -142,6 +142,7 @@ export const TEXTS = {
     now: "现在",
     timeline_label: "时间线：第 {generation} 代 token，共 {calls} 次上游调用，其中取 token {tokens} 次",
     latest_calls: "全部调用",
+    calls_table: "调用表",
     call_when: "时间",
     call_what: "调用",
     call_took: "耗时",
@@ -268,7 +269,7 @@ export const TEXTS = {
     orders_title: "订单与回调",
     orders_hint:
       "台账中的订单，最新的在前。App 不来问，结论也会进入台账并送达接收端；放弃的订单约半小时后过期。",
-    orders_list: "台账中的订单",
+    orders_list: "订单表",
     orders_none: "还没有订单。",
     no_ledger: "后端没有台账（LEDGER_URL），或者查询台账需要令牌。",
     order: "订单",
@@ -443,6 +444,7 @@ export const TEXTS = {
     timeline_label:
       "Timeline: token of generation {generation}, {calls} upstream calls, {tokens} of them for a token",
     latest_calls: "All calls",
+    calls_table: "Table of calls",
     call_when: "Time",
     call_what: "Call",
     call_took: "Took",
@@ -578,7 +580,7 @@ export const TEXTS = {
     orders_title: "Orders and webhooks",
     orders_hint:
       "The orders of the ledger, newest first. Even if no app asks, each verdict reaches the ledger and the receiver; an abandoned order expires after half an hour.",
-    orders_list: "Orders of the ledger",
+    orders_list: "The ledger's orders",
     orders_none: "No orders yet.",
     no_ledger: "The backend has no ledger (LEDGER_URL), or wants a token before it shows it.",
     order: "Order",

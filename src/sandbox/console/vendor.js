@@ -77,7 +77,7 @@ function metrics(picture, backend, now) {
         "div",
         { "data-metric": key, ...(key === "broken" && breaches.length > 0 && { class: "bad" }) },
         make("dt", {}, t(key)),
-        make("dd", {}, value, more && make("small", {}, more)),
+        make("dd", {}, value, more && " ", more && make("small", {}, more)),
       ),
     );
 }
