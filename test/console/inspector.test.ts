@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import type { Browser, Page } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { launchBrowser, missingChromium } from "./browser.ts";
 import { focused, launch, onPage, soon, textOf, untilVerdict, usable } from "./page.ts";
 import { type RunningTrial, startTrial } from "./trial.ts";
@@ -19,6 +19,13 @@ describe.skipIf(missingChromium())("the console's inspector", () => {
     await browser?.close();
     await trial?.end();
   });
+  beforeEach(() =>
+    fetch(`${trial.url}/sandbox/reset`, {
+      method: "POST",
+      body: "{}",
+      headers: { "content-type": "application/json" },
+    }),
+  );
   const inConsole = (work: (page: Page) => Promise<void>, hash = "") =>
     onPage(browser, `${trial.url}/${hash}`, {}, work);
 

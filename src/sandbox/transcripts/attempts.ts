@@ -1,4 +1,4 @@
-import type { CallName, JournalCall } from "../controls/journal.ts";
+import { type CallName, type JournalCall, PROXIED } from "../controls/journal.ts";
 import { scenarioOf } from "../vendor/scenarios.ts";
 import type { Transcript } from "./transcripts.ts";
 
@@ -26,7 +26,7 @@ export interface Attempt {
 /** How many attempts are listed. */
 const MAX_ATTEMPTS = 50;
 /** Calls that an app makes. The others are the backend's. */
-const STEPS: readonly CallName[] = ["get_face_params", "sdk_verify", "get_result"];
+const STEPS: readonly CallName[] = [...PROXIED, "sdk_verify"];
 
 /** Sorts calls into attempts: by order number, by person and user, and where a call names none, by time. */
 export function attemptsOf(transcripts: readonly Transcript[]): Attempt[] {
@@ -77,10 +77,10 @@ function groupFor(transcript: Transcript, groups: readonly Group[]): Group | und
   }
 }
 
-/** Whether a step of the app was under way when a call came. */
+/** Whether a step that the backend answers was under way when a call came. */
 function covers(step: JournalCall, call: JournalCall): boolean {
   return (
-    STEPS.includes(step.endpoint) &&
+    PROXIED.some((name) => name === step.endpoint) &&
     step.id < call.id &&
     (step.endedAt === undefined || call.startedAt <= step.endedAt)
   );
