@@ -10,9 +10,9 @@ const IMAGES = join(import.meta.dirname, "../docs/images");
 
 /** What is photographed. The names are those of the files. */
 const SHOTS = [
-  { name: "console-en", locale: "en-GB", width: 1120, height: 900, dark: false, outcome: "passed" },
-  { name: "console-zh", locale: "zh-CN", width: 1120, height: 900, dark: false, outcome: "passed" },
-  { name: "console-dark", locale: "en-GB", width: 1120, height: 900, dark: true, outcome: "occluded" },
+  { name: "console-en", locale: "en-GB", width: 1200, height: 750, dark: false, outcome: "passed" },
+  { name: "console-zh", locale: "zh-CN", width: 1200, height: 750, dark: false, outcome: "passed" },
+  { name: "console-dark", locale: "en-GB", width: 1200, height: 750, dark: true, outcome: "occluded" },
   {
     name: "console-phone",
     locale: "zh-CN",
@@ -23,9 +23,6 @@ const SHOTS = [
   },
 ] as const;
 
-/** How much of a wide page is shown, pixels: down to the verdict. */
-const SHOWN = 1330;
-
 /** Makes the images of the documents, into `directory`. */
 export async function takeScreenshots(directory: string): Promise<void> {
   mkdirSync(directory, { recursive: true });
@@ -35,11 +32,8 @@ export async function takeScreenshots(directory: string): Promise<void> {
       // One each, so that no picture shows what an earlier one left.
       const trial = await startTrial("--seed", "7");
       const page = await open(browser, trial.url, shot);
-      await walk(page, shot.outcome);
-      if (shot.width < 500) await page.locator("#verdict").scrollIntoViewIfNeeded();
-      const clip =
-        shot.width < 500 ? {} : { clip: { x: 0, y: 0, width: shot.width, height: SHOWN }, fullPage: true };
-      await page.screenshot({ path: join(directory, `${shot.name}.png`), ...clip });
+      await run(page, shot.outcome);
+      await page.screenshot({ path: join(directory, `${shot.name}.png`) });
       await page.close();
       await trial.end();
     }
@@ -60,18 +54,25 @@ async function open(browser: Browser, url: string, shot: (typeof SHOTS)[number])
   return page;
 }
 
-/** A foreign rotation and a walk, so that the picture has something to show. */
-async function walk(page: Page, outcome: string): Promise<void> {
-  await page.locator("[data-advance='60000']").click();
-  await page.locator("#magic").selectOption({ index: 1 });
+/** A revoked token, a foreign rotation and an attempt, so that the picture has something to show and to inspect. */
+async function run(page: Page, outcome: string): Promise<void> {
+  const turn = (ms: number) => page.locator(`[data-advance='${ms}']`).click();
+  await turn(60_000);
+  await page.locator("#revoke").click();
+  await turn(10_000);
   await page.locator("#launch").click();
-  await page.locator("#play:enabled").waitFor();
+  await page.locator("#play[aria-disabled=false]").waitFor();
   await page.locator("#outcome").selectOption(outcome);
-  await page.locator("[data-advance='10000']").click();
+  await turn(10_000);
   await page.locator("#rotate").click();
-  await page.locator("[data-advance='10000']").click();
+  await turn(10_000);
   await page.locator("#play").click();
   await page.locator("#verdict .notice").waitFor();
+  await page.locator("#waterfall [data-endpoint=get_result]").waitFor();
+  if ((page.viewportSize()?.width ?? 0) < 500) return page.locator("#verdict").scrollIntoViewIfNeeded();
+  await page.locator("#waterfall [data-endpoint=upload]").first().click();
+  await page.locator("#tab-signed").click();
+  await page.locator("#inspected-signed ol").waitFor();
 }
 
 if (import.meta.main) {

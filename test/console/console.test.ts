@@ -130,7 +130,7 @@ describe.skipIf(missingChromium())("the console in a real browser", () => {
       expect(await text(page, "#said")).toContain("1:00");
       await page.locator("[data-advance='1200000']").click();
       await soon(() => generation(page)).toBe(generationBefore + 1);
-      await soon(() => text(page, "[data-metric=old_token] dd")).toMatch(/works for (1:00|0:\d\d)/);
+      await soon(() => text(page, "[data-metric=old_token] dd")).toMatch(/(1:00|0:\d\d) left/);
       await page.locator("#timeline .overlap:not(.past)").first().waitFor();
     }));
 
@@ -209,7 +209,7 @@ describe.skipIf(missingChromium())("the console in a real browser", () => {
       const before = await generation(page);
       await page.locator("#rotate").click();
       await soon(() => generation(page)).toBe(before + 1);
-      expect(await text(page, "[data-metric=old_token] dd")).toMatch(/works for (1:00|0:\d\d)/);
+      expect(await text(page, "[data-metric=old_token] dd")).toMatch(/(1:00|0:\d\d) left/);
       expect(await text(page, "#said")).toContain("one more minute");
       expect(await text(page, "[data-metric=generation] dd")).toContain("taken elsewhere");
       await page.locator("#timeline .life.foreign").waitFor();

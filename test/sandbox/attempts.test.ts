@@ -121,6 +121,9 @@ test("a breach says which control led to it, and none where the backend alone di
     sandbox.advance(1_000);
     sandbox.rotate();
     sandbox.advance(61_000);
+    expect(await caught(() => upload(pair.ticket))).toEqual([["sign_ticket_dead", "rotate"]]);
+    pair = await refresh();
+    sandbox.advance(3_601_000);
     expect(await caught(() => upload(pair.ticket))).toEqual([["sign_ticket_dead", "clock"]]);
     pair = await refresh();
     const parameters = await launch(pair);
@@ -137,6 +140,12 @@ test("a breach says which control led to it, and none where the backend alone di
     expect(await caught(() => post("/sdk/verify", parameters))).toEqual([
       ["nonce_ticket_used", undefined],
       ["face_id_used", undefined],
+    ]);
+    // An honest retry after an answer that was lost: the backend cannot know that the order exists.
+    sandbox.faults.add({ endpoint: "upload", kind: "lost_reply" });
+    await upload(pair.ticket, { orderNo: "lost" }).catch(() => undefined);
+    expect(await caught(() => upload(pair.ticket, { orderNo: "lost" }))).toEqual([
+      ["order_no_reused", "fault"],
     ]);
     expect(await caught(() => fetchTicket("never issued"))).toEqual([["token_unknown", undefined]]);
   }));

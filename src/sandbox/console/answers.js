@@ -41,7 +41,8 @@ export function launchOf(answered) {
   return launch.order_no && launch.face_id ? { ...launch, lifeMs: life > 0 ? life : undefined } : undefined;
 }
 
-const VERDICTS = ["PASSED", "FAILED", "INCONCLUSIVE", "NOT_COMPLETED"];
+/** The verdicts of our service. */
+export const VERDICTS = ["PASSED", "FAILED", "INCONCLUSIVE", "NOT_COMPLETED"];
 
 /**
  * The verdict of an answer. A backend that is not ours may give none: then code "0" is a pass, and another code says what

@@ -1,6 +1,6 @@
 import { byId, make, replace } from "./dom.js";
 import { onLanguage, t } from "./language.js";
-import { markOf } from "./notices.js";
+import { markOf, verdictKind } from "./notices.js";
 import { scenarioText } from "./person.js";
 import { codeText, isRefused } from "./timeline.js";
 import { clockTime, shortTime, timeOfDay } from "./times.js";
@@ -35,10 +35,10 @@ export function createAttempts({ scenarios, open }) {
   }
 
   function historyItem(attempt, isShown) {
-    const { id, scenario, verdict, startedAt } = attempt;
+    const { id, scenario, verdict, startedAt, steps } = attempt;
     const known = scenarios.find(({ name }) => name === scenario);
-    const refused = !verdict && callsOf(attempt).some(isRefused);
-    const kind = verdict ?? (refused ? "ERROR" : "");
+    const kind = verdictKind(verdict) ?? (isRefused(steps.at(-1)) ? "ERROR" : "");
+    const word = kind && t(kind === "ERROR" ? "refused" : `verdict_${kind}`);
     return make(
       "li",
       {},
@@ -50,16 +50,12 @@ export function createAttempts({ scenarios, open }) {
           "data-attempt": id,
           "data-verdict": kind,
           "aria-current": isShown ? "true" : undefined,
+          title: known && scenarioText(known),
           onclick: () => choose(id),
         },
         make("span", { class: "mark", "aria-hidden": "true" }, markOf(kind)),
         make("span", { class: "when" }, timeOfDay(startedAt)),
-        make("span", { class: "what" }, known ? scenarioText(known) : t("attempt")),
-        make(
-          "span",
-          { class: "visually-hidden" },
-          kind ? t(kind === "ERROR" ? "refused" : `verdict_${kind}`) : "",
-        ),
+        make("span", { class: "what" }, word || (known ? scenarioText(known) : t("state_CREATED"))),
       ),
     );
   }

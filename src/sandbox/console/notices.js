@@ -1,4 +1,4 @@
-import { verdictOf } from "./answers.js";
+import { VERDICTS, verdictOf } from "./answers.js";
 import { make } from "./dom.js";
 import { hasText, t } from "./language.js";
 
@@ -6,6 +6,9 @@ const MARKS = { PASSED: "✓", FAILED: "✕", INCONCLUSIVE: "?", NOT_COMPLETED: 
 
 /** The mark of a verdict; "!" for an error, "·" while there is none. */
 export const markOf = (kind) => MARKS[kind] ?? "·";
+
+/** A verdict's name, if it is one of ours. */
+export const verdictKind = (verdict) => (VERDICTS.includes(verdict) ? verdict : undefined);
 
 /** A verdict with its reason and what to do next. */
 export function verdictNotice(answered) {

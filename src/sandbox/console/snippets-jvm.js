@@ -49,7 +49,7 @@ export function java({ method, url, contentType, form, body }) {
 /** With the JDK's client; on Android, the same request by OkHttp or HttpURLConnection. */
 export function kotlin({ method, url, contentType, form, body }) {
   const quote = LITERALS.kotlin;
-  const fields = (form ?? []).map(([name, value]) => `        ${quote(name)} to ${quote(value)},`);
+  const pairs = (form ?? []).map(([name, value]) => `        ${quote(name)} to ${quote(value)}`);
   const hasBody = form || body !== undefined;
   const publisher = hasBody ? "BodyPublishers.ofString(body)" : "BodyPublishers.noBody()";
   return lines(
@@ -64,7 +64,8 @@ export function kotlin({ method, url, contentType, form, body }) {
     form
       ? [
           "    val form = listOf(",
-          ...fields,
+          // Without a comma at the end, which Kotlin before 1.4 does not know.
+          pairs.join(",\n"),
           "    )",
           '    val body = form.joinToString("&") { (name, value) -> name + "=" + URLEncoder.encode(value, "UTF-8") }',
         ]

@@ -1,4 +1,5 @@
 import type { RuleName } from "../vendor/rules.ts";
+import type { CredentialLife } from "./signed.ts";
 
 /** What the console's own buttons did that a backend could not foresee. */
 export type Intervention = "revoke" | "rotate" | "secret" | "clock" | "fault" | "latency";
@@ -27,30 +28,42 @@ const POSSIBLE: Readonly<Partial<Record<RuleName, readonly Intervention[]>>> = {
 
 /** How far back an intervention counts where no credential says so, milliseconds. */
 const RECENT_MS = 300_000;
+/** An intervention and its effect are read from the clock one after the other, milliseconds. */
+const SAME_MS = 100;
 /** How many interventions are remembered. */
 const REMEMBERED = 200;
 
 /** Remembers interventions, and finds the one behind a breach. */
 export interface Causes {
   intervened(kind: Intervention): void;
-  /** `issuedAt`: when the token or ticket used was issued; whatever harmed it came later. */
-  causeOf(rule: RuleName, call: { caller: string; issuedAt: number | undefined }): Cause | undefined;
+  /** `life`: that of the token or ticket used; whatever harmed it came later, and tells by when it died. */
+  causeOf(rule: RuleName, call: { caller: string; life: CredentialLife | undefined }): Cause | undefined;
   clear(): void;
 }
 
-export function createCauses(clock: { now(): number }): Causes {
+export function createCauses(clock: { now(): number }, overlapMs: number): Causes {
   let interventions: { kind: Intervention; at: number }[] = [];
+
+  /** Whether it ended the credential's life itself; a turned clock only brought the end nearer. */
+  const killed = ({ kind, at }: (typeof interventions)[number], { expiresAt }: CredentialLife) =>
+    Math.abs(expiresAt - (kind === "rotate" ? at + overlapMs : at)) <= SAME_MS && kind !== "clock";
+
   return {
     intervened(kind) {
       interventions.push({ kind, at: clock.now() });
       interventions = interventions.slice(-REMEMBERED);
     },
-    causeOf(rule, { caller, issuedAt }) {
-      const since = issuedAt ?? clock.now() - RECENT_MS;
-      const latest = interventions.findLast(
-        ({ kind, at }) => at >= since && (POSSIBLE[rule] ?? []).includes(kind),
-      );
-      return latest?.kind ?? (caller === CONSOLE_CALLER ? "console" : undefined);
+    causeOf(rule, { caller, life }) {
+      const kinds = POSSIBLE[rule] ?? [];
+      // Only what came after a credential can have harmed it; other rules have none.
+      const since = kinds === CREDENTIAL && life ? life.issuedAt : clock.now() - RECENT_MS;
+      const possible = interventions.filter(({ kind, at }) => at >= since && kinds.includes(kind));
+      const found =
+        kinds === CREDENTIAL && life
+          ? (possible.findLast((each) => killed(each, life)) ??
+            possible.findLast(({ kind }) => kind === "clock"))
+          : possible.at(-1);
+      return found?.kind ?? (caller === CONSOLE_CALLER ? "console" : undefined);
     },
     clear() {
       interventions = [];

@@ -1,5 +1,5 @@
 import { explainSortedSha1, type SortedSha1 } from "../../lib/sorted-sha1.ts";
-import type { Ticket } from "../vendor/credentials.ts";
+import type { AccessToken, Ticket } from "../vendor/credentials.ts";
 import { firstValues, readJsonObject, type SandboxRequest } from "../vendor/request.ts";
 import { launchFields } from "../vendor/sdk.ts";
 import type { State } from "../vendor/state.ts";
@@ -15,11 +15,17 @@ export interface SignedExplanation extends SortedSha1 {
   agrees: boolean;
 }
 
-/** What a call proves itself with: when its token or ticket was issued, and what it signed. */
+/** What a call proves itself with: its token or ticket, and what it signed. */
 export interface Proof {
-  /** Sandbox time, milliseconds since the Unix epoch. */
-  issuedAt: number | undefined;
+  /** Undefined if the sandbox does not know the credential. */
+  life: CredentialLife | undefined;
   signed: SignedExplanation | undefined;
+}
+
+/** When a token or ticket was issued and dies; sandbox time, milliseconds since the Unix epoch. */
+export interface CredentialLife {
+  issuedAt: number;
+  expiresAt: number;
 }
 
 /** Looks at once: the sandbox forgets dead tickets. */
@@ -31,9 +37,16 @@ export function proofOf(request: SandboxRequest, state: State): Proof {
       return signedProof(request, state);
     default: {
       const token = state.credentials.findToken(firstValues(request.query)["access_token"] ?? "");
-      return { issuedAt: token?.issuedAt, signed: undefined };
+      return { life: token && lifeOf(token), signed: undefined };
     }
   }
+}
+
+/** A ticket dies with its token, at the latest. */
+function lifeOf(credential: AccessToken | Ticket): CredentialLife {
+  const { issuedAt, expiresAt } = credential;
+  const end = "token" in credential ? Math.min(expiresAt, credential.token.expiresAt) : expiresAt;
+  return { issuedAt, expiresAt: end };
 }
 
 function signedProof({ endpoint, body }: SandboxRequest, state: State): Proof {
@@ -54,7 +67,7 @@ function signedProof({ endpoint, body }: SandboxRequest, state: State): Proof {
   // Without one that fits, the newest shows what would have been right.
   const ticket = right ?? tickets[0];
   return {
-    issuedAt: right?.issuedAt,
+    life: right && lifeOf(right),
     signed: {
       ...explainSortedSha1([...named, ["ticket", ticket?.value ?? ""]]),
       ticket: endpoint === "sdk_verify" ? "NONCE" : "SIGN",

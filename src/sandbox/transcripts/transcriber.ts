@@ -31,7 +31,7 @@ export interface Transcriber {
 
 export function createTranscriber(state: State): Transcriber {
   const transcripts = createTranscripts();
-  const causes = createCauses(state.clock);
+  const causes = createCauses(state.clock, state.lifetimes.overlapMs);
   let listener: (transcript: Transcript) => void = () => undefined;
   return {
     opened(call, { method, url, contentType, body }) {
@@ -41,11 +41,11 @@ export function createTranscriber(state: State): Transcriber {
     },
     judged(call, request) {
       const transcript = transcripts.find(call.id);
-      const { issuedAt, signed } = proofOf(request, state);
+      const { life, signed } = proofOf(request, state);
       if (transcript && signed) transcript.signed = signed;
       for (const breach of state.breaches.list) {
         if (breach.call !== call.id) continue;
-        const cause = causes.causeOf(breach.rule, { caller: call.caller, issuedAt });
+        const cause = causes.causeOf(breach.rule, { caller: call.caller, life });
         if (cause !== undefined) breach.cause = cause;
       }
     },
