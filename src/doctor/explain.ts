@@ -53,11 +53,7 @@ export function explainSignature(request: ExplainArguments, appId: string, ticke
   ].join("\n");
 }
 
-function findings(
-  { call, nonce, sign }: ExplainArguments,
-  parts: SortedSha1["parts"],
-  computed: string,
-) {
+function findings({ call, nonce, sign }: ExplainArguments, parts: SortedSha1["parts"], computed: string) {
   const empty = parts.filter(({ value }) => value === "").map(({ name }) => name);
   const rules: [holds: boolean, sentence: string][] = [
     [empty.length > 0, `without a value: ${empty.join(", ")}`],

@@ -80,7 +80,7 @@ export function createServer(parts: ServerParts): FastifyInstance {
   });
 
   if (pairing) addPairing(app, pairing, parts.networkUrl);
-  else app.get("/sandbox/pairing", () => ({ open: false }));
+  else app.route({ method: ["GET", "POST"], url: "/sandbox/pairing", handler: () => ({ open: false }) });
 
   const vendor =
     (handle: (request: SandboxRequest, state: State) => VendorReply): VendorHandler =>

@@ -69,7 +69,7 @@ function callLine(call: TerminalCall, stream: Stream): string {
 }
 
 function lineOf(line: Line, stream: Stream): string {
-  const { event, time, level, msg, trace_id: _trace, request_id: _request, ...rest } = line;
+  const { event, time, level, msg, trace_id: _trace, request_id: _request, stack: _stack, ...rest } = line;
   if (event === "call_finished") return finishedLine(line, stream);
   const facts = Object.entries(rest).map(
     ([name, value]) => `${name}=${typeof value === "string" ? value : JSON.stringify(value)}`,

@@ -1,3 +1,4 @@
+import { styleText } from "node:util";
 import { UsageError } from "../lib/cli.ts";
 import { type Clock, systemClock } from "../lib/clock.ts";
 import type { Environment } from "../lib/environment.ts";
@@ -137,7 +138,11 @@ async function showPairing({ pairing, networkUrl }: Sandbox): Promise<void> {
   const show = async () => {
     const code = pairing.code();
     if (code === undefined) return;
-    console.error(`${await qrText(`${networkUrl}/pair#${code}`)}
+    // Light on dark whatever the terminal's own colours.
+    const qr = styleText(["whiteBright", "bgBlack"], await qrText(`${networkUrl}/pair#${code}`), {
+      stream: process.stderr,
+    });
+    console.error(`${qr}
 For a phone: scan this, or open ${networkUrl}/pair and enter ${code}. Each code lets one device in.
 `);
   };

@@ -20,6 +20,17 @@ const sources = readdirSync(CONSOLE).map((name) => ({
 const names = (values: object) =>
   Object.keys(values).filter((name) => /^[A-Z_]+$/.test(name) && name !== "UNSPECIFIED");
 
+test("every file of the page stays below 200 lines, except the table of texts", () => {
+  const lengths = sources.map(({ name, text }) => ({ name, lines: text.split("\n").length - 1 }));
+  expect(lengths.filter(({ name, lines }) => lines > 200 && !/^(texts\.js|index\.html)$/.test(name))).toEqual(
+    [],
+  );
+});
+
+test("the Chinese texts say 腾讯云 and 密钥", () => {
+  expect(Object.values(TEXTS.zh).filter((text) => /厂商|密文/.test(text))).toEqual([]);
+});
+
 test("both languages have the same texts with the same placeholders", () => {
   const blanks = (texts: Record<string, string>) =>
     Object.fromEntries(

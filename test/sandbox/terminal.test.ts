@@ -49,7 +49,27 @@ test("the terminal shows one line a call, and none for the console's own polls",
     expect.stringMatching(/^\d\d:\d\d:\d\d form +GetFaceParams +OK +\d+ ms +order [0-9A-Za-z]{32}$/),
     expect.stringMatching(/^\d\d:\d\d:\d\d form +GetFaceParams +INVALID_REQUEST +\d+ ms$/),
   ]);
-  expect(out()).not.toMatch(/TicketStatus|ListOrders|ListDeliveries|\{"|\u001b\[/);
+  expect(out()).not.toMatch(/TicketStatus|ListOrders|ListDeliveries|\{"/);
+  // Colours are for terminals.
+  expect(out()).not.toContain("\u001b[");
+});
+
+test("with --host the terminal shows a QR code and a code, and the next one when a device is paired", async () => {
+  const { url, err } = await startSandbox("--host");
+  const codes = () =>
+    [...err().matchAll(/enter (\d{8})\. Each code lets one device in/g)].map(([, code]) => code);
+  await eventually(() => codes().length === 1);
+  expect(err()).toMatch(/[▀▄█]{10}/);
+  const headers = { "content-type": "application/json" };
+  const paired = await fetch(`${url}/pair`, {
+    method: "POST",
+    headers,
+    body: JSON.stringify({ code: codes()[0] }),
+  });
+  expect(paired.status).toBe(200);
+  await eventually(() => codes().length === 2);
+  expect(err()).toContain("Paired: 127.0.0.1");
+  expect(codes()[1]).not.toBe(codes()[0]);
 });
 
 test("--json keeps the log lines as they are, without the polls", async () => {
