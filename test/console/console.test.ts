@@ -1,5 +1,3 @@
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { launchBrowser, missingChromium } from "./browser.ts";
@@ -13,10 +11,9 @@ import {
   textOf as text,
   untilVerdict,
   usable,
+  violations,
 } from "./page.ts";
 import { type RunningTrial, startTrial } from "./trial.ts";
-
-const AXE = readFileSync(join(import.meta.dirname, "../../node_modules/axe-core/axe.min.js"), "utf8");
 
 describe.skipIf(missingChromium())("the console in a real browser", () => {
   let browser: Browser;
@@ -261,14 +258,7 @@ describe.skipIf(missingChromium())("the console in a real browser", () => {
       for (const summary of await page.locator("summary:visible").all()) await summary.click();
       await page.locator("#waterfall [data-endpoint=upload]").click();
       await page.locator("#tab-signed:visible").click();
-      // Through the debugger, since the page's policy rightly forbids injected scripts.
-      await page.evaluate(AXE);
-      const { violations } = (await page.evaluate("axe.run()")) as {
-        violations: { id: string; nodes: { html: string }[] }[];
-      };
-      expect(violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`)).toEqual(
-        [],
-      );
+      expect(await violations(page)).toEqual([]);
     }),
   );
 

@@ -3,7 +3,7 @@ import { promisify } from "node:util";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { launchBrowser, missingChromium } from "./browser.ts";
-import { focused, launch, onPage, soon, textOf, untilVerdict, usable } from "./page.ts";
+import { focused, launch, onPage, soon, textOf, untilVerdict, usable, violations } from "./page.ts";
 import { type RunningTrial, startTrial } from "./trial.ts";
 
 const run = promisify(execFile);
@@ -70,6 +70,7 @@ describe.skipIf(missingChromium())("the console's inspector", () => {
       await page.keyboard.press("ArrowRight");
       expect(await focused(page)).toBe("tab-snippet");
       expect(await page.locator("#snippet").isVisible()).toBe(true);
+      expect(await violations(page)).toEqual([]);
     }));
 
   test("an earlier attempt of the history can be looked at again", () =>
@@ -86,9 +87,14 @@ describe.skipIf(missingChromium())("the console's inspector", () => {
       expect(await earlier.getAttribute("data-verdict")).toBe("INCONCLUSIVE");
       await earlier.click();
       await soon(() => textOf(page, "#attempt-order")).toBe(order);
+      expect(await page.locator("#outcome").inputValue()).toBe("");
       // It stays there while the picture goes on.
       await page.waitForResponse(/sandbox\/attempts/);
       expect(await textOf(page, "#attempt-order")).toBe(order);
+      // Repeated, it ends as it did.
+      await page.locator("#repeat").click();
+      await untilVerdict(page, "INCONCLUSIVE");
+      expect(await page.locator("#outcome").inputValue()).toBe("occluded");
     }));
 
   test("the curl command of a step runs as it is, and its copy button copies it", () =>
@@ -120,6 +126,7 @@ describe.skipIf(missingChromium())("the console's inspector", () => {
       expect(await revoked.textContent()).toContain("Caused by the button “Revoke token”");
       await revoked.locator("button").click();
       await soon(() => textOf(page, "#inspected-why")).toMatch(/access token has died.*Revoke token/s);
+      expect(await violations(page)).toEqual([]);
       await soon(() => textOf(page, "#inspected-facts")).toContain("code 400103");
       // It belongs to the attempt that noticed.
       expect(await page.locator("#waterfall [aria-current=true]").getAttribute("data-endpoint")).toBe(

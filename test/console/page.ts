@@ -1,5 +1,9 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 import { expect } from "vitest";
+
+const AXE = readFileSync(join(import.meta.dirname, "../../node_modules/axe-core/axe.min.js"), "utf8");
 
 export const DESKTOP = { viewport: { width: 1440, height: 900 } };
 export const PHONE = { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true };
@@ -49,3 +53,13 @@ export async function launch(page: Page): Promise<void> {
 
 /** The id of the element with the focus. */
 export const focused = (page: Page) => page.evaluate("document.activeElement.id");
+
+/** What axe finds on the page as it is now. */
+export async function violations(page: Page): Promise<string[]> {
+  // Through the debugger, since the page's policy rightly forbids injected scripts.
+  await page.evaluate(AXE);
+  const found = (await page.evaluate("axe.run()")) as {
+    violations: { id: string; nodes: { html: string }[] }[];
+  };
+  return found.violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`);
+}

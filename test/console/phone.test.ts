@@ -1,7 +1,7 @@
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { launchBrowser, missingChromium } from "./browser.ts";
-import { onPage, PHONE, soon, textOf } from "./page.ts";
+import { onPage, PHONE, soon, textOf, violations } from "./page.ts";
 import { type RunningTrial, startTrial } from "./trial.ts";
 
 describe.skipIf(missingChromium())("a phone at the sandbox", () => {
@@ -25,8 +25,10 @@ describe.skipIf(missingChromium())("a phone at the sandbox", () => {
       expect(code).toMatch(/^\d{8}$/);
       const drawn = "document.querySelector('#phone-qr img').naturalWidth";
       await soon(() => page.evaluate(drawn)).toBeGreaterThan(0);
+      expect(await violations(page)).toEqual([]);
       await onPhone(`${trial.url}/pair#12345678`, async (phone) => {
         await soon(() => textOf(phone, "#pair-fault")).toContain("wrong");
+        expect(await violations(phone)).toEqual([]);
         await phone.locator("#code").fill(code);
         await phone.locator("#pair button").click();
         await soon(() => textOf(phone, "#base-url")).toMatch(

@@ -117,7 +117,5 @@ export function createAttempts({ scenarios, open }) {
     current: shown,
     /** The calls behind a step. */
     behind: (id) => attempts.flatMap(({ steps }) => steps).find((step) => step.id === id)?.behind ?? [],
-    /** The attempt's first call that carries the person, to repeat it. */
-    firstCall: () => shown()?.steps.find(({ endpoint }) => endpoint === "get_face_params")?.id,
   };
 }

@@ -1,4 +1,4 @@
-import { busy, byId, isUsable, make, replace, setUsable } from "./dom.js";
+import { busy, byId, make, replace, setUsable } from "./dom.js";
 import { call } from "./http.js";
 import { onLanguage, t } from "./language.js";
 import { clockTime, shortTime } from "./times.js";
@@ -10,6 +10,9 @@ const where = (endpoint) => t(endpoint === "any" ? "endpoint_any" : `lane_${endp
 
 /** What turns the clock and makes trouble. */
 export function createControls({ changed }) {
+  /** Whether the backend is the sandbox's own service, which runs on its clock. */
+  let ownBackend = false;
+
   /** Does it, and says what to expect. */
   async function act(button, path, { method = "POST", json = {}, said }) {
     await busy(button, async () => {
@@ -21,21 +24,21 @@ export function createControls({ changed }) {
 
   for (const button of document.querySelectorAll("[data-advance]")) {
     const ms = Number(button.dataset.advance);
-    button.addEventListener("click", () =>
-      act(button, "/sandbox/clock", {
-        json: { advance_ms: ms },
-        said: t("said_advance", { time: clockTime(ms) }),
-      }),
-    );
+    button.addEventListener("click", () => {
+      const hint = t(ownBackend ? "clock_hint_shared" : "clock_hint_own");
+      const said = `${t("said_advance", { time: clockTime(ms) })} ${hint}`;
+      return act(button, "/sandbox/clock", { json: { advance_ms: ms }, said });
+    });
   }
   for (const [id, path] of [
     ["revoke", "/sandbox/revoke"],
     ["rotate", "/sandbox/rotate"],
     ["drop", "/sandbox/backend/drop_store"],
   ]) {
-    byId(id).addEventListener(
-      "click",
-      () => isUsable(byId(id)) && act(byId(id), path, { said: t(`said_${id}`) }),
+    byId(id).addEventListener("click", ({ currentTarget }) =>
+      currentTarget.getAttribute("aria-disabled") === "true"
+        ? say(t("drop_unavailable"))
+        : act(currentTarget, path, { said: t(`said_${id}`) }),
     );
   }
   byId("latency").addEventListener("change", ({ target }) => {
@@ -75,9 +78,8 @@ export function createControls({ changed }) {
 
   return {
     show({ faults, latencyMs }, backend) {
-      byId("clock").title = t(backend.can_drop_store ? "clock_hint_shared" : "clock_hint_own");
+      ownBackend = typeof backend.refresh_interval_ms === "number";
       setUsable(byId("drop"), backend.can_drop_store === true);
-      byId("drop").title = backend.can_drop_store ? "" : t("drop_unavailable");
       if (document.activeElement !== byId("latency")) showLatency(latencyMs);
       replace(byId("fault-list"), ...faults.map(faultItem));
     },

@@ -123,7 +123,8 @@ export function createInspector({ rules, opened, behind }) {
     /** Looks again at a call that was under way. */
     refresh: () => (detail && detail.call.endedAt === undefined ? load(detail.call.id) : undefined),
     close() {
-      [detail, wanted] = [];
+      detail = undefined;
+      wanted = undefined;
       show();
     },
   };

@@ -48,7 +48,12 @@ const run = createRun({ person, sandboxNow, changed: look });
 const session = createSession({ person, run, attempts, inspector, changed: look });
 createPhone();
 
+/** Counts the looks that have begun, and the latest that was shown. */
 let looks = 0;
+let shownLook = 0;
+/** Backend, ledger, receiver and attempts. */
+let latest = [{}, {}, {}, {}];
+
 /** Looks at everything again. `newest`: an attempt has come further, and its latest step is opened. */
 async function look(newest) {
   looks += 1;
@@ -66,8 +71,6 @@ async function look(newest) {
   return inspector.refresh();
 }
 
-let shownLook = 0;
-let latest = [{}, {}, {}, {}];
 function show() {
   if (!picture) return;
   const [backend, ledger, receiver, { attempts: list }] = latest;

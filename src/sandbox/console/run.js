@@ -16,14 +16,24 @@ export function createRun({ person, sandboxNow, changed }) {
   /** The launch parameters, and the sandbox time when they came. */
   let launch;
   let launchedAt = 0;
+  /** The answers of the three steps. */
   let launched;
   let played;
   let result;
+  /** Whether the app ended after the capture. */
   let killed = false;
 
+  function forget() {
+    launch = undefined;
+    launched = undefined;
+    played = undefined;
+    result = undefined;
+    killed = false;
+    show();
+  }
+
   function usable(id) {
-    if (working || !hasBackend) return false;
-    return id === "launch" || (id === "read" ? Boolean(launch?.order_no) : Boolean(launch));
+    return hasBackend && !working && (id === "launch" || launch !== undefined);
   }
 
   function show() {
@@ -51,18 +61,15 @@ export function createRun({ person, sandboxNow, changed }) {
         show();
       }
     });
-    // The button pressed stayed busy until here.
-    show();
   }
 
   async function getParameters() {
-    [launch, launched, played, result, killed] = [];
-    show();
+    forget();
     const form = person.form();
     launched = await call("/get_face_params", { method: "POST", form, language: language() });
-    await changed("newest");
     launch = launchOf(launched);
     launchedAt = sandboxNow();
+    await changed("newest");
   }
 
   async function playSdk() {
@@ -168,10 +175,7 @@ export function createRun({ person, sandboxNow, changed }) {
       await startAttempt();
       if (launch) await playToTheEnd();
     },
-    reset() {
-      [launch, launched, played, result, killed] = [];
-      show();
-    },
+    reset: forget,
   };
 }
 

@@ -52,13 +52,22 @@ export function createSession({ person, run, attempts, inspector, changed }) {
     }),
   );
 
+  /** What the attempt that is shown sent in a step; "" if it did not, or not through the sandbox. */
+  async function bodyOf(endpoint) {
+    const id = attempts.current()?.steps.find((step) => step.endpoint === endpoint)?.id;
+    if (id === undefined) return "";
+    const { answer, status } = await call(`/sandbox/calls/${id}`);
+    return status === 200 && answer.call.caller === "console" ? answer.request.body : "";
+  }
+
   byId("repeat").addEventListener("click", ({ currentTarget }) =>
     busy(currentTarget, async () => {
-      const id = attempts.firstCall();
-      const { answer, status } = id === undefined ? {} : await call(`/sandbox/calls/${id}`);
-      if (status !== 200) return say(t("said_no_repeat"));
-      const form = new URLSearchParams(answer.request.body);
-      person.set({ name: form.get("name") ?? "", idNo: form.get("id_no") ?? "" });
+      const form = new URLSearchParams(await bodyOf("get_face_params"));
+      const [name, idNo] = [form.get("name"), form.get("id_no")];
+      if (name === null || idNo === null) return say(t("said_no_repeat"));
+      const played = await bodyOf("sdk_verify");
+      const outcome = played && JSON.parse(played).outcome;
+      person.set({ name, idNo, outcome: outcome ?? (played ? "" : undefined) });
       return run.repeat();
     }),
   );
