@@ -59,7 +59,7 @@ describe.skipIf(missingChromium())("the console in a real browser", () => {
     ["occluded", "INCONCLUSIVE", /better light/],
     ["abandoned", "NOT_COMPLETED", /start over/],
     ["busy", "ERROR", /says nothing about the person/],
-    ["unknown_code", "ERROR", /code that nobody knows/],
+    ["unknown_code", "ERROR", /An unknown code/],
   ])("the outcome %s is shown as %s with the next step", (outcome, kind, words) =>
     onPage({}, async (page) => {
       await launch(page);
@@ -273,7 +273,7 @@ describe.skipIf(missingChromium())("the console in a real browser", () => {
       onPage({}, async (page) => {
         const order = await launched(page);
         await page.locator("#kill").click();
-        await soon(() => text(page, "#verdict")).toContain("nobody asks");
+        await soon(() => text(page, "#verdict")).toContain("asks no more");
         await page.locator(`#order-list tr[data-order="${order}"][data-state=CREATED]`).waitFor();
         await page.locator("[data-advance='10000']").click();
         await page.locator("[data-advance='10000']").click();

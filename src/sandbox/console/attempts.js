@@ -55,10 +55,12 @@ export function createAttempts({ scenarios, open }) {
         },
         make("span", { class: "mark", "aria-hidden": "true" }, markOf(kind)),
         make("span", { class: "when" }, timeOfDay(startedAt)),
-        make("span", { class: "what" }, word || (known ? scenarioText(known) : t("state_CREATED"))),
+        make("span", { class: "what" }, word || underWay(known)),
       ),
     );
   }
+
+  const underWay = (known) => [t("state_CREATED"), known && scenarioText(known)].filter(Boolean).join(" · ");
 
   function waterfallRow({ step, depth, left, width, gapMs }, attempt) {
     const { id, endpoint, startedAt, endedAt, msg } = step;
