@@ -10,9 +10,9 @@ const IMAGES = join(import.meta.dirname, "../docs/images");
 
 /** What is photographed. The names are those of the files. */
 const SHOTS = [
-  { name: "console-en", locale: "en-GB", width: 1200, height: 750, dark: false, outcome: "passed" },
-  { name: "console-zh", locale: "zh-CN", width: 1200, height: 750, dark: false, outcome: "passed" },
-  { name: "console-dark", locale: "en-GB", width: 1200, height: 750, dark: true, outcome: "occluded" },
+  { name: "console-en", locale: "en-GB", width: 1440, height: 900, dark: false, outcome: "passed" },
+  { name: "console-zh", locale: "zh-CN", width: 1440, height: 900, dark: false, outcome: "passed" },
+  { name: "console-dark", locale: "en-GB", width: 1440, height: 900, dark: true, outcome: "occluded" },
   {
     name: "console-phone",
     locale: "zh-CN",
@@ -73,6 +73,7 @@ async function run(page: Page, outcome: string): Promise<void> {
   await page.locator("#waterfall [data-endpoint=upload]").first().click();
   await page.locator("#tab-signed").click();
   await page.locator("#inspected-signed ol").waitFor();
+  await page.evaluate("scrollTo(0, 0)");
 }
 
 if (import.meta.main) {
