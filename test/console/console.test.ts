@@ -59,7 +59,7 @@ describe.skipIf(missingChromium())("the console in a real browser", () => {
     ["occluded", "INCONCLUSIVE", /better light/],
     ["abandoned", "NOT_COMPLETED", /start over/],
     ["busy", "ERROR", /says nothing about the person/],
-    ["unknown_code", "ERROR", /An unknown code/],
+    ["unknown_code", "ERROR", /answer unknown so far/],
   ])("the outcome %s is shown as %s with the next step", (outcome, kind, words) =>
     onPage({}, async (page) => {
       await launch(page);

@@ -89,7 +89,7 @@ export const TEXTS = {
     error_UPSTREAM_UNAVAILABLE: "腾讯云不可用，稍后再试。这与用户本人无关。",
     error_UPSTREAM_TIMEOUT: "腾讯云没有及时应答，稍后再试。这与用户本人无关。",
     error_UPSTREAM_REFUSED: "腾讯云拒绝了凭证，稍后再试；若持续，检查是否有别处在刷新。",
-    error_UPSTREAM_UNEXPECTED: "腾讯云返回了未知代码：不当作任何结论，请运维查明。",
+    error_UPSTREAM_UNEXPECTED: "腾讯云的应答无法识别：不当作任何结论，请运维查明。",
     error_other: "稍后再试。这与用户本人无关。",
 
     generation: "最新 token",
@@ -388,7 +388,8 @@ export const TEXTS = {
       "The vendor did not answer in time. Try again; this says nothing about the person.",
     error_UPSTREAM_REFUSED:
       "The vendor refused the credentials. Try again; if it lasts, look for a second refresher.",
-    error_UPSTREAM_UNEXPECTED: "An unknown code: it is taken for no verdict, and operators should look.",
+    error_UPSTREAM_UNEXPECTED:
+      "An answer unknown so far: it is taken for no verdict, and operators should look.",
     error_other: "Try again later; this says nothing about the person.",
 
     generation: "Newest token",
