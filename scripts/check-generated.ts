@@ -1,9 +1,12 @@
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { scriptOptions } from "../src/lib/cli.ts";
+import { LANGUAGES, pathOf } from "./pages.ts";
 import { printApi } from "./print-api.ts";
+import { printErrors } from "./print-errors.ts";
+import { printMetrics } from "./print-metrics.ts";
 import { printOpenApi } from "./print-openapi.ts";
 import { printValidateProto } from "./print-proto.ts";
 
@@ -40,7 +43,12 @@ try {
 if (readFileSync("proto/buf/validate/validate.proto", "utf8") !== printValidateProto()) {
   stale.push("proto/buf/validate/validate.proto");
 }
-if (readFileSync("docs/api.md", "utf8") !== printApi()) stale.push("docs/api.md");
+for (const [name, print] of Object.entries({ api: printApi, errors: printErrors, metrics: printMetrics })) {
+  for (const language of LANGUAGES) {
+    const path = pathOf(name, language);
+    if (!existsSync(path) || readFileSync(path, "utf8") !== print(language)) stale.push(path);
+  }
+}
 if (stale.length > 0) {
   console.error(`Not what "npm run generate" writes:\n${stale.map((path) => `  ${path}`).join("\n")}`);
   process.exitCode = 1;

@@ -131,7 +131,7 @@ const RULES: Readonly<Record<string, Text>> = {
   "form.too_many": { zh: "字段过多", en: "has too many fields" },
   "form.unknown": { zh: "不是此接口的字段", en: "is not a field of this route" },
   "form.query": { zh: "须放在表单内容中，而不是 URL 中", en: "belongs into the body and not into the URL" },
-  "form.encoding": { zh: "须不压缩", en: "must not be compressed" },
+  "form.encoding": { zh: "不得压缩", en: "must not be compressed" },
   "form.content_type": {
     zh: "须为 UTF-8 的 application/x-www-form-urlencoded",
     en: "must be application/x-www-form-urlencoded in UTF-8",

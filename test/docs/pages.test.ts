@@ -1,17 +1,20 @@
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
+import { LANGUAGES, pathOf } from "../../scripts/pages.ts";
+import { printApi } from "../../scripts/print-api.ts";
 import { printErrors } from "../../scripts/print-errors.ts";
 import { printMetrics } from "../../scripts/print-metrics.ts";
 import { SERVICE_VERSION } from "../../src/domain/version.ts";
 import { blocksOf, PAGES, ROOT, read } from "./markdown.ts";
 
-test("docs/errors.md is what scripts/print-errors.ts prints", () => {
-  expect(read("docs/errors.md")).toBe(printErrors());
-});
+const GENERATED = { api: printApi, errors: printErrors, metrics: printMetrics };
+const PRINTED = Object.entries(GENERATED).flatMap(([name, print]) =>
+  LANGUAGES.map((language) => ({ path: pathOf(name, language), print: () => print(language) })),
+);
 
-test("docs/metrics.md is what scripts/print-metrics.ts prints", () => {
-  expect(read("docs/metrics.md")).toBe(printMetrics());
+test.each(PRINTED)("$path is what npm run generate prints", ({ path, print }) => {
+  expect(read(path)).toBe(print());
 });
 
 test("the version that /metrics tells is that of package.json", () => {
@@ -33,6 +36,17 @@ const PAIRS = PAGES.filter((page) => page.includes(".zh-CN")).map((chinese) => (
   chinese,
   english: chinese.replace(".zh-CN", ""),
 }));
+
+test("a page in Chinese leads to pages in Chinese, where there are any", () => {
+  const translated = new Set(PAIRS.map(({ english }) => english));
+  const english = PAIRS.flatMap(({ chinese }) =>
+    [...read(chinese).matchAll(/\[(?!English\])[^\]]*\]\((?!https?:)([^)#]+)/g)]
+      .map(([, target = ""]) => join(dirname(chinese), target))
+      .filter((target) => translated.has(target))
+      .map((target) => `${chinese} -> ${target}`),
+  );
+  expect(english).toEqual([]);
+});
 
 test.each(PAIRS)("$chinese has the sections, tables, lists and code of $english", ({ english, chinese }) => {
   const shape = (page: string) =>
