@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { OrderState } from "../../gen/faceverification/v1/order_pb.ts";
 import { StoreError } from "../../src/errors.ts";
 import type { Ledger } from "../../src/ledger/ledger.ts";
+import { systemClock } from "../../src/lib/clock.ts";
 import { describeDeliveries } from "./deliveries.contract.ts";
 import { expired, newOrder, passed, T0 } from "./orders.ts";
 
@@ -11,10 +12,24 @@ async function patiently<T>(work: () => Promise<T>): Promise<T> {
     try {
       return await work();
     } catch (error) {
-      if (!(error instanceof StoreError) || tries === 20) throw error;
+      if (!(error instanceof StoreError) || tries === 50) throw error;
+      await systemClock.sleep(100);
     }
   }
 }
+
+/** Operations that may be repeated without a difference. */
+const REPEATABLE = ["put", "find", "list", "endedAfter", "position", "counts", "findRequest"];
+
+/** A ledger whose repeatable operations wait until the machine has time for them. */
+const patient = (ledger: Ledger): Ledger =>
+  new Proxy(ledger, {
+    get(target, name) {
+      const member = Reflect.get(target, name) as unknown;
+      if (typeof member !== "function" || !REPEATABLE.includes(String(name))) return member;
+      return (...args: unknown[]) => patiently(() => Reflect.apply(member, target, args) as Promise<unknown>);
+    },
+  });
 
 /** One database and the ways into it. */
 export interface Fixture {
@@ -49,7 +64,7 @@ export function describeLedger(name: string, setup: () => Promise<Fixture>): voi
 
     const handles: Handles = {
       async open(register) {
-        const handle = await fixture.open(register);
+        const handle = patient(await fixture.open(register));
         opened.push(handle);
         return handle;
       },

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { promisify } from "node:util";
+import { systemClock } from "../../src/lib/clock.ts";
 import { freePort } from "./redis.ts";
 
 /** A PostgreSQL server of the test's own, on a free port of the loopback; the user `postgres` needs no password. */
@@ -123,7 +124,16 @@ export async function startPostgres({
     kill: () => end(child),
     async restart() {
       await end(child);
-      child = await start();
+      // Its other processes may outlive it for a moment, and hold what the next one needs.
+      for (let tries = 1; ; tries++) {
+        try {
+          child = await start();
+          return;
+        } catch (error) {
+          if (tries === 20 || !String(error).includes("is still in use")) throw error;
+          await systemClock.sleep(250);
+        }
+      }
     },
   };
   return server;
