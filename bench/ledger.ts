@@ -141,6 +141,7 @@ async function fill(ledger: Ledger, { name, execute }: Engine, count: number, no
     orderNo: (i * 7_919).toString(36).padStart(32, "x"),
     userId: person(i),
     reference: `loan-${i}`,
+    linkId: "",
     createdAt: now - DAYS * DAY_MS + Math.floor((i / count) * DAYS * DAY_MS),
     withPhoto: false,
     livemode: true,

@@ -14,9 +14,9 @@ export function printOpenApi(): string {
   const registry = readImage();
   const service = registry.getService(SERVICE);
   if (!service) throw new Error(`no service ${SERVICE}`);
-  // Operators' RPCs are on another listener.
+  // Operators' RPCs and those of links are on other listeners.
   const own = [...registry].filter(
-    ({ file }) => file.name.startsWith("faceverification/v1/") && !file.name.includes("_admin_"),
+    ({ file }) => file.name.startsWith("faceverification/v1/") && !/_admin_|\/link\b/.test(file.name),
   );
   const { version, license } = JSON.parse(readFileSync("package.json", "utf8")) as {
     version: string;

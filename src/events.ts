@@ -1,6 +1,7 @@
 import type { CallFinished } from "./calls/ongoing-call.ts";
 import type { ErrorReason, ServiceError, UpstreamEndpoint } from "./errors.ts";
 import type { CertificateEnd } from "./lib/certificates.ts";
+import type { LinkEvents } from "./links/events.ts";
 import type { OrderEvents } from "./orders/events.ts";
 import type { TicketEvents } from "./tickets/events.ts";
 
@@ -86,7 +87,7 @@ export interface Attempted {
  * Everything that the service reports while it runs. Rooms take the events that they emit by `Pick` and know neither logger
  * nor metric; `telemetry/` implements all of them. None contains anything personal or secret.
  */
-export interface ServiceEvents extends TicketEvents, OrderEvents {
+export interface ServiceEvents extends TicketEvents, OrderEvents, LinkEvents {
   serviceStarted(started: ServiceStarted): void;
   serviceStopping(stopping: { signal: string }): void;
   serviceFailed(failed: { error: unknown }): void;

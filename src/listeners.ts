@@ -1,11 +1,13 @@
 import { DeliveryAdminService } from "../gen/faceverification/v1/delivery_admin_service_pb.ts";
 import { FaceVerificationService } from "../gen/faceverification/v1/face_verification_service_pb.ts";
+import { VerificationLinkService } from "../gen/faceverification/v1/link_pb.ts";
 import { TicketAdminService } from "../gen/faceverification/v1/ticket_admin_service_pb.ts";
 import { Health } from "../gen/grpc/health/v1/health_pb.ts";
 import openApi from "../gen/openapi.json" with { type: "json" };
 import type { Implementation } from "./calls/implement.ts";
 import type { AccessConfig } from "./config/access.ts";
 import type { Config } from "./config/config.ts";
+import { createBrowserRoutes } from "./doors/browser/routes.ts";
 import { HTTP_STATUS } from "./doors/form/errors.ts";
 import { limitForms } from "./doors/form/received.ts";
 import { createFormRoutes } from "./doors/form/routes.ts";
@@ -18,9 +20,11 @@ import { createReflection } from "./doors/rpc/reflection/reflection.ts";
 import { createRoutes } from "./doors/rpc/routes.ts";
 import type { DeliveryAdmin } from "./handlers/delivery-admin.ts";
 import type { TicketAdmin } from "./handlers/ticket-admin.ts";
+import type { VerificationLinks } from "./handlers/verification-links.ts";
 import { createBudget } from "./lib/budget.ts";
 import type { Clock } from "./lib/clock.ts";
 import type { Reloadable } from "./lib/memoize.ts";
+import type { Rpcs } from "./rpcs.ts";
 import { createCors } from "./server/cors.ts";
 import { createDocument, createMetricsRoute } from "./server/documents.ts";
 import { createListener, type Listener, type ListenerOptions } from "./server/listener.ts";
@@ -28,6 +32,7 @@ import { named } from "./server/named.ts";
 import { createProbes, type ProbesOptions } from "./server/probes.ts";
 import { createSlowReaders } from "./server/slow-readers.ts";
 import type { Telemetry } from "./telemetry/telemetry.ts";
+import { hasPcPage } from "./upstream/editions.ts";
 
 export interface ListenersOptions {
   config: Config;
@@ -38,6 +43,8 @@ export interface ListenersOptions {
   faceVerification: Implementation<typeof FaceVerificationService>;
   ticketAdmin: TicketAdmin;
   deliveryAdmin: DeliveryAdmin;
+  verificationLinks: VerificationLinks;
+  visits: Rpcs["visits"];
   readiness: ProbesOptions["readiness"];
   lastRefresh: ProbesOptions["lastRefresh"];
   telemetry: Pick<Telemetry, "events" | "metrics">;
@@ -59,7 +66,7 @@ const FORM_BODY_LIMIT = 64 * 1024;
  * composition root.
  */
 export function createListeners(options: ListenersOptions): Record<"admin" | "http" | "grpc", Listener> {
-  const { config, access, admit, faceVerification, ticketAdmin, deliveryAdmin } = options;
+  const { config, access, admit, faceVerification, ticketAdmin, deliveryAdmin, verificationLinks } = options;
   const { readiness, lastRefresh, telemetry, clock } = options;
   const { events, metrics } = telemetry;
   const { methods } = faceVerification;
@@ -77,7 +84,7 @@ export function createListeners(options: ListenersOptions): Record<"admin" | "ht
   const [onPublic, onInternal] = [faceVerificationOn("public"), faceVerificationOn("internal")];
   const grpcClosing = new AbortController();
   const health = createHealth({
-    services: [FaceVerificationService.typeName],
+    services: [FaceVerificationService.typeName, VerificationLinkService.typeName],
     ready: () => readiness().ready,
     closing: grpcClosing.signal,
     clock,
@@ -124,6 +131,7 @@ export function createListeners(options: ListenersOptions): Record<"admin" | "ht
             }),
           );
         },
+        ...browserRoutes(options),
         connectPlugin([onPublic.routes], drainMs, { ...rpc, fastPath: onPublic.fastPath }),
         createDocument("/openapi.json", openApi),
       ],
@@ -136,7 +144,12 @@ export function createListeners(options: ListenersOptions): Record<"admin" | "ht
       tls: () => access().tls,
       plugins: [
         connectPlugin(
-          [onInternal.routes, createReflection([FaceVerificationService, Health]), health],
+          [
+            onInternal.routes,
+            createRoutes(verificationLinks, "internal"),
+            createReflection([FaceVerificationService, VerificationLinkService, Health]),
+            health,
+          ],
           drainMs,
           { ...rpc, fastPath: onInternal.fastPath },
         ),
@@ -145,6 +158,24 @@ export function createListeners(options: ListenersOptions): Record<"admin" | "ht
       ...common,
     }),
   };
+}
+
+/** Pages for people with a link, where there are links. */
+function browserRoutes({ config, visits, telemetry, clock }: ListenersOptions) {
+  if (!visits || !config.links) return [];
+  const { baseUrl, edition } = config;
+  const { publicUrl } = config.links;
+  const vendor = { vendorUrl: baseUrl, pcCamera: hasPcPage(edition) };
+  return [
+    createBrowserRoutes({
+      ...visits,
+      ...vendor,
+      publicUrl,
+      statuses: HTTP_STATUS,
+      clock,
+      events: telemetry.events,
+    }),
+  ];
 }
 
 /** Phones have no client certificates. */

@@ -112,7 +112,7 @@ export function createService(config: Config, overrides: Overrides = {}): Servic
 
   // Requests: pipeline to handlers to vendor.
   const stopping = new AbortController();
-  const { faceVerification, ticketAdmin, deliveryAdmin, admit } = createRpcs({
+  const { admit, ...rpcs } = createRpcs({
     config,
     access,
     secrets,
@@ -138,9 +138,7 @@ export function createService(config: Config, overrides: Overrides = {}): Servic
     config,
     access,
     admit,
-    faceVerification,
-    ticketAdmin,
-    deliveryAdmin,
+    ...rpcs,
     readiness,
     lastRefresh: () => lastRefresh(coordinator.operator.status()),
     telemetry,

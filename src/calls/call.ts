@@ -74,6 +74,8 @@ export interface CallFacts {
   unreadable?: readonly string[];
   /** Why there are no files, in our wording. */
   media_error?: string;
+  /** Why the outcome of an attempt could not be read, in our wording. */
+  outcome_error?: string;
   /** Generations before and after a refresh forced by an operator. */
   previous?: number;
   generation?: number;

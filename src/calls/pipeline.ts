@@ -49,6 +49,8 @@ export interface PipelineOptions extends OngoingCallOptions {
 export interface Pipeline {
   unary<I extends DescMessage, O extends DescMessage>(method: Method<I, O>): Wrapped<I, O>;
   stream<I extends DescMessage, O extends DescMessage>(method: StreamMethod<I, O>): WrappedStream<I, O>;
+  /** A route of a door that is no RPC, such as a page: its request is no message, and the door has checked it. */
+  route<R, T>(name: string, handler: Handle<R, T>): (request: R, call: IncomingCall) => Promise<T>;
 }
 
 /**
@@ -59,14 +61,9 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   const { authorise, limit, validate, tracer, events } = options;
   const streaming = { ...options, admission: options.streams, maxDurationMs: undefined };
 
-  /** How a method's calls go through; `bounds` are those of its kind. */
-  function through<Input extends DescMessage>(
-    method: MethodRules<Input> & { name: string; input: Input },
-    bounds: OngoingCallOptions,
-  ) {
-    const { name, input } = method;
-
-    async function admit<T>(request: MessageShape<Input>, received: IncomingCall, handle: Handle<Input, T>) {
+  /** How calls go through: `prepare` normalises and checks a request; `bounds` are those of its kind. */
+  function through<R>(name: string, prepare: Prepare<R>, bounds: OngoingCallOptions) {
+    async function admit<T>(request: R, received: IncomingCall, handle: Handle<R, T>) {
       if (!bounds.admission.enter()) throw refused(received);
       const { door, requestId, traceparent, answerHeader } = received;
       const fields = { door, method: name, request_id: requestId };
@@ -76,12 +73,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       });
     }
 
-    async function run<T>(
-      asReceived: MessageShape<Input>,
-      received: IncomingCall,
-      span: Span,
-      handle: Handle<Input, T>,
-    ) {
+    async function run<T>(asReceived: R, received: IncomingCall, span: Span, handle: Handle<R, T>) {
       const { requestId, scope } = received;
       const { signal } = scope;
       const ongoing = beginCall(name, received, span, bounds);
@@ -91,8 +83,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
         signal.throwIfAborted();
         const caller = await ongoing.identify(authorise(received));
         await limit(received, caller);
-        const request = method.normalise?.(asReceived) ?? asReceived;
-        check(request, received, caller);
+        const request = prepare(asReceived, received, caller);
         const call = { caller, requestId, signal, note: ongoing.note };
         return await tracer.span({ name: `handler ${name}`, kind: "internal" }, () => handle(request, call));
       } catch (thrown) {
@@ -100,16 +91,6 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       } finally {
         ongoing.finish();
       }
-    }
-
-    /** Reports all violations at once: of the door's rules, the proto's and the method's own. */
-    function check(request: MessageShape<Input>, received: IncomingCall, caller: Caller): void {
-      const violations = [
-        ...(received.violations?.() ?? []),
-        ...validate(input, request),
-        ...(method.violations?.(request, caller) ?? []),
-      ];
-      if (violations.length > 0) throw invalidRequest(violations);
     }
 
     /** Reports a call beyond capacity, for which nothing else is done. */
@@ -123,17 +104,36 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     return admit;
   }
 
+  /** Normalises a message and checks it: all violations at once, of the door's rules, the proto's and the method's own. */
+  function prepareFor<Input extends DescMessage>(method: MethodRules<Input> & { input: Input }) {
+    return (asReceived: MessageShape<Input>, received: IncomingCall, caller: Caller): MessageShape<Input> => {
+      const request = method.normalise?.(asReceived) ?? asReceived;
+      const violations = [
+        ...(received.violations?.() ?? []),
+        ...validate(method.input, request),
+        ...(method.violations?.(request, caller) ?? []),
+      ];
+      if (violations.length > 0) throw invalidRequest(violations);
+      return request;
+    };
+  }
+
   return {
     unary(method) {
-      const admit = through(method, options);
+      const admit = through(method.name, prepareFor(method), options);
       return (request, received) => admit(request, received, method.handler);
     },
+    route(name, handler) {
+      const admit = through(name, (request: Parameters<typeof handler>[0]) => request, options);
+      return (request, received) => admit(request, received, handler);
+    },
     stream(method) {
-      const admit = through(method, streaming);
+      const admit = through(method.name, prepareFor(method), streaming);
       return (request, received, send) =>
         admit(request, received, (checked, call) => method.handler(checked, { ...call, send }));
     },
   };
 }
 
-type Handle<Input extends DescMessage, T> = (request: MessageShape<Input>, call: Call) => Promise<T>;
+type Prepare<R> = (request: R, received: IncomingCall, caller: Caller) => R;
+type Handle<R, T> = (request: R, call: Call) => Promise<T>;

@@ -1,17 +1,13 @@
 import { isLive, parseHosts } from "../domain/livemode.ts";
-import { keyRing, type SealKey } from "../domain/seal-keys.ts";
-import {
-  type Address,
-  createEnvironmentReader,
-  type Environment,
-  type EnvironmentReader,
-  isLoopback,
-} from "../lib/environment.ts";
-import { Secret } from "../lib/redacted.ts";
+import type { SealKey } from "../domain/seal-keys.ts";
+import { type Address, createEnvironmentReader, type Environment, isLoopback } from "../lib/environment.ts";
+import type { Secret } from "../lib/redacted.ts";
 import { type AccessConfig, clearText, openDoors, readAccess } from "./access.ts";
 import { type LedgerConfig, readLedger } from "./ledger.ts";
+import { exposedReturnUrl, type LinksConfig, readLinks } from "./links.ts";
 import { type ProxyConfig, readProxy } from "./proxy.ts";
 import { type Rate, readRates } from "./rates.ts";
+import { readSealKeys, readSecrets } from "./secrets.ts";
 import { readStore, registerName, type StoreLocation } from "./store-url.ts";
 import { strayNames } from "./stray-names.ts";
 import { deriveTimings, type TicketTimings, timingProblems } from "./ticket-timings.ts";
@@ -47,6 +43,8 @@ export interface Config {
   timings: TicketTimings;
   access: AccessConfig;
   webhooks: readonly WebhookEndpoint[];
+  /** Verification links; undefined if browsers cannot reach this service. */
+  links: LinksConfig | undefined;
   limits: LimitsConfig;
   /** Memory limits for request bodies and unread responses, each per process, bytes. */
   buffers: { received: number; unread: number };
@@ -104,13 +102,7 @@ export function readConfig(env: Environment, readFile: (path: string) => string)
   const appId = read.text("FACEID_APP_ID") ?? "";
   if (!/^[0-9A-Za-z]{1,32}$/.test(appId))
     problems.push("FACEID_APP_ID: must be set to the WBappid, letters and digits");
-  const secrets = (read.secretText("FACEID_SECRET") ?? "")
-    .split(",")
-    .filter((secret) => secret.trim() !== "")
-    .map((secret) => new Secret(secret.trim()));
-  if (secrets.length < 1 || secrets.length > 2) {
-    problems.push("FACEID_SECRET (or FACEID_SECRET_FILE): must hold the secret, or two separated by a comma");
-  }
+  const secrets = readSecrets(read);
 
   const refreshIntervalMs = read.durationMs("REFRESH_INTERVAL", 20 * 60_000);
   const tokenOverlapMs = read.durationMs("TOKEN_OVERLAP", 60_000);
@@ -129,8 +121,7 @@ export function readConfig(env: Environment, readFile: (path: string) => string)
 
   const config: Config = {
     appId,
-    // Checked above; the configuration is refused without one.
-    secrets: secrets as [Secret, ...Secret[]],
+    secrets,
     baseUrl,
     edition: read.choice("FACEID_EDITION", ["enhanced", "basic", "plus"]),
     tokenParam: read.choice("FACEID_TOKEN_PARAM", ["app_id", "appId"]),
@@ -149,6 +140,7 @@ export function readConfig(env: Environment, readFile: (path: string) => string)
     timings,
     access: readAccess(read),
     webhooks: readWebhooks(read),
+    links: readLinks(read),
     limits: {
       perCaller: readRates(read, "LIMIT_PER_CALLER"),
       perIp: readRates(read, "LIMIT_PER_IP"),
@@ -177,7 +169,9 @@ export function readConfig(env: Environment, readFile: (path: string) => string)
   if (!allowed.includes("1")) {
     problems.push(...openDoors({ ...config, serves: role !== "refresh" }, config.access, allowed));
     const urls = { FACEID_BASE_URL: config.baseUrl, JWT_JWKS_URL: config.access.jwt?.jwksUrl };
-    problems.push(...clearText({ ...urls, WEBHOOK_ENDPOINTS: exposedUrl(config.webhooks) }, allowed));
+    const links = { PUBLIC_URL: config.links?.publicUrl, LINK_RETURN_URLS: exposedReturnUrl(config.links) };
+    const webhooks = { WEBHOOK_ENDPOINTS: exposedUrl(config.webhooks) };
+    problems.push(...clearText({ ...urls, ...webhooks, ...links }, allowed));
   }
   if (config.shutdownDelayMs + 1_000 > config.shutdownGraceMs) {
     problems.push("SHUTDOWN_DELAY: must leave at least a second of SHUTDOWN_GRACE");
@@ -185,14 +179,4 @@ export function readConfig(env: Environment, readFile: (path: string) => string)
   read.warnings.push(...strayNames(env, read.readNames));
   if (problems.length > 0) throw new ConfigError(problems, read.warnings);
   return config;
-}
-
-function readSealKeys(read: EnvironmentReader, secrets: readonly Secret[]): SealKey[] {
-  const text = read.secretText("STORE_KEYS");
-  try {
-    return keyRing(text === undefined ? undefined : new Secret(text), secrets);
-  } catch (error) {
-    read.problems.push(`STORE_KEYS: ${(error as Error).message}`);
-    return [];
-  }
 }

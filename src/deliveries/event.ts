@@ -14,7 +14,7 @@ export const eventTypeOf = ({ state }: Pick<OrderEnd, "state">): string => TYPES
 
 /** The event of an ended order: the same however often it is made. */
 export function eventOf(
-  { orderNo, userId, reference, livemode }: LedgerOrder,
+  { orderNo, userId, reference, linkId, livemode }: LedgerOrder,
   end: OrderEnd & { sequence: number },
   appId: string,
 ): OrderEvent {
@@ -35,6 +35,7 @@ export function eventOf(
       ...(occurredAt !== undefined && { occurredAt: timestampFromMs(occurredAt) }),
       livemode,
       sequence: end.sequence,
+      linkId,
     },
   });
 }

@@ -182,5 +182,9 @@ function entryOf(code: string, codeClass: CodeClass, zh: string, en: string): Co
 export const launchError = (meaning: CodeMeaning): ErrorReason =>
   meaning.kind === "verdict" ? meaning.onLaunch : meaning.error;
 
+/** Codes of the H5 page itself, with which it sends the browser back before there is a record (protocol.md 8.2). */
+const FRONT_END = new Set(["3001", "3002", "3003", "3004", "3005", "300101"]);
+export const isFrontEnd = (code: string): boolean => FRONT_END.has(code);
+
 /** Whether the vendor refused token, ticket or signature, which a new pair may cure (class AUTH of protocol.md 8.2). */
 export const isRefusal = ({ codeClass }: CodeEntry): boolean => codeClass === "refused";

@@ -62,6 +62,12 @@ export const TEXTS = {
     en: "the resume_token is older than what the ledger keeps",
   },
   [ErrorReason.STOPPING]: { zh: "服务正在停止，请重试", en: "the service is stopping" },
+  [ErrorReason.LINK_NOT_FOUND]: { zh: "链接不存在", en: "there is no such link" },
+  [ErrorReason.NO_PUBLIC_URL]: { zh: "服务未启用核身链接", en: "this service makes no verification links" },
+  [ErrorReason.LINKS_UNAVAILABLE]: {
+    zh: "核身链接暂不可用，请稍后再试",
+    en: "verification links are unreachable at the moment",
+  },
   [ErrorReason.INTERNAL]: { zh: "服务内部错误", en: "internal error" },
 } satisfies Record<ErrorReason, Text>;
 
@@ -124,6 +130,18 @@ const RULES: Readonly<Record<string, Text>> = {
     zh: "不是 WatchResults 给出的 resume_token",
     en: "must be a resume_token of WatchResults",
   },
+  "link_id string.pattern": {
+    zh: "不是核身链接的 link_id",
+    en: "must be the link_id of a verification link",
+  },
+  "return_url string.max_len": { zh: "最多 1024 个字符", en: "must be at most 1024 characters" },
+  "return_url string.pattern": { zh: "须为可打印 ASCII 字符", en: "must be printable ASCII characters" },
+  "return_url.allowed": {
+    zh: "须位于 LINK_RETURN_URLS 之一之下",
+    en: "must be below one of LINK_RETURN_URLS",
+  },
+  "life duration.gt_lte": { zh: "须大于 0 且不超过 24 小时", en: "must be more than 0 and at most 24 hours" },
+  "max_attempts int32.gte_lte": { zh: "须为 0 到 10", en: "must be 0 to 10" },
   "endpoint.unknown": { zh: "不是 WEBHOOK_ENDPOINTS 中的名称", en: "must be a name in WEBHOOK_ENDPOINTS" },
   "form.duplicate": { zh: "重复出现", en: "is given more than once" },
   "form.escape": { zh: "含有不完整的 % 转义", en: "holds a broken % escape" },

@@ -9,7 +9,7 @@ import type { Pii, Secret } from "../lib/redacted.ts";
  *
  *     mint time, seconds since the Unix epoch   6
  *     random part                              10   (59 bits)
- *     mint tag:  HMAC over the two              8   (47 bits), of a different kind for an upload with a photo
+ *     mint tag:  HMAC over the two              8   (47 bits), of a kind of its own for an upload with a photo, and for a link
  *     owner tag: HMAC over the two and owner    8   (47 bits)
  *
  * so every replica can tell without a lookup whether a number was minted by this service, for whom, and when.
@@ -20,6 +20,8 @@ export interface OrderNumbers {
    * `withPhoto`: the caller supplies a photo to compare with.
    */
   mint(owner: string, now: number, withPhoto?: boolean): string;
+  /** A new order number for an attempt of a verification link. No caller on the public listener owns it. */
+  mintForLink(now: number): string;
   /** Undefined if this service did not mint the number. */
   certify(orderNo: string): OrderCertificate | undefined;
   /** A stable user id for an ID number: 30 letters and digits, not reversible without the secret. */
@@ -31,6 +33,8 @@ export interface OrderCertificate {
   mintedAt: number;
   /** Whether it was minted for an upload with a photo supplied by the caller. */
   withPhoto: boolean;
+  /** Whether it was minted for an attempt of a verification link. */
+  ofLink: boolean;
   /** Whether the number was minted for this owner. */
   belongsTo(owner: string): boolean;
 }
@@ -42,7 +46,11 @@ const TIME = 6;
 const HEAD = 16;
 const TAG = 8;
 
-const mintKind = (withPhoto: boolean) => (withPhoto ? "mint photo" : "mint");
+const KINDS = ["mint", "mint photo", "mint link"] as const;
+type Kind = (typeof KINDS)[number];
+
+/** Of no caller: a subject has no control character. */
+const LINKS = "\0links";
 
 /** Order numbers certified with keys derived from the app secrets: the first mints, all are recognised. */
 export function createOrderNumbers(secrets: Reloadable<readonly Secret[]>): OrderNumbers {
@@ -55,24 +63,35 @@ export function createOrderNumbers(secrets: Reloadable<readonly Secret[]>): Orde
     return first;
   };
 
+  function mint(kind: Kind, owner: string, now: number): string {
+    const { order } = current();
+    const head = toBase62(Math.floor(now / 1000), TIME) + randomBase62(HEAD - TIME);
+    return head + tag(order, kind, head) + tag(order, "owner", head, owner);
+  }
+
+  /** The usual kind first: every kind and key costs an HMAC. */
+  function mintedWith(head: string, mintTag: string) {
+    for (const kind of KINDS) {
+      const key = keys().find(({ order }) => same(tag(order, kind, head), mintTag));
+      if (key) return { kind, key };
+    }
+    return undefined;
+  }
+
   return {
-    mint(owner, now, withPhoto = false) {
-      const { order } = current();
-      const head = toBase62(Math.floor(now / 1000), TIME) + randomBase62(HEAD - TIME);
-      return head + tag(order, mintKind(withPhoto), head) + tag(order, "owner", head, owner);
-    },
+    mint: (owner, now, withPhoto = false) => mint(withPhoto ? "mint photo" : "mint", owner, now),
+    mintForLink: (now) => mint("mint link", LINKS, now),
     certify(orderNo) {
       if (!/^[0-9A-Za-z]{32}$/.test(orderNo)) return undefined;
       const head = orderNo.slice(0, HEAD);
       const mintTag = orderNo.slice(HEAD, HEAD + TAG);
       const ownerTag = orderNo.slice(HEAD + TAG);
-      const keyOf = (withPhoto: boolean) =>
-        keys().find(({ order }) => same(tag(order, mintKind(withPhoto), head), mintTag));
-      const withoutPhoto = keyOf(false);
-      const key = withoutPhoto ?? keyOf(true);
-      if (!key) return undefined;
+      const found = mintedWith(head, mintTag);
+      if (!found) return undefined;
+      const { kind, key } = found;
       return {
-        withPhoto: !withoutPhoto,
+        withPhoto: kind === "mint photo",
+        ofLink: kind === "mint link",
         mintedAt: fromBase62(head.slice(0, TIME)) * 1000,
         belongsTo: (owner) => same(tag(key.order, "owner", head, owner), ownerTag),
       };

@@ -5,32 +5,27 @@ import {
   type GetResultResponse,
   GetResultResponseSchema,
 } from "../../gen/faceverification/v1/face_verification_service_pb.ts";
-import { OrderState } from "../../gen/faceverification/v1/order_pb.ts";
 import { Verdict, VerdictReason } from "../../gen/faceverification/v1/verdict_pb.ts";
 import type { Call, Caller, Handler } from "../calls/call.ts";
-import { codeEntry } from "../domain/codes.ts";
 import type { OrderCertificate, OrderNumbers } from "../domain/order-number.ts";
-import { enumName, type Judgement, judge } from "../domain/verdict.ts";
+import { enumName } from "../domain/verdict.ts";
 import { ErrorReason, ServiceError, UpstreamError } from "../errors.ts";
-import type { Evidence, LedgerOrder, OrderEnd } from "../ledger/ledger.ts";
+import type { Evidence } from "../ledger/ledger.ts";
 import type { Clock } from "../lib/clock.ts";
 import { timeLimit } from "../lib/deadline.ts";
 import { Pii } from "../lib/redacted.ts";
-import type { Orders } from "../orders/orders.ts";
 import type { OrderAnswer, QueryOrder } from "./query-order.ts";
+import type { OutcomeReader } from "./read-outcome.ts";
 
 export interface GetResultOptions {
   livemode: boolean;
   orderNumbers: OrderNumbers;
+  outcomes: Pick<OutcomeReader, "read">;
+  /** Asks the vendor for the files. */
   queryOrder: QueryOrder;
-  orders: Pick<Orders, "find" | "judged">;
+  /** The link that an order is an attempt of, by the store of links; undefined if it is not known. */
+  linkOf: (orderNo: string) => Promise<string | undefined>;
   clock: Clock;
-}
-
-/** What is known of an attempt: a judgement, and what the vendor said beside it. */
-interface Outcome {
-  judgement: Judgement;
-  evidence: Evidence;
 }
 
 /** Time limit for the files, milliseconds; together with the preceding query, shorter than a call's own. */
@@ -41,27 +36,12 @@ const MEDIA_MS = 6_500;
  * calls.
  */
 export function createGetResult(options: GetResultOptions): Handler<GetResultRequest, GetResultResponse> {
-  const { livemode, orderNumbers, queryOrder, orders, clock } = options;
+  const { livemode, orderNumbers, outcomes, queryOrder, linkOf, clock } = options;
 
-  async function ask(orderNo: string, media: boolean, { signal, note }: Pick<Call, "signal" | "note">) {
-    const answer = await queryOrder(orderNo, { media, signal });
+  async function fetchFiles(orderNo: string, { signal, note }: Pick<Call, "signal" | "note">) {
+    const answer = await queryOrder(orderNo, { media: true, signal });
     if (answer.unreadable.length > 0) note({ unreadable: answer.unreadable });
     return answer;
-  }
-
-  /** Asks the vendor; its verdict also ends the order in the ledger, unless that has another end, which stands. */
-  async function look(
-    orderNo: string,
-    { createdAt, withPhoto }: Partial<Pick<LedgerOrder, "createdAt" | "withPhoto">>,
-    call: Call,
-  ): Promise<Outcome> {
-    const { entry, evidence } = await ask(orderNo, false, call);
-    const judgement = judge(entry, createdAt && clock.now() - createdAt, withPhoto);
-    if ("error" in judgement)
-      throw new UpstreamError("query", "code", { entry, bizSeqNo: evidence.bizSeqNo });
-    const judged = judgement.verdict !== Verdict.NOT_COMPLETED;
-    const standing = judged ? await orders.judged(orderNo, judgement, evidence) : undefined;
-    return outcomeOf(standing) ?? { judgement, evidence };
   }
 
   /** The verdict stands without the files, so a failure to get them is noted, not thrown. */
@@ -70,7 +50,7 @@ export function createGetResult(options: GetResultOptions): Handler<GetResultReq
     const limit = timeLimit(MEDIA_MS, call.signal);
     const { signal } = limit;
     try {
-      return await collectMedia(() => ask(orderNo, true, { ...call, signal }), { passed, clock, signal });
+      return await collectMedia(() => fetchFiles(orderNo, { ...call, signal }), { passed, clock, signal });
     } catch (error) {
       call.signal.throwIfAborted();
       call.note({ media_error: error instanceof UpstreamError ? error.message : "unexpected error" });
@@ -89,10 +69,9 @@ export function createGetResult(options: GetResultOptions): Handler<GetResultReq
       throw new ServiceError(ErrorReason.PERMISSION_DENIED, "photo and video are not for this caller");
     }
     call.note({ order_no: orderNo });
-    const order = await orders.find(orderNo);
-    const minted = certificate && { createdAt: certificate.mintedAt, withPhoto: certificate.withPhoto };
-    const { judgement, evidence } =
-      outcomeOf(order?.end) ?? (await look(orderNo, order ?? minted ?? {}, call));
+    const { judgement, evidence, order } = await outcomes.read(orderNo, call);
+    // Without a ledger, or while that is unreachable, the store of links knows.
+    const linkId = order?.linkId ?? (certificate?.ofLink ? await linkOf(orderNo) : undefined);
     const { code, bizSeqNo = "", liveRate, similarity, occurredAt, riskInfo, oriCode, sdkVersion } = evidence;
     call.note({
       upstream_code: code,
@@ -109,6 +88,7 @@ export function createGetResult(options: GetResultOptions): Handler<GetResultReq
       code,
       bizSeqNo,
       livemode,
+      ...(linkId !== undefined && linkId !== "" && { linkId }),
       ...(liveRate !== undefined && { liveRate }),
       ...(similarity !== undefined && { similarity }),
       ...(occurredAt !== undefined && { occurredAt: timestampFromMs(occurredAt) }),
@@ -119,14 +99,6 @@ export function createGetResult(options: GetResultOptions): Handler<GetResultReq
       ...(media && { media: { photo: media.photo.reveal(), video: media.video.reveal() } }),
     });
   };
-}
-
-/** What an end in the ledger says; undefined if it says nothing, so that only the vendor can be asked. */
-function outcomeOf(end: OrderEnd | undefined): Outcome | undefined {
-  if (!end || end.state === OrderState.UNKNOWN) return undefined;
-  // EXPIRED is the vendor's own "no record", and now final.
-  const judgement = end.judgement ?? judge(codeEntry(end.evidence.code), undefined);
-  return "error" in judgement ? undefined : { judgement, evidence: end.evidence };
 }
 
 const defined = (risk: NonNullable<Evidence["riskInfo"]>) =>

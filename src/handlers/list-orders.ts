@@ -40,11 +40,12 @@ export function createListOrders({
 }
 
 function filterOf(request: ListOrdersRequest): OrderFilter {
-  const { state, reference, userId, createdSince, createdBefore } = request;
+  const { state, reference, userId, linkId, createdSince, createdBefore } = request;
   return {
     state: state === OrderState.UNSPECIFIED ? undefined : state,
     reference: reference || undefined,
     userId: userId || undefined,
+    linkId: linkId || undefined,
     createdSince: createdSince && millisecondsOf(createdSince),
     createdBefore: createdBefore && millisecondsOf(createdBefore),
   };
@@ -53,7 +54,7 @@ function filterOf(request: ListOrdersRequest): OrderFilter {
 const millisecondsOf = (time: Timestamp) => Math.max(-LAST_MS, Math.min(LAST_MS, timestampMs(time)));
 
 function orderOf({ end, ...order }: LedgerOrder): Order {
-  const { orderNo, userId, reference, state, createdAt, livemode } = order;
+  const { orderNo, userId, reference, linkId, state, createdAt, livemode } = order;
   const { code = "", liveRate, similarity, occurredAt } = end?.evidence ?? {};
   return create(OrderSchema, {
     orderNo,
@@ -68,6 +69,7 @@ function orderOf({ end, ...order }: LedgerOrder): Order {
     ...(similarity !== undefined && { similarity }),
     ...(occurredAt !== undefined && { occurredAt: timestampFromMs(occurredAt) }),
     livemode,
+    linkId,
   });
 }
 
@@ -92,8 +94,8 @@ const CHECK = 16;
 /** Against mistakes, not against internal callers, who may read every page anyway. */
 function checkOf(
   cursor: string,
-  { state, reference, userId, createdSince, createdBefore }: OrderFilter,
+  { state, reference, userId, linkId, createdSince, createdBefore }: OrderFilter,
 ): string {
-  const bound = JSON.stringify([cursor, state, reference, userId, createdSince, createdBefore]);
+  const bound = JSON.stringify([cursor, state, reference, userId, linkId, createdSince, createdBefore]);
   return createHash("sha256").update(bound).digest("hex").slice(0, CHECK);
 }

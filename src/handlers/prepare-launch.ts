@@ -9,16 +9,19 @@ import {
 import type { Call } from "../calls/call.ts";
 import type { OrderNumbers } from "../domain/order-number.ts";
 import { PROTOCOL_VERSION } from "../domain/version.ts";
-import { onAbort } from "../lib/deadline.ts";
 import { Pii } from "../lib/redacted.ts";
 import type { LaunchRecord, Orders } from "../orders/orders.ts";
-import type { TicketReader } from "../tickets/reader.ts";
 import type { Upload, UpstreamClient } from "../upstream/client.ts";
 import type { Signer } from "../upstream/signer.ts";
-import { createNonceSpacing, type NonceSpacingOptions } from "./nonce-spacing.ts";
+import {
+  bothOrNeither,
+  createNonceTickets,
+  FACE_ID_LIFE_MS,
+  type NonceTicketsOptions,
+} from "./launch-steps.ts";
 import { withValidPair } from "./with-valid-pair.ts";
 
-export interface PrepareLaunchOptions extends NonceSpacingOptions {
+export interface PrepareLaunchOptions extends NonceTicketsOptions {
   appId: string;
   /** The SDK licence handed to the app; "" for none. */
   licence: string;
@@ -26,7 +29,6 @@ export interface PrepareLaunchOptions extends NonceSpacingOptions {
   orderNumbers: OrderNumbers;
   signer: Signer;
   createNonce: () => string;
-  tickets: TicketReader;
   upstream: Pick<UpstreamClient, "upload" | "fetchNonceTicket">;
   orders: Pick<Orders, "begin">;
   /** Counts a launch for the person with this pseudonym; throws ServiceError RATE_LIMITED. */
@@ -40,17 +42,13 @@ export type PrepareLaunch = (
   call: Call,
 ) => Promise<GetFaceParamsResponse>;
 
-/** Lifetime of a faceId, milliseconds (protocol.md 4.3). */
-const FACE_ID_LIFE_MS = 5 * 60 * 1000;
-
 /**
  * GetFaceParams: one identity upload and one NONCE ticket, requested in parallel, and the launch signature.
  */
 export function createPrepareLaunch(options: PrepareLaunchOptions): PrepareLaunch {
-  const { appId, licence, livemode, orderNumbers, signer, createNonce, tickets, upstream, orders, admit } =
-    options;
-  const { clock } = options;
-  const spaced = createNonceSpacing(options);
+  const { appId, licence, livemode, orderNumbers, signer, createNonce, tickets, upstream, orders } = options;
+  const { admit, clock } = options;
+  const fetchNonceTicket = createNonceTickets(options);
 
   function uploadIdentity(
     { orderNo: suppliedOrderNo, ...person }: Person,
@@ -64,26 +62,17 @@ export function createPrepareLaunch(options: PrepareLaunchOptions): PrepareLaunc
       // An order number is valid for one upload, so a second attempt mints another (protocol.md 4.4).
       const orderNo = suppliedOrderNo || orderNumbers.mint(caller.subject, clock.now(), withPhoto);
       note({ order_no: orderNo });
-      const order = { orderNo, userId, reference, withPhoto };
+      const order = { orderNo, userId, reference, linkId: "", withPhoto };
       // Written while the vendor is asked.
       if (suppliedOrderNo === "") record.minted(order);
       const nonce = createNonce();
       const sign = signer.upload({ userId, nonce }, pair.signTicket);
       const upload = { ...person, orderNo, userId, nonce, sign };
       const sentAt = clock.monotonic();
-      const faceId = await upstream.upload(upload, signal);
+      const { faceId } = await upstream.upload(upload, signal);
       // It may be an earlier launch's until the vendor has accepted it.
       if (suppliedOrderNo !== "") record.accepted(order);
       return { orderNo, faceId, expiresAt: sentAt + FACE_ID_LIFE_MS };
-    });
-  }
-
-  function fetchNonceTicket(userId: string, signal: AbortSignal) {
-    return withValidPair(tickets, signal, async (pair) => {
-      const sentAt = clock.monotonic();
-      const { value, lifeMs } = await upstream.fetchNonceTicket(pair.accessToken, userId, signal);
-      // The ticket dies with its token, which survives the next rotation by one overlap.
-      return { value, expiresAt: Math.min(sentAt + lifeMs, tickets.safeUntil(pair)) };
     });
   }
 
@@ -97,7 +86,7 @@ export function createPrepareLaunch(options: PrepareLaunchOptions): PrepareLaunc
     const [{ orderNo, ...face }, ticket] = await bothOrNeither(
       call.signal,
       (signal) => uploadIdentity(personOf(request), named, call, record, signal),
-      (signal) => spaced(userId, signal, () => fetchNonceTicket(userId, signal)),
+      (signal) => fetchNonceTicket(userId, signal),
     );
     await record.durable();
     const nonce = createNonce();
@@ -129,25 +118,6 @@ export function createPrepareLaunch(options: PrepareLaunchOptions): PrepareLaunc
       throw error;
     }
   };
-}
-
-/** Runs both in parallel; if one fails, cancels the other and throws the first failure. */
-async function bothOrNeither<A, B>(
-  outer: AbortSignal,
-  first: (signal: AbortSignal) => Promise<A>,
-  second: (signal: AbortSignal) => Promise<B>,
-): Promise<[A, B]> {
-  const both = new AbortController();
-  const { signal } = both;
-  const release = onAbort(outer, (reason) => both.abort(reason));
-  try {
-    return await Promise.all([first(signal), second(signal)]);
-  } catch (error) {
-    both.abort(error);
-    throw error;
-  } finally {
-    release();
-  }
 }
 
 type Person = Pick<Upload, "orderNo" | "name" | "idNo" | "photo">;

@@ -18,17 +18,25 @@ export interface LaunchStoreOptions {
   events: Pick<ServiceEvents, "launchStoreAsked">;
 }
 
-/** Opens the launch store: shared while there is a server and it responds, otherwise local to this process. */
-export function openLaunchStore({
+/** The launch store as its two uses need it. */
+export interface LaunchStores {
+  /** Shared while there is a server and it responds, otherwise local to this process. */
+  launches: LaunchStore;
+  /** Rejects while the server does not respond: a link that one process alone knows is none. */
+  links: LaunchStore;
+}
+
+/** Opens the launch store. */
+export function openLaunchStores({
   prefix,
   shared,
   pseudonym,
   sealer,
   clock,
   events,
-}: LaunchStoreOptions): LaunchStore {
+}: LaunchStoreOptions): LaunchStores {
   const local = createMemoryLaunchStore(clock);
-  if (!shared) return local;
+  if (!shared) return { launches: local, links: local };
   const hidden = {
     prefix,
     pseudonym,
@@ -42,7 +50,7 @@ export function openLaunchStore({
     shared.kind === "postgres"
       ? createPostgresLaunchStore({ ...hidden, tables: shared })
       : createRedisLaunchStore({ ...hidden, send: (key, command) => shared.send(key, command) });
-  return withFallback(store, local, events);
+  return { launches: withFallback(store, local, events), links: store };
 }
 
 /** Launches belong to no ticket generation; the token prevents one outcome from being opened as another's. */
@@ -74,5 +82,7 @@ export function withFallback(
     release: (...args) => withFailover((store) => store.release(...args)),
     keep: (...args) => withFailover((store) => store.keep(...args)),
     outcome: (...args) => withFailover((store) => store.outcome(...args)),
+    change: (...args) => withFailover((store) => store.change(...args)),
+    erase: (...args) => withFailover((store) => store.erase(...args)),
   };
 }

@@ -19,6 +19,12 @@ const CLAIM = `INSERT INTO faceid_launches AS held (name, value, expires_at) VAL
   ON CONFLICT (name) DO UPDATE SET value = excluded.value, expires_at = excluded.expires_at
   WHERE held.value = excluded.value OR held.expires_at <= ${NOW_MS}`;
 
+/** Writes unless a value is there that has not expired; and replaces the value that was read. */
+const KEEP_FIRST = `INSERT INTO faceid_launches AS held (name, value, expires_at) VALUES (?, ?, ${NOW_MS} + ?)
+  ON CONFLICT (name) DO UPDATE SET value = excluded.value, expires_at = excluded.expires_at
+  WHERE held.expires_at <= ${NOW_MS}`;
+const REPLACE = `UPDATE faceid_launches SET value = ?, expires_at = ${NOW_MS} + ? WHERE name = ? AND value = ?`;
+
 /** A launch store in PostgreSQL: a row per claim and one per outcome, each with its expiry by the server's clock. */
 export function createPostgresLaunchStore(options: PostgresLaunchOptions): LaunchStore {
   const { prefix, tables, pseudonym, seal, open } = options;
@@ -57,6 +63,24 @@ export function createPostgresLaunchStore(options: PostgresLaunchOptions): Launc
     async outcome(token) {
       const sealed = await valueOf(outcomeName(token));
       return sealed === undefined ? undefined : open(sealed, token);
+    },
+    async change(token, next) {
+      const name = outcomeName(token);
+      for (;;) {
+        const held = await valueOf(name);
+        const kept = held === undefined ? undefined : open(held, token);
+        const { text, lifeMs } = next(kept) ?? {};
+        if (text === undefined || lifeMs === undefined) return kept;
+        const sealed = seal(text, token);
+        const changed =
+          held === undefined
+            ? await tables.run(KEEP_FIRST, [name, sealed, lifeMs])
+            : await tables.run(REPLACE, [sealed, lifeMs, name, held]);
+        if (changed === 1) return text;
+      }
+    },
+    async erase(token) {
+      await tables.run("DELETE FROM faceid_launches WHERE name = ?", [outcomeName(token)]);
     },
   };
 }

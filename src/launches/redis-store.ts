@@ -17,6 +17,15 @@ return false
 /** KEYS[1] claim; ARGV: token. */
 const RELEASE = `if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0`;
 
+/**
+ * KEYS[1] outcome; ARGV: its present value or "" for none, the next one, TTL in milliseconds. Returns 1 if it was replaced.
+ */
+const REPLACE = `
+if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+return 1
+`;
+
 export interface RedisLaunchOptions {
   /** Prefix of every key, such as `faceid:{app@host}:launch`. */
   prefix: string;
@@ -60,6 +69,22 @@ export function createRedisLaunchStore({
       const name = outcomeKey(token);
       const sealed = await send(name, ["GET", name]);
       return typeof sealed === "string" ? open(sealed, token) : undefined;
+    },
+    async change(token, next) {
+      const name = outcomeKey(token);
+      for (;;) {
+        const sealed = await send(name, ["GET", name]);
+        const held = typeof sealed === "string" ? sealed : "";
+        const kept = held === "" ? undefined : open(held, token);
+        const { text, lifeMs } = next(kept) ?? {};
+        if (text === undefined || lifeMs === undefined) return kept;
+        const replace = ["EVAL", REPLACE, "1", name, held, seal(text, token), ttl(lifeMs)];
+        if ((await send(name, replace)) === 1) return text;
+      }
+    },
+    async erase(token) {
+      const name = outcomeKey(token);
+      await send(name, ["DEL", name]);
     },
   };
 }

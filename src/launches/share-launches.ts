@@ -11,8 +11,8 @@ import { ErrorReason, ServiceError } from "../errors.ts";
 import type { PrepareLaunch } from "../handlers/prepare-launch.ts";
 import { randomToken } from "../lib/base62.ts";
 import type { Clock } from "../lib/clock.ts";
-import { type SharedWork, shareWork } from "../lib/concurrency.ts";
 import type { RequestIds } from "../orders/orders.ts";
+import { createJointWork, FLIGHT_MS } from "./joint-work.ts";
 import type { LaunchStore } from "./store.ts";
 
 export interface ShareLaunchesOptions {
@@ -31,11 +31,6 @@ interface LaunchRequest {
   call: Call;
 }
 
-/** Claim TTL, milliseconds: longer than any launch takes, so an expired claim means its owner died. */
-const FLIGHT_MS = 20_000;
-/** Interval between polls for a launch that another replica is preparing, milliseconds. */
-const POLL_MS = 100;
-
 /**
  * Deduplicates launches: overlapping calls for the same person (a double tap) share one, and so do repeats of
  * a `request_id` until the launch's `start_before`, or for a day where there is a ledger (AIP-155). A failed launch is not shared: the next call
@@ -45,55 +40,11 @@ export function shareLaunches(
   launch: PrepareLaunch,
   { store, requests, pseudonym, clock }: ShareLaunchesOptions,
 ): PrepareLaunch {
-  const flights = new Map<string, SharedWork<GetFaceParamsResponse>>();
-
-  function lead(tap: string, token: string, { request, person, call }: LaunchRequest) {
-    const flight = shareWork(async (signal) => {
-      let kept: Promise<void> | undefined;
-      try {
-        const response = await launch(request, person, { ...call, signal });
-        // Followers in this process have the promise.
-        if (store.shared) kept = store.keep(token, write(response), lifeMs(response));
-        return response;
-      } finally {
-        flights.delete(token);
-        // Sent together, in this order: the caller waits for one round trip.
-        await Promise.all([kept, store.release(tap, token)]);
-      }
-    });
-    flights.set(token, flight);
-    return flight.join(call.signal);
-  }
-
-  /**
-   * Waits for the launch that `owner` is preparing; undefined once the key is ours, because the owner failed.
-   */
-  async function follow(key: string, owner: string, claim: string, { signal }: Call) {
-    for (let other: string | undefined = owner; other !== undefined; ) {
-      const [token = ""] = other.split(".");
-      const flight = flights.get(token);
-      if (flight) return flight.join(signal);
-      const outcome = await store.outcome(token);
-      if (outcome !== undefined) return read(outcome);
-      await clock.sleep(POLL_MS, signal);
-      const next = await store.claim(key, claim, FLIGHT_MS);
-      // It may have finished between the poll and the claim.
-      const finished = next === undefined ? await store.outcome(token) : undefined;
-      if (finished !== undefined) {
-        await store.release(key, claim);
-        return read(finished);
-      }
-      other = next;
-    }
-    return undefined;
-  }
+  const launches = createJointWork({ store, clock, write, read, lifeMs });
 
   /** Joins a launch that is being prepared for the same person, or leads one. */
-  async function joinOrLead(tap: string, token: string, wanted: LaunchRequest) {
-    const owner = await store.claim(tap, token, FLIGHT_MS);
-    const shared = owner === undefined ? undefined : await follow(tap, owner, token, wanted.call);
-    return shared ?? lead(tap, token, wanted);
-  }
+  const joinOrLead = (tap: string, token: string, { request, person, call }: LaunchRequest) =>
+    launches.join(tap, call.signal, (signal) => launch(request, person, { ...call, signal }), token);
 
   /** Returns the launch of this request id, or makes it if this is the first call with the id. */
   async function byRequestId(id: string, print: string, tap: string, wanted: LaunchRequest) {
@@ -102,7 +53,7 @@ export function shareLaunches(
     const owner = await store.claim(id, claim, FLIGHT_MS);
     if (owner !== undefined) {
       if (!owner.endsWith(`.${print}`)) throw reused();
-      const known = await follow(id, owner, claim, wanted.call);
+      const known = await launches.follow(id, owner, claim, wanted.call.signal);
       if (known) return known;
     }
     try {
@@ -122,8 +73,9 @@ export function shareLaunches(
     }
   }
 
-  const lifeMs = ({ startBefore }: GetFaceParamsResponse) =>
-    Math.max(1, (startBefore ? timestampMs(startBefore) : 0) - clock.now());
+  function lifeMs({ startBefore }: GetFaceParamsResponse): number {
+    return Math.max(1, (startBefore ? timestampMs(startBefore) : 0) - clock.now());
+  }
 
   return async (request, person, call) => {
     const wanted = { request, person, call };

@@ -88,6 +88,8 @@ export interface NewOrder {
   userId: string;
   /** The caller's own; "" for none. */
   reference: string;
+  /** The verification link that it is an attempt of; "" for a launch of the app. */
+  linkId: string;
   createdAt: number;
   withPhoto: boolean;
   livemode: boolean;
@@ -135,6 +137,7 @@ export interface OrderFilter {
   state?: OrderState | undefined;
   reference?: string | undefined;
   userId?: string | undefined;
+  linkId?: string | undefined;
   createdSince?: number | undefined;
   createdBefore?: number | undefined;
 }

@@ -82,6 +82,10 @@ const migrations: Schema["migrations"] = [
     ) ${clustered}`,
     "CREATE INDEX faceid_requests_expiry ON faceid_requests (register, expires_at)",
   ],
+  ({ text }) => [
+    `ALTER TABLE faceid_orders ADD COLUMN link_id ${text} NOT NULL DEFAULT ''`,
+    "CREATE INDEX faceid_orders_link ON faceid_orders (register, link_id, created_at) WHERE link_id <> ''",
+  ],
 ];
 
 export const LEDGER_SCHEMA: Schema = { part: "ledger", migrations, variable: "LEDGER_URL" };

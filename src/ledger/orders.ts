@@ -32,7 +32,7 @@ export function createOrders(
 
   async function insert({ run }: Statements, orders: readonly NewOrder[]): Promise<void> {
     await run(
-      `INSERT INTO faceid_orders (${NEW_ORDER}) VALUES ${tuples(orders.length, 8)} ON CONFLICT DO NOTHING`,
+      `INSERT INTO faceid_orders (${NEW_ORDER}) VALUES ${tuples(orders.length, 9)} ON CONFLICT DO NOTHING`,
       orders.flatMap((order) => newOrderValues(register, order)),
     );
   }
@@ -163,6 +163,7 @@ function condition(filter: OrderFilter, after: OrderCursor | undefined): { sql: 
     // The first half is the index's own condition.
     ["reference <> '' AND reference = ?", filter.reference],
     ["user_id = ?", filter.userId],
+    ["link_id <> '' AND link_id = ?", filter.linkId],
     ["created_at >= ?", filter.createdSince],
     ["created_at < ?", filter.createdBefore],
     ["(created_at, order_no) < (?, ?)", after?.createdAt, after?.orderNo],

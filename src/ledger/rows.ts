@@ -4,11 +4,12 @@ import type { Delivery, EndpointHealth } from "./delivery-ledger.ts";
 import type { KeptRequest, LedgerOrder, NewOrder, OrderEnd } from "./ledger.ts";
 
 /** The columns of an order that are set when it is put, in the order of `newOrderValues`. */
-export const NEW_ORDER = "register, order_no, user_id, reference, created_at, with_photo, livemode, due_at";
+export const NEW_ORDER =
+  "register, order_no, user_id, reference, link_id, created_at, with_photo, livemode, due_at";
 
 /** The columns that `orderOf` reads. */
-export const ORDER = `order_no, user_id, reference, created_at, with_photo, livemode, due_at, state, attempts,
-  quiet_since, ended_at, sequence, outcome`;
+export const ORDER = `order_no, user_id, reference, link_id, created_at, with_photo, livemode, due_at, state,
+  attempts, quiet_since, ended_at, sequence, outcome`;
 
 /** The columns that `deliveryOf` reads: of `faceid_deliveries d`, `faceid_endpoints e` and `faceid_orders o`. */
 export const DELIVERY = `${ORDER.replaceAll(/\w+/g, "o.$&")}, e.name AS endpoint, d.state AS d_state,
@@ -23,6 +24,7 @@ export const newOrderValues = (register: number, order: NewOrder): Value[] => [
   order.orderNo,
   order.userId,
   order.reference,
+  order.linkId,
   order.createdAt,
   Number(order.withPhoto),
   Number(order.livemode),
@@ -40,6 +42,7 @@ export function orderOf(row: Row): LedgerOrder {
     orderNo: String(row["order_no"]),
     userId: String(row["user_id"]),
     reference: String(row["reference"]),
+    linkId: String(row["link_id"]),
     createdAt: Number(row["created_at"]),
     withPhoto: row["with_photo"] === 1,
     livemode: row["livemode"] === 1,

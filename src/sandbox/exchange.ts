@@ -4,7 +4,7 @@ import type { JournalCall } from "./controls/journal.ts";
 import type { ServerParts } from "./server.ts";
 import type { Endpoint, SandboxRequest } from "./vendor/request.ts";
 
-/** The vendor's or the SDK's answer to a call. */
+/** The answer of the vendor, the SDK or a page to a call. */
 export type VendorHandler = (request: SandboxRequest) => PreparedAnswer;
 
 /** One call: counted, entered into the journal, delayed, judged, and answered or failed as scripted. */
@@ -49,7 +49,7 @@ export async function exchange(
     }
     const work = () => {
       const prepared = handle(call);
-      const { code } = prepared.json as { code?: string };
+      const { code } = ("json" in prepared ? prepared.json : {}) as { code?: string };
       if (code !== undefined) entry.code = code;
       transcriber?.judged(entry, call);
       return prepared;
@@ -79,6 +79,10 @@ function createWire(
     send(status, contentType, body) {
       answered(status, contentType, body);
       void reply.code(status).header("content-type", contentType).send(body);
+    },
+    redirect(status, location) {
+      answered(status, "", location);
+      void reply.redirect(location, status);
     },
     reset() {
       reply.hijack();

@@ -8,6 +8,7 @@ import type { createReceiver } from "./controls/receiver.ts";
 import { addControls } from "./controls/routes.ts";
 import type { Counters } from "./controls/stats.ts";
 import { callerOf, exchange, readQuery, sentBy, type VendorHandler } from "./exchange.ts";
+import { addPages } from "./pages.ts";
 import type { Pairing } from "./pairing/pairing.ts";
 import { addPairing, readPrefix } from "./pairing/routes.ts";
 import type { Sandbox } from "./sandbox.ts";
@@ -22,6 +23,7 @@ import { playSdk } from "./vendor/sdk.ts";
 import type { State } from "./vendor/state.ts";
 import { answerAccessToken, answerNonceTicket, answerSignTicket } from "./vendor/tokens.ts";
 import { answerUpload, UPLOADS } from "./vendor/upload.ts";
+import { answerWebUpload, WEB_UPLOAD } from "./vendor/web-upload.ts";
 
 export interface ServerParts {
   state: State;
@@ -54,6 +56,7 @@ const VENDOR_PATHS: Readonly<Partial<Record<string, Endpoint>>> = {
   [TOKEN]: "access_token",
   [TICKET]: "sign_ticket",
   [QUERY]: "query",
+  [WEB_UPLOAD]: "upload",
   ...Object.fromEntries(Object.values(UPLOADS).map(({ path }) => [path, "upload" as const])),
 };
 
@@ -94,6 +97,7 @@ export function createServer(parts: ServerParts): FastifyInstance {
   const signTicket = vendor(answerSignTicket);
   const nonceTicket = vendor(answerNonceTicket);
   const query = vendor(answerQuery);
+  const webUpload = vendor(answerWebUpload);
 
   app.get(TOKEN, (request, reply) => exchange(parts, "access_token", token, request, reply));
   app.get(TICKET, (request, reply) =>
@@ -105,10 +109,12 @@ export function createServer(parts: ServerParts): FastifyInstance {
     const upload = vendor((request) => answerUpload(edition, request, state));
     app.post(UPLOADS[edition].path, (request, reply) => exchange(parts, "upload", upload, request, reply));
   }
+  app.post(WEB_UPLOAD, (request, reply) => exchange(parts, "upload", webUpload, request, reply));
   app.post(QUERY, (request, reply) => exchange(parts, "query", query, request, reply));
   app.post("/sdk/verify", (request, reply) =>
     exchange(parts, "sdk_verify", (call) => playSdk(call, state), request, reply),
   );
+  addPages(app, parts);
   addControls(app, parts);
   addTranscripts(app, { transcriber: parts.transcriber, breaches: state.breaches });
   addConsole(app, parts);

@@ -1,3 +1,4 @@
+import { type AddressInfo, createServer } from "node:net";
 import { styleText } from "node:util";
 import { UsageError } from "../lib/cli.ts";
 import { type Clock, systemClock } from "../lib/clock.ts";
@@ -60,9 +61,15 @@ export async function startTrial(args: readonly string[], env: Environment): Pro
       FACEID_SECRET_FILE: undefined,
       FACEID_BASE_URL: sandbox.url,
       // Even if the sandbox listens beyond this machine: service and sandbox are one process.
-      ALLOW_INSECURE: listed(env["ALLOW_INSECURE"], "FACEID_BASE_URL", "WEBHOOK_ENDPOINTS"),
+      ALLOW_INSECURE: listed(
+        env["ALLOW_INSECURE"],
+        "FACEID_BASE_URL",
+        "WEBHOOK_ENDPOINTS",
+        "LINK_RETURN_URLS",
+      ),
       FACEID_LIVE_HOSTS: undefined,
       STORE_URL: env["STORE_URL"] || "memory:",
+      ...(await publicAddress(sandbox, env)),
       ...ledgerAndReceiver(sandbox, env),
     },
     connect(service, { http, grpc, admin }) {
@@ -87,19 +94,42 @@ Open ${url}/ in a browser, or in another terminal:
    curl -s -d 'name=张三' -d 'id_no=11010519491231002X' http://${http}/get_face_params | tee launch.json
 
 2. Play the App SDK with them. Outcomes: curl -s ${url}/sandbox/scenarios
-   curl -s --json @launch.json '${url}/sdk/verify?outcome=passed'
+   curl -s -H 'content-type: application/json' -d @launch.json '${url}/sdk/verify?outcome=passed'
 
 3. Read the verdict.
    curl -s -d "order_no=$(sed 's/.*"order_no":"\\([^"]*\\)".*/\\1/' launch.json)" http://${http}/get_result
 
 The same by JSON, and by gRPC without a schema:
-   curl -s --json '{"name":"张三","idNo":"11010519491231002X"}' http://${http}/faceverification.v1.FaceVerificationService/GetFaceParams
+   curl -s -H 'content-type: application/json' -d '{"name":"张三","idNo":"11010519491231002X"}' http://${http}/faceverification.v1.FaceVerificationService/GetFaceParams
    npx buf curl --protocol grpc --http2-prior-knowledge -d '{"name":"张三","idNo":"11010519491231002X"}' http://${grpc}/faceverification.v1.FaceVerificationService/GetFaceParams
+
+A link for a browser, to open and press:
+   npx buf curl --protocol grpc --http2-prior-knowledge -d '{"name":"张三","idNo":"11010519491231002X"}' http://${grpc}/faceverification.v1.VerificationLinkService/CreateVerificationLink
 
 Ctrl-C ends both.
 `;
 
 const listed = (...entries: readonly (string | undefined)[]) => entries.filter(Boolean).join();
+
+/** Links lead to the service itself, unless told otherwise; people may be sent on to the sandbox. */
+async function publicAddress({ url }: Sandbox, env: Environment): Promise<Environment> {
+  const LINK_RETURN_URLS = listed(env["LINK_RETURN_URLS"], `${url}/`);
+  if (env["PUBLIC_URL"]) return { LINK_RETURN_URLS };
+  const address = env["HTTP_ADDR"] || "127.0.0.1:8080";
+  // The address has to be known before the service listens.
+  const HTTP_ADDR = address.endsWith(":0") ? `${address.slice(0, -2)}:${await freePort()}` : address;
+  return { LINK_RETURN_URLS, HTTP_ADDR, PUBLIC_URL: `http://127.0.0.1:${HTTP_ADDR.split(":").at(-1)}` };
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer().once("error", reject);
+    server.listen(0, "127.0.0.1", () => {
+      const { port } = server.address() as AddressInfo;
+      server.close(() => resolve(port));
+    });
+  });
+}
 
 /** A ledger in memory, and the sandbox's receiver beside the user's own endpoints, unless those are in a file. */
 function ledgerAndReceiver({ url, receiver }: Sandbox, env: Environment): Environment {
@@ -126,7 +156,7 @@ This is the played vendor alone. Give your backend the three values above in pla
 Console        ${url}/
 Outcomes       curl -s ${url}/sandbox/scenarios
 Rules broken   curl -s ${url}/sandbox/breaches
-Turn the clock curl -s --json '{"advance_ms":60000}' ${url}/sandbox/clock
+Turn the clock curl -s -H 'content-type: application/json' -d '{"advance_ms":60000}' ${url}/sandbox/clock
 
 More in docs/sandbox.md. Ctrl-C ends it.
 `);

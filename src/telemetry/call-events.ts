@@ -14,6 +14,9 @@ export interface Statuses {
 const AUDITED: Readonly<Record<string, AuditLine["event"]>> = {
   GetFaceParams: "attempt",
   GetResult: "result",
+  GetVerificationLink: "result",
+  StartLink: "attempt",
+  ReturnToLink: "result",
 };
 
 /** Writes each call's access line, metrics and audit line. */
@@ -54,6 +57,15 @@ export function callEvents(options: EventsOptions) {
     }
   }
 
+  /** What the caller sees; a page or a redirect of the browser door has no status that says anything. */
+  function statusOf(door: string, error: ServiceError | undefined) {
+    if (door === "form" || door === "browser") {
+      const success = door === "form" ? { http_status: 200 } : {};
+      return error ? { http_status: statuses.http[error.reason] } : success;
+    }
+    return { grpc_code: error ? statuses.grpc[error.reason] : 0 };
+  }
+
   function requestRefused({ door, requestId, path, error }: RequestRefused): void {
     const outcome = reasonName(error.reason);
     metrics.refused.inc({ door, outcome });
@@ -84,9 +96,7 @@ export function callEvents(options: EventsOptions) {
         caller,
         peer,
         outcome,
-        ...(door === "form"
-          ? { http_status: error ? statuses.http[error.reason] : 200 }
-          : { grpc_code: error ? statuses.grpc[error.reason] : 0 }),
+        ...statusOf(door, error),
         duration_ms: Math.round(durationMs * 10) / 10,
         upstream: tracer.upstreamUse(),
         order_no: facts.order_no,
@@ -96,6 +106,7 @@ export function callEvents(options: EventsOptions) {
         verdict_reason: reason,
         unreadable: facts.unreadable,
         media_error: facts.media_error,
+        outcome_error: facts.outcome_error,
         launch_within_ms: launchWithinMs,
         previous: facts.previous,
         generation: facts.generation,

@@ -3,6 +3,7 @@ import type { Attempted, ServiceEvents } from "../events.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Audit } from "./audit.ts";
 import { callEvents, type Statuses } from "./call-events.ts";
+import { linkEvents } from "./link-events.ts";
 import { createEdgeDetector, errorFields, errorFieldsWithStack } from "./logger.ts";
 import { machineEvents } from "./machine-events.ts";
 import type { Metrics } from "./metrics.ts";
@@ -66,6 +67,7 @@ export function createEvents(options: EventsOptions) {
 
     ...ticketEvents(logger, metrics.tickets),
     ...orderEvents(logger, metrics.orders),
+    ...linkEvents(logger, metrics.links),
     ...callEvents(options),
     ...machineEvents(logger, metrics, clock),
 

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import type { UpstreamEndpoint } from "../errors.ts";
+import { createLinkMetrics } from "./link-metrics.ts";
 import { createMachineMetrics } from "./machine-metrics.ts";
 import { createOrderMetrics } from "./order-metrics.ts";
 import { createTicketMetrics } from "./ticket-metrics.ts";
@@ -166,6 +167,7 @@ export function createMetrics({ appId, build, process: watchProcess }: MetricsOp
     ...createMachineMetrics(registry),
     tickets: createTicketMetrics(registry),
     orders: createOrderMetrics(registry),
+    links: createLinkMetrics(registry),
     registry,
 
     /** The text of `/metrics`, in the format the scraper accepts (RFC 9110 12.5.1, ignoring weights). */

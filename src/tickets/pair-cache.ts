@@ -1,5 +1,6 @@
 import type { TicketTimings } from "../config/ticket-timings.ts";
 import type { Clock } from "../lib/clock.ts";
+import type { Secret } from "../lib/redacted.ts";
 import type { IssuedPair } from "./pair.ts";
 import type { TicketPair } from "./reader.ts";
 
@@ -34,11 +35,18 @@ export interface CachedPair {
 const remainingLifeMs = ({ issued, tokenAgeMs, signAgeMs }: OpenedPair) =>
   Math.min(issued.lifeMs - tokenAgeMs, issued.signLifeMs - signAgeMs);
 
+/** How long the vendor's front-end signatures made with a SIGN ticket are recognised, milliseconds: a ticket's life (protocol.md 2). */
+const SIGN_TICKET_MS = 60 * 60_000;
+/** Max number of tickets kept for that: at the vendor's cadence an hour has three. */
+const SIGN_TICKETS = 4;
+
 /** Caches the newest pair seen. All reckoning of ages happens here, on the monotonic clock alone. */
 export function createPairCache(clock: Clock, timings: TicketTimings, random: () => number) {
   const { refreshIntervalMs, overlapMs, hardMarginMs, jitterMs, pollMs } = timings;
   let latest: CachedPair | undefined;
   let previous: { generation: number; supersededAt: number } | undefined;
+  /** Replaced SIGN tickets, newest first. */
+  let replaced: readonly { ticket: Secret; until: number }[] = [];
   let rotatesAt = 0;
   let adoptedAt = Number.NEGATIVE_INFINITY;
   let arrival = Promise.withResolvers<TicketPair>();
@@ -78,7 +86,12 @@ export function createPairCache(clock: Clock, timings: TicketTimings, random: ()
       rotatesAt = bornAt + intervalMs;
       // The last refresher goes first again and the others stand by, without an election.
       const delayMs = own ? 0 : jitterMs.from + random() * (jitterMs.to - jitterMs.from);
-      if (latest) previous = { generation: latest.pair.generation, supersededAt: clock.monotonic() };
+      if (latest) {
+        previous = { generation: latest.pair.generation, supersededAt: clock.monotonic() };
+        const { signTicket: ticket } = latest.pair;
+        const former = { ticket, until: latest.signBornAt + SIGN_TICKET_MS };
+        replaced = [former, ...replaced].slice(0, SIGN_TICKETS - 1);
+      }
       latest = Object.freeze({
         pair: Object.freeze({ generation, accessToken: issued.accessToken, signTicket: issued.signTicket }),
         sealed,
@@ -93,6 +106,13 @@ export function createPairCache(clock: Clock, timings: TicketTimings, random: ()
       arrival.resolve(latest.pair);
       arrival = Promise.withResolvers();
       return true;
+    },
+
+    /** The SIGN tickets of the last hour that this process has had, the current one first. */
+    signTickets(): Secret[] {
+      const now = clock.monotonic();
+      const former = replaced.filter(({ until }) => now < until).map(({ ticket }) => ticket);
+      return latest ? [latest.pair.signTicket, ...former] : former;
     },
 
     /** Resolves at the next adoption. */

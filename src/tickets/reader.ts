@@ -38,6 +38,11 @@ export interface TicketReader {
   renewed(pair: TicketPair, code: string, signal: AbortSignal): Promise<TicketPair | undefined>;
   /** Until when the pair's token is safe to use, barring faults, on the monotonic clock, milliseconds. */
   safeUntil(pair: TicketPair): number;
+  /**
+   * The SIGN tickets of the last hour that this process has had, the current one first: the vendor signs what it sends through
+   * a browser with one of them (protocol.md 6.5).
+   */
+  signTickets(): readonly Secret[];
   /** Whether requests can be served, and if not, why. */
   readiness(): { ready: boolean; reason: string };
 }
@@ -143,6 +148,7 @@ export function createReader(options: ReaderOptions): TicketReader {
     },
 
     safeUntil: (pair) => cache.safeUntil(pair),
+    signTickets: () => cache.signTickets(),
 
     readiness() {
       const now = clock.monotonic();

@@ -1,12 +1,13 @@
 import { PROTOCOL_VERSION } from "../domain/version.ts";
 import { UpstreamError } from "../errors.ts";
 import { Pii, type Secret } from "../lib/redacted.ts";
-import { type Edition, type TokenParam, UPLOAD } from "./editions.ts";
+import { BASIC_WEB_UPLOAD, type Edition, type TokenParam, UPLOAD } from "./editions.ts";
 import { createObservedExchange, type ObserveExchange } from "./observed-exchange.ts";
 import { type QueryResult, readQueryResult } from "./query-result.ts";
 import { type Credential, credential, successful } from "./reply.ts";
 import type { Exchange, Transport } from "./transport.ts";
 import { isRecord, text } from "./values.ts";
+import { vendorHost } from "./web-launch.ts";
 
 export type { Credential, QueryResult };
 
@@ -20,6 +21,16 @@ export interface Upload {
   sign: string;
   /** `type`: "1" watermarked, "2" clear. */
   photo?: { bytes: Pii<Uint8Array>; type: "1" | "2" } | undefined;
+}
+
+/** An identity upload for the H5 pages of the basic edition, which signs name and ID number and no nonce (protocol.md 5.1). */
+export type WebUpload = Pick<Upload, "orderNo" | "name" | "idNo" | "userId" | "sign">;
+
+/** A registered identity. */
+export interface Uploaded {
+  faceId: string;
+  /** The host that serves its H5 page best; undefined for the configured one. */
+  optimalHost: string | undefined;
 }
 
 /** A result query; `sign` and `nonce` as in protocol.md 5.1. */
@@ -42,8 +53,10 @@ export interface UpstreamClient {
   fetchSignTicket(accessToken: Secret, signal: AbortSignal): Promise<Credential>;
   /** For one launch by this user; must not be cached (protocol.md 3). */
   fetchNonceTicket(accessToken: Secret, userId: string, signal: AbortSignal): Promise<Credential>;
-  /** Registers an identity; resolves to the faceId. */
-  upload(upload: Upload, signal: AbortSignal): Promise<string>;
+  /** Registers an identity. */
+  upload(upload: Upload, signal: AbortSignal): Promise<Uploaded>;
+  /** Registers an identity for the H5 pages of the basic edition. */
+  webUpload(upload: WebUpload, signal: AbortSignal): Promise<Uploaded>;
   query(query: Query, signal: AbortSignal): Promise<QueryResult>;
 }
 
@@ -70,7 +83,6 @@ export function createUpstreamClient(options: UpstreamOptions): UpstreamClient {
   const { appId, edition, tokenParam, transport, observe } = options;
   const { tokenTimeoutMs, signTimeoutMs, callTimeoutMs } = options;
   const app = { [tokenParam]: appId, version: PROTOCOL_VERSION };
-  const uploadCall = UPLOAD[edition];
   const exchangeAndRead = createObservedExchange(transport, observe);
 
   function fetchTicket(
@@ -85,6 +97,25 @@ export function createUpstreamClient(options: UpstreamOptions): UpstreamClient {
       const { tickets } = successful(endpoint, reply).fields;
       const [ticket] = Array.isArray(tickets) ? (tickets as unknown[]) : [];
       return credential(endpoint, reply, isRecord(ticket) ? ticket : {}, "value");
+    });
+  }
+
+  function uploadTo(
+    path: string,
+    orderNo: string,
+    body: Exchange["body"],
+    signal: AbortSignal,
+  ): Promise<Uploaded> {
+    const endpoint = "upload";
+    const exchange = { endpoint, path, query: { orderNo }, body, signal } as const;
+    return exchangeAndRead({ ...exchange, timeoutMs: callTimeoutMs, maxBytes: SMALL }, (reply) => {
+      const { result, bizSeqNo } = successful(endpoint, reply);
+      const faceId = text(result["faceId"]) ?? text(result["h5faceId"]);
+      const echo = text(result["orderNo"]);
+      if (faceId === undefined || (echo !== undefined && echo !== orderNo)) {
+        throw new UpstreamError(endpoint, "malformed", { bizSeqNo });
+      }
+      return { faceId, optimalHost: vendorHost(result["optimalDomain"]) };
     });
   }
 
@@ -110,35 +141,25 @@ export function createUpstreamClient(options: UpstreamOptions): UpstreamClient {
     },
 
     upload({ orderNo, name, idNo, userId, nonce, sign, photo }, signal) {
-      const endpoint = "upload";
-      const exchange = {
-        endpoint,
-        path: uploadCall.path,
-        query: { orderNo },
-        body: {
-          [uploadCall.appIdField]: appId,
-          orderNo,
-          name,
-          idNo,
-          userId,
-          ...(photo && { sourcePhotoStr: base64(photo.bytes), sourcePhotoType: photo.type }),
-          version: PROTOCOL_VERSION,
-          sign,
-          nonce,
-        },
-        signal,
-        timeoutMs: callTimeoutMs,
-        maxBytes: SMALL,
-      } as const;
-      return exchangeAndRead(exchange, (reply) => {
-        const { result, bizSeqNo } = successful(endpoint, reply);
-        const faceId = text(result["faceId"]);
-        const echo = text(result["orderNo"]);
-        if (faceId === undefined || (echo !== undefined && echo !== orderNo)) {
-          throw new UpstreamError(endpoint, "malformed", { bizSeqNo });
-        }
-        return faceId;
-      });
+      const { path, appIdField } = UPLOAD[edition];
+      const body = {
+        [appIdField]: appId,
+        orderNo,
+        name,
+        idNo,
+        userId,
+        ...(photo && { sourcePhotoStr: base64(photo.bytes), sourcePhotoType: photo.type }),
+        version: PROTOCOL_VERSION,
+        sign,
+        nonce,
+      };
+      return uploadTo(path, orderNo, body, signal);
+    },
+
+    webUpload({ orderNo, name, idNo, userId, sign }, signal) {
+      const { path, appIdField } = BASIC_WEB_UPLOAD;
+      const body = { [appIdField]: appId, orderNo, name, idNo, userId, version: PROTOCOL_VERSION, sign };
+      return uploadTo(path, orderNo, body, signal);
     },
 
     query({ orderNo, nonce, sign, media }, signal) {

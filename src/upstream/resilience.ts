@@ -20,7 +20,7 @@ import type { ServiceEvents } from "../events.ts";
 import { createSemaphore } from "../lib/concurrency.ts";
 import { resumeTogether } from "../lib/event-loop.ts";
 import type { Secret } from "../lib/redacted.ts";
-import type { Query, QueryResult, Upload, UpstreamClient } from "./client.ts";
+import type { Query, QueryResult, Upload, UpstreamClient, WebUpload } from "./client.ts";
 
 export interface ResilienceOptions {
   /** Max concurrent calls per endpoint, including those waiting for a connection. */
@@ -108,6 +108,7 @@ export function withResilience(
   const ask = (request: Query, signal: AbortSignal) => client.query(request, signal);
   const circuit = createCircuit("query");
   const query = guard("query", ask, { circuit });
+  const uploads = { circuit: createCircuit("upload") };
 
   /** Yields first: encoding the response blocks the event loop as long as decoding the files did. */
   async function queryFiles(request: Query, signal: AbortSignal): Promise<QueryResult> {
@@ -121,7 +122,12 @@ export function withResilience(
     fetchNonceTicket: guard("nonce_ticket", (token: Secret, userId: string, signal: AbortSignal) =>
       client.fetchNonceTicket(token, userId, signal),
     ),
-    upload: guard("upload", (upload: Upload, signal: AbortSignal) => client.upload(upload, signal)),
+    upload: guard("upload", (upload: Upload, signal: AbortSignal) => client.upload(upload, signal), uploads),
+    webUpload: guard(
+      "upload",
+      (upload: WebUpload, signal: AbortSignal) => client.webUpload(upload, signal),
+      uploads,
+    ),
     query: (request, signal) =>
       request.media ? fileSemaphore(signal, () => queryFiles(request, signal)) : query(request, signal),
     queryInBackground: guard("query", ask, { circuit, places: MAX_BACKGROUND }),

@@ -20,7 +20,7 @@ export interface Exchange {
   path: string;
   query: Values;
   /** Sent as JSON by POST; without a body the request is a GET. */
-  body?: Values;
+  body?: Values | undefined;
   /** The caller's cancellation and deadline. */
   signal: AbortSignal;
   /** Time limit of the whole exchange, milliseconds. */

@@ -6,6 +6,7 @@ import { missingPromtool } from "../support/promtool.ts";
 import { missingRedis, stopRedis } from "../support/redis.ts";
 import * as causing from "./causes.ts";
 import { course } from "./exposition.ts";
+import * as causingForLinks from "./link-causes.ts";
 import * as causingForOrders from "./order-causes.ts";
 import { INTERVAL_SECONDS, ruleProblems, wrongAnswers } from "./promtool-tests.ts";
 import { anchorsOf, knownMetrics, metricsIn } from "./vocabulary.ts";
@@ -53,8 +54,8 @@ test("the runbook names every alert, and only alerts that exist", () => {
 describe.skipIf(missing)("in the sandbox", () => {
   const causes: causing.Causes = {};
   beforeAll(async () => {
-    for (const cause of [...Object.values(causing), ...Object.values(causingForOrders)])
-      Object.assign(causes, await cause());
+    for (const all of [causing, causingForOrders, causingForLinks])
+      for (const cause of Object.values(all)) Object.assign(causes, await cause());
   }, 180_000);
   afterAll(stopRedis);
 

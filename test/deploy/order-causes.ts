@@ -77,8 +77,8 @@ export async function ledgerAway(): Promise<Causes> {
   ledger.down = true;
   const { events } = telemetry;
   const recorder = createRecorder({ ledger, clock: systemClock, random: Math.random, events });
-  const order = { userId: "u", reference: "", createdAt: 0, withPhoto: false, livemode: false, dueAt: 0 };
-  for (let i = 0; i < 100_100; i++) recorder.put({ ...order, orderNo: String(i) });
+  const order = { userId: "u", reference: "", linkId: "", createdAt: 0, withPhoto: false, livemode: false };
+  for (let i = 0; i < 100_100; i++) recorder.put({ ...order, dueAt: 0, orderNo: String(i) });
   const lost = await until(admin, (now) => total(now, "faceid_ledger_rows_lost_total") > 0);
   await recorder.stop();
   await service.stop();

@@ -89,7 +89,7 @@ describe.skipIf(missingPostgres())("a ledger on a server", () => {
     const ledger = openLedger(parseLedgerUrl(url) as LedgerLocation, { register: "r", clock: systemClock });
     await ledger.open();
     await ledger.close();
-    expect(await checked(url)).toMatchObject([{ detail: expect.stringContaining("tables of version 1") }]);
+    expect(await checked(url)).toMatchObject([{ detail: expect.stringContaining("tables of version 2") }]);
     await server.sql(url, "UPDATE faceid_schema SET version = 9");
     expect(await checked(url)).toMatchObject([
       { status: "fail", detail: expect.stringContaining("the database has version 9") },

@@ -8,6 +8,7 @@ import {
 import { createOrderNumbers } from "../../src/domain/order-number.ts";
 import { ErrorReason, ServiceError } from "../../src/errors.ts";
 import { createGetResult } from "../../src/handlers/get-result.ts";
+import { createOutcomeReader } from "../../src/handlers/read-outcome.ts";
 import { systemClock as clock } from "../../src/lib/clock.ts";
 import { Secret } from "../../src/lib/redacted.ts";
 import { NO_ORDERS } from "../../src/orders/orders.ts";
@@ -41,7 +42,8 @@ test("a hundred thousand guessed and tampered order numbers never reach the vend
     livemode: false,
     orderNumbers,
     queryOrder: reached,
-    orders: NO_ORDERS,
+    outcomes: createOutcomeReader({ orderNumbers, queryOrder: reached, orders: NO_ORDERS, clock }),
+    linkOf: async () => undefined,
     clock,
   });
   const getResult = pipeline.unary({ name, input, output, handler });

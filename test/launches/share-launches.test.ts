@@ -115,7 +115,7 @@ test("an unreachable shared store costs sharing between replicas, but no launch"
   const away = () => Promise.reject(new Error("away"));
   const failures: unknown[] = [];
   const store = withFallback(
-    { shared: true, claim: away, release: away, keep: away, outcome: away },
+    { shared: true, claim: away, release: away, keep: away, outcome: away, change: away, erase: away },
     createMemoryLaunchStore(systemClock),
     { launchStoreAsked: ({ ok, error }) => void (ok || failures.push(error)) },
   );

@@ -10,6 +10,7 @@ export const newOrder = (orderNo: string, more: Partial<NewOrder> = {}): NewOrde
   orderNo,
   userId: `user of ${orderNo}`,
   reference: "",
+  linkId: "",
   createdAt: T0,
   withPhoto: false,
   livemode: true,

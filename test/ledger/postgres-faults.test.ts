@@ -221,7 +221,7 @@ describe.skipIf(missingPostgres())("PostgreSQL in trouble", () => {
     const { error } = await timed(ledger.open());
     expect(error).toBeInstanceOf(OperatorError);
     expect((error as Error).message).toContain(
-      "LEDGER_URL: the database has version 7 of the ledger tables, and this release knows up to 1",
+      "LEDGER_URL: the database has version 7 of the ledger tables, and this release knows up to 2",
     );
   });
 

@@ -185,7 +185,7 @@ test("a newer schema is refused in one sentence, and left as it is", async () =>
   const database = new DatabaseSync(join(directory, "ledger.db"));
   database.exec("UPDATE faceid_schema SET version = 99 WHERE part = 'ledger'");
   await expect(open()).rejects.toThrow(
-    "LEDGER_URL: the database has version 99 of the ledger tables, and this release knows up to 1: " +
+    "LEDGER_URL: the database has version 99 of the ledger tables, and this release knows up to 2: " +
       "start a later release, or restore a backup from before its first start",
   );
   expect(database.prepare("SELECT version FROM faceid_schema").get()).toEqual({ version: 99 });

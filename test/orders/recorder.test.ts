@@ -11,6 +11,7 @@ const orderOf = (orderNo: string): NewOrder => ({
   orderNo,
   userId: "u",
   reference: "",
+  linkId: "",
   createdAt: 0,
   withPhoto: false,
   livemode: true,

@@ -39,17 +39,20 @@ afterAll(async () => {
 
 /** What every program does, after it has imported what it needs. */
 const BODY = `
-const client = createFaceVerificationClient(createGrpcTransport({ baseUrl: process.argv[2] ?? "" }));
+const transport = createGrpcTransport({ baseUrl: process.argv[2] ?? "" });
+const client = createFaceVerificationClient(transport);
+const links = createVerificationLinkClient(transport);
 async function main() {
   const launch = await client.getFaceParams({ name: "张三", idNo: "11010519491231002X" });
   const error = await client.getResult({ orderNo: "?" }).catch((thrown) => ConnectError.from(thrown));
   const [info] = error instanceof ConnectError ? error.findDetails(ErrorInfoSchema) : [];
-  console.log([launch.orderNo.length, launch.livemode, info?.reason, Verdict.PASSED].join());
+  const unset = await links.createVerificationLink({ name: "张三", idNo: "11010519491231002X" }).catch(ConnectError.from);
+  console.log([launch.orderNo.length, launch.livemode, info?.reason, Verdict.PASSED, "code" in unset].join());
 }
 void main();
 `;
-const EXPECTED = "32,false,INVALID_REQUEST,1\n";
-const OURS = "createFaceVerificationClient, ErrorInfoSchema, Verdict";
+const EXPECTED = "32,false,INVALID_REQUEST,1,true\n";
+const OURS = "createFaceVerificationClient, createVerificationLinkClient, ErrorInfoSchema, Verdict";
 
 async function program(name: string, text: string): Promise<string> {
   writeFileSync(join(directory, name), text);

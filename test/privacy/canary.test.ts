@@ -133,6 +133,7 @@ describe.each([
         JWT_AUDIENCE: AUDIENCE,
         FORM_HMAC_KEYS: `app:${marks.appKey}`,
         OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url,
+        PUBLIC_URL: "https://verify.example",
       };
       sandbox.faults.add({ endpoint: "access_token", kind: "status" });
       sandbox.faults.add({ endpoint: "sign_ticket", kind: "reset" });

@@ -10,6 +10,7 @@ import type { Child } from "../support/child.ts";
 import { GrpcClient } from "../support/grpc-client.ts";
 import type { startProvider } from "../support/identity-provider.ts";
 import type { Recorder, SeenCall } from "../support/recorder.ts";
+import { driveLinks } from "./drive-links.ts";
 
 /** Whom the calls are about, and what must stay with the vendor and the caller. */
 export interface Marks {
@@ -225,6 +226,8 @@ export async function drive({ child, sandbox, wire, marks, provider }: World): P
     await left;
     sandbox.faults.clear();
   }
+
+  await driveLinks({ child, sandbox, wire, marks, call, metadata, client, errors });
 
   // Tickets that die under way, and a second refresher.
   sandbox.revoke();

@@ -5,7 +5,7 @@ import { expect, test } from "vitest";
 const SRC = join(import.meta.dirname, "../../src");
 const LEAVES = ["lib", "domain", "gen", "errors", "redis", "database"];
 /** Rooms that are told apart inside of a folder. */
-const NESTED = ["doors/form", "doors/rpc", "tickets/protocol", "tickets/stores"];
+const NESTED = ["doors/browser", "doors/form", "doors/rpc", "tickets/protocol", "tickets/stores"];
 /** Rooms that may import less than the leaves, or more. */
 const ONLY: Readonly<Record<string, readonly string[]>> = {
   lib: [],
@@ -20,6 +20,7 @@ const ONLY: Readonly<Record<string, readonly string[]>> = {
   "tickets/protocol": ["lib", "domain", "errors"],
   tickets: [...LEAVES, "tickets/protocol", "tickets/stores"],
   handlers: [...LEAVES, "calls"],
+  links: [...LEAVES, "launches"],
   doctor: [...LEAVES, "config"],
   sandbox: ["lib"],
   listen: [...LEAVES, "deliveries"],
@@ -29,7 +30,7 @@ const ONLY: Readonly<Record<string, readonly string[]>> = {
 /** Rooms that may know another room's shape. */
 const AS_TYPES: Readonly<Record<string, readonly string[]>> = {
   errors: ["domain"],
-  events: ["calls", "tickets", "orders"],
+  events: ["calls", "tickets", "orders", "links"],
   redis: ["config"],
   database: ["config"],
   ledger: ["config", "orders"],
@@ -42,10 +43,12 @@ const AS_TYPES: Readonly<Record<string, readonly string[]>> = {
   tickets: ["config", "tickets/stores"],
   launches: ["calls", "handlers", "tickets", "orders"],
   calls: ["config", "telemetry"],
-  handlers: ["launches", "upstream", "tickets", "telemetry", "orders", "ledger", "deliveries"],
+  handlers: ["launches", "upstream", "tickets", "telemetry", "orders", "ledger", "deliveries", "links"],
+  links: ["calls", "handlers", "upstream", "tickets"],
+  "doors/browser": ["calls", "links"],
   "doors/form": ["calls", "handlers"],
   "doors/rpc": ["calls", "handlers"],
-  telemetry: ["calls", "tickets", "tickets/stores", "upstream", "orders"],
+  telemetry: ["calls", "tickets", "tickets/stores", "upstream", "orders", "links"],
   doctor: ["config", "upstream", "tickets", "tickets/protocol", "tickets/stores", "ledger"],
 };
 /** The doctor's own composition root: it examines the rooms that the service is made of, and no room knows it. */

@@ -77,6 +77,7 @@ export function createNaive(options: CoordinatorOptions): Pick<Coordinator, "sta
       reread: async () => undefined,
       accepted: () => undefined,
       renewed: async () => undefined,
+      signTickets: () => [],
       safeUntil: () => 0,
       readiness: () => ({ ready: pair !== undefined, reason: "" }),
     },

@@ -144,7 +144,7 @@ describe("what is sent (protocol.md 1 to 4, 6)", () => {
       answer = json({ code: "0", result: { orderNo: "order1", faceId: "f", success: false } });
       expect(
         await upload(client({ edition }), { bytes: new Pii(Buffer.from([255, 254, 253])), type: "2" }),
-      ).toBe("f");
+      ).toEqual({ faceId: "f", optimalHost: undefined });
       expect(seen).toEqual([
         {
           method: "POST",

@@ -17,6 +17,7 @@ function guard(answer: () => Promise<QueryResult>, maxConcurrent = 1_000) {
     fetchSignTicket: never,
     fetchNonceTicket: async () => ({ value: new Secret("t"), lifeMs: 1 }),
     upload: never,
+    webUpload: never,
     query: () => {
       calls++;
       return answer();

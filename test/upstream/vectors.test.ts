@@ -65,6 +65,30 @@ test.each([
   expect(actual).toBe(expected);
 });
 
+// Fixtures of our own (protocol.md 5.2), computed apart from this code: no published upload has a name in Chinese.
+test.each([
+  [
+    "web upload with a Chinese name",
+    app.webUpload(
+      { orderNo: "orderNo19959248596551", name: "张三", idNo: "11010519491231002X", userId },
+      ticketD,
+    ),
+    "18E46892A6D4D8713165791E5A3A36DF81261458",
+  ],
+  [
+    "callback with a verdict",
+    app.callback({ orderNo: "test1480921551481", code: "66660004" }, ticketD),
+    "867A8793910FE12D8CE2F0763440A0AC7C3C86EB",
+  ],
+  [
+    "callback with a code of the page",
+    app.callback({ orderNo: "test1480921551481", code: "3003" }, ticketD),
+    "C6DB872B8B1C7F3BAAE3FBB6951F5102690CEE26",
+  ],
+])("the fixture %s has its signature", (_name, actual, expected) => {
+  expect(actual).toBe(expected);
+});
+
 test("vector H, whose page mixes two tickets, does not verify", () => {
   expect(app.query({ orderNo: "aabc1457895464", nonce }, ticketC)).not.toBe(
     "7E0DE0E46500D0327F12ED4274CFA188B80D7AF9",

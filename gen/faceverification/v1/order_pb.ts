@@ -14,7 +14,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file faceverification/v1/order.proto.
  */
 export const file_faceverification_v1_order: GenFile = /*@__PURE__*/
-  fileDesc("Ch9mYWNldmVyaWZpY2F0aW9uL3YxL29yZGVyLnByb3RvEhNmYWNldmVyaWZpY2F0aW9uLnYxIpAECgVPcmRlchIQCghvcmRlcl9ubxgBIAEoCRIPCgd1c2VyX2lkGAIgASgJEhEKCXJlZmVyZW5jZRgDIAEoCRIuCgVzdGF0ZRgEIAEoDjIfLmZhY2V2ZXJpZmljYXRpb24udjEuT3JkZXJTdGF0ZRIvCgtjcmVhdGVfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kX3RpbWUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi0KB3ZlcmRpY3QYByABKA4yHC5mYWNldmVyaWZpY2F0aW9uLnYxLlZlcmRpY3QSMgoGcmVhc29uGAggASgOMiIuZmFjZXZlcmlmaWNhdGlvbi52MS5WZXJkaWN0UmVhc29uEjAKCW5leHRfc3RlcBgJIAEoDjIdLmZhY2V2ZXJpZmljYXRpb24udjEuTmV4dFN0ZXASDAoEY29kZRgKIAEoCRIOCgZiaWxsZWQYCyABKAgSFgoJbGl2ZV9yYXRlGAwgASgBSACIAQESFwoKc2ltaWxhcml0eRgNIAEoAUgBiAEBEi8KC29jY3VycmVkX2F0GA4gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIQCghsaXZlbW9kZRgPIAEoCEIMCgpfbGl2ZV9yYXRlQg0KC19zaW1pbGFyaXR5InwKCk9yZGVyRXZlbnQSDAoEdHlwZRgBIAEoCRItCgl0aW1lc3RhbXAYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjEKBGRhdGEYAyABKAsyIy5mYWNldmVyaWZpY2F0aW9uLnYxLk9yZGVyRXZlbnREYXRhItwDCg5PcmRlckV2ZW50RGF0YRIQCghvcmRlcl9ubxgBIAEoCRIOCgZhcHBfaWQYAiABKAkSEQoJcmVmZXJlbmNlGAMgASgJEg8KB3VzZXJfaWQYBCABKAkSLgoFc3RhdGUYBSABKA4yHy5mYWNldmVyaWZpY2F0aW9uLnYxLk9yZGVyU3RhdGUSLQoHdmVyZGljdBgGIAEoDjIcLmZhY2V2ZXJpZmljYXRpb24udjEuVmVyZGljdBIyCgZyZWFzb24YByABKA4yIi5mYWNldmVyaWZpY2F0aW9uLnYxLlZlcmRpY3RSZWFzb24SMAoJbmV4dF9zdGVwGAggASgOMh0uZmFjZXZlcmlmaWNhdGlvbi52MS5OZXh0U3RlcBIMCgRjb2RlGAkgASgJEhYKCWxpdmVfcmF0ZRgKIAEoAUgAiAEBEhcKCnNpbWlsYXJpdHkYCyABKAFIAYgBARIvCgtvY2N1cnJlZF9hdBgMIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDgoGYmlsbGVkGA0gASgIEhAKCGxpdmVtb2RlGA4gASgIEhAKCHNlcXVlbmNlGA8gASgNQgwKCl9saXZlX3JhdGVCDQoLX3NpbWlsYXJpdHkqjwEKCk9yZGVyU3RhdGUSGwoXT1JERVJfU1RBVEVfVU5TUEVDSUZJRUQQABIXChNPUkRFUl9TVEFURV9DUkVBVEVEEAESGQoVT1JERVJfU1RBVEVfQ09NUExFVEVEEAISFwoTT1JERVJfU1RBVEVfRVhQSVJFRBADEhcKE09SREVSX1NUQVRFX1VOS05PV04QBGIGcHJvdG8z", [file_faceverification_v1_verdict, file_google_protobuf_timestamp]);
+  fileDesc("Ch9mYWNldmVyaWZpY2F0aW9uL3YxL29yZGVyLnByb3RvEhNmYWNldmVyaWZpY2F0aW9uLnYxIqEECgVPcmRlchIQCghvcmRlcl9ubxgBIAEoCRIPCgd1c2VyX2lkGAIgASgJEhEKCXJlZmVyZW5jZRgDIAEoCRIuCgVzdGF0ZRgEIAEoDjIfLmZhY2V2ZXJpZmljYXRpb24udjEuT3JkZXJTdGF0ZRIvCgtjcmVhdGVfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kX3RpbWUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi0KB3ZlcmRpY3QYByABKA4yHC5mYWNldmVyaWZpY2F0aW9uLnYxLlZlcmRpY3QSMgoGcmVhc29uGAggASgOMiIuZmFjZXZlcmlmaWNhdGlvbi52MS5WZXJkaWN0UmVhc29uEjAKCW5leHRfc3RlcBgJIAEoDjIdLmZhY2V2ZXJpZmljYXRpb24udjEuTmV4dFN0ZXASDAoEY29kZRgKIAEoCRIOCgZiaWxsZWQYCyABKAgSFgoJbGl2ZV9yYXRlGAwgASgBSACIAQESFwoKc2ltaWxhcml0eRgNIAEoAUgBiAEBEi8KC29jY3VycmVkX2F0GA4gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIQCghsaXZlbW9kZRgPIAEoCBIPCgdsaW5rX2lkGBAgASgJQgwKCl9saXZlX3JhdGVCDQoLX3NpbWlsYXJpdHkifAoKT3JkZXJFdmVudBIMCgR0eXBlGAEgASgJEi0KCXRpbWVzdGFtcBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMQoEZGF0YRgDIAEoCzIjLmZhY2V2ZXJpZmljYXRpb24udjEuT3JkZXJFdmVudERhdGEi7QMKDk9yZGVyRXZlbnREYXRhEhAKCG9yZGVyX25vGAEgASgJEg4KBmFwcF9pZBgCIAEoCRIRCglyZWZlcmVuY2UYAyABKAkSDwoHdXNlcl9pZBgEIAEoCRIuCgVzdGF0ZRgFIAEoDjIfLmZhY2V2ZXJpZmljYXRpb24udjEuT3JkZXJTdGF0ZRItCgd2ZXJkaWN0GAYgASgOMhwuZmFjZXZlcmlmaWNhdGlvbi52MS5WZXJkaWN0EjIKBnJlYXNvbhgHIAEoDjIiLmZhY2V2ZXJpZmljYXRpb24udjEuVmVyZGljdFJlYXNvbhIwCgluZXh0X3N0ZXAYCCABKA4yHS5mYWNldmVyaWZpY2F0aW9uLnYxLk5leHRTdGVwEgwKBGNvZGUYCSABKAkSFgoJbGl2ZV9yYXRlGAogASgBSACIAQESFwoKc2ltaWxhcml0eRgLIAEoAUgBiAEBEi8KC29jY3VycmVkX2F0GAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIOCgZiaWxsZWQYDSABKAgSEAoIbGl2ZW1vZGUYDiABKAgSEAoIc2VxdWVuY2UYDyABKA0SDwoHbGlua19pZBgQIAEoCUIMCgpfbGl2ZV9yYXRlQg0KC19zaW1pbGFyaXR5Ko8BCgpPcmRlclN0YXRlEhsKF09SREVSX1NUQVRFX1VOU1BFQ0lGSUVEEAASFwoTT1JERVJfU1RBVEVfQ1JFQVRFRBABEhkKFU9SREVSX1NUQVRFX0NPTVBMRVRFRBACEhcKE09SREVSX1NUQVRFX0VYUElSRUQQAxIXChNPUkRFUl9TVEFURV9VTktOT1dOEARiBnByb3RvMw", [file_faceverification_v1_verdict, file_google_protobuf_timestamp]);
 
 /**
  * Order is one launch and what became of it. No name, ID number, photo or video.
@@ -37,7 +37,7 @@ export type Order = Message<"faceverification.v1.Order"> & {
   userId: string;
 
   /**
-   * Your own reference, as given to GetFaceParams.
+   * Your own reference, as given to GetFaceParams or CreateVerificationLink.
    *
    * @generated from field: string reference = 3;
    */
@@ -126,6 +126,13 @@ export type Order = Message<"faceverification.v1.Order"> & {
    * @generated from field: bool livemode = 15;
    */
   livemode: boolean;
+
+  /**
+   * The verification link that it is an attempt of; empty for a launch of the app.
+   *
+   * @generated from field: string link_id = 16;
+   */
+  linkId: string;
 };
 
 /**
@@ -191,7 +198,7 @@ export type OrderEventData = Message<"faceverification.v1.OrderEventData"> & {
   appId: string;
 
   /**
-   * Your own reference, as given to GetFaceParams.
+   * Your own reference, as given to GetFaceParams or CreateVerificationLink.
    *
    * @generated from field: string reference = 3;
    */
@@ -280,6 +287,13 @@ export type OrderEventData = Message<"faceverification.v1.OrderEventData"> & {
    * @generated from field: uint32 sequence = 15;
    */
   sequence: number;
+
+  /**
+   * The verification link that the order is an attempt of; empty for a launch of the app.
+   *
+   * @generated from field: string link_id = 16;
+   */
+  linkId: string;
 };
 
 /**

@@ -32,6 +32,9 @@ export const HTTP_STATUS = {
   [ErrorReason.LEDGER_UNAVAILABLE]: 503,
   [ErrorReason.RESUME_TOKEN_EXPIRED]: 400,
   [ErrorReason.STOPPING]: 503,
+  [ErrorReason.LINK_NOT_FOUND]: 404,
+  [ErrorReason.NO_PUBLIC_URL]: 501,
+  [ErrorReason.LINKS_UNAVAILABLE]: 503,
   [ErrorReason.INTERNAL]: 500,
 } satisfies Record<ErrorReason, number>;
 

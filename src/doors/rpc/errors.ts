@@ -46,6 +46,9 @@ export const GRPC_CODES = {
   [ErrorReason.LEDGER_UNAVAILABLE]: Code.Unavailable,
   [ErrorReason.RESUME_TOKEN_EXPIRED]: Code.OutOfRange,
   [ErrorReason.STOPPING]: Code.Unavailable,
+  [ErrorReason.LINK_NOT_FOUND]: Code.NotFound,
+  [ErrorReason.NO_PUBLIC_URL]: Code.Unimplemented,
+  [ErrorReason.LINKS_UNAVAILABLE]: Code.Unavailable,
 } satisfies Record<ErrorReason, Code>;
 
 /** A request that violates its own protocol, for which gRPC prescribes a code independent of our reason. */

@@ -11,6 +11,11 @@ import type { Endpoint } from "../vendor/request.ts";
  * - `truncate`: executed, half of the response is sent and the connection closed.
  * - `html`: not executed, a page instead of JSON, with HTTP `status` (default 200).
  * - `code`: not executed, answered with the vendor's `code`.
+ *
+ * On `web_return`, and only there, the browser is sent back
+ * - `forged_signature`: with a success that the vendor has not signed, whatever the outcome;
+ * - `stale_signature`: with a signature made with the oldest SIGN ticket that is remembered;
+ * - `missing_signature`: without a signature.
  */
 export type FaultKind = (typeof FAULT_KINDS)[number];
 
@@ -24,7 +29,17 @@ export const FAULT_KINDS = [
   "truncate",
   "html",
   "code",
+  "forged_signature",
+  "stale_signature",
+  "missing_signature",
 ] as const;
+
+/** The kinds that are about the way back from a page. */
+export const RETURN_FAULTS: readonly FaultKind[] = [
+  "forged_signature",
+  "stale_signature",
+  "missing_signature",
+];
 
 /** A scripted fault. */
 export interface FaultSpec {

@@ -3,7 +3,7 @@ import type { ServerParts } from "../server.ts";
 import { ENDPOINTS, readJsonObject } from "../vendor/request.ts";
 import { RULES, type Rule, type RuleName } from "../vendor/rules.ts";
 import { SCENARIOS } from "../vendor/scenarios.ts";
-import { FAULT_KINDS, type FaultSpec } from "./faults.ts";
+import { FAULT_KINDS, type FaultSpec, RETURN_FAULTS } from "./faults.ts";
 import { addReceiver } from "./receiver.ts";
 import { RULE_TEXTS_ZH } from "./rule-texts.ts";
 
@@ -87,6 +87,9 @@ function readFault(json: Readonly<Record<string, unknown>>): FaultSpec {
   const kind = FAULT_KINDS.find((each) => each === json["kind"]);
   if (!endpoint) throw new RangeError(`endpoint must be one of ${ENDPOINTS.join(", ")}, any`);
   if (!kind) throw new RangeError(`kind must be one of ${FAULT_KINDS.join(", ")}`);
+  if ((endpoint === "web_return") !== RETURN_FAULTS.includes(kind)) {
+    throw new RangeError(`the kinds of web_return, and of it alone, are ${RETURN_FAULTS.join(", ")}`);
+  }
   const { times, code } = json;
   const delayMs = count(json, "delay_ms");
   const status = count(json, "status");

@@ -52,4 +52,9 @@ export const RULE_TEXTS_ZH = {
   face_id_expired: "faceId 已超过 5 分钟",
   face_id_used: "这个 faceId 已经有结果",
   face_id_of_other_order: "faceId 属于另一个订单",
+  face_id_of_other_channel: "身份信息是为 App 上送的，却在浏览器中启动，或者相反",
+  face_id_field_wrong: "faceId 用了另一版本的参数名",
+  pc_page_wrong: "PC 页面仅基础版可用",
+  callback_url_wrong: "url 不是完整且不带参数的 http 或 https 地址，或被编码了两次",
+  from_wrong: "from 不是 browser 或 App",
 } as const satisfies Record<RuleName, string>;

@@ -25,8 +25,8 @@ export interface Attempt {
 
 /** How many attempts are listed. */
 const MAX_ATTEMPTS = 50;
-/** Calls that an app makes. The others are the backend's. */
-const STEPS: readonly CallName[] = [...PROXIED, "sdk_verify"];
+/** Calls that an app or a browser makes. The others are the backend's. */
+const STEPS: readonly CallName[] = [...PROXIED, "sdk_verify", "web_login"];
 
 /** Sorts calls into attempts: by order number, by person and user, and where a call names none, by time. */
 export function attemptsOf(transcripts: readonly Transcript[]): Attempt[] {

@@ -1,4 +1,5 @@
 import { explainSortedSha1, type SortedSha1 } from "../../lib/sorted-sha1.ts";
+import type { Fields } from "../vendor/checks.ts";
 import type { AccessToken, Ticket } from "../vendor/credentials.ts";
 import { firstValues, readJsonObject, type SandboxRequest } from "../vendor/request.ts";
 import { launchFields } from "../vendor/sdk.ts";
@@ -34,6 +35,7 @@ export function proofOf(request: SandboxRequest, state: State): Proof {
     case "upload":
     case "query":
     case "sdk_verify":
+    case "web_login":
       return signedProof(request, state);
     default: {
       const token = state.credentials.findToken(firstValues(request.query)["access_token"] ?? "");
@@ -49,20 +51,31 @@ function lifeOf(credential: AccessToken | Ticket): CredentialLife {
   return { issuedAt, expiresAt: end };
 }
 
-function signedProof({ endpoint, body }: SandboxRequest, state: State): Proof {
-  const fields = launchFields(readJsonObject(body) ?? Object.fromEntries(new URLSearchParams(body)));
-  const { webankAppId, version = "", nonce = "", orderNo = "", userId = "", sign = "" } = fields;
-  const appId = fields.appId ?? webankAppId ?? "";
-  const named: [string, string][] = [
-    ["appId", appId],
-    endpoint === "query" ? ["orderNo", orderNo] : ["userId", userId],
-    ["version", version],
-    ["nonce", nonce],
-  ];
-  const values = named.map(([, value]) => value);
+/** The values that a call signs, by name (protocol.md 4.2, 5.1 and 9). */
+function signedNames({ endpoint }: SandboxRequest, { nonce }: Fields): readonly string[] {
+  if (endpoint === "query") return ["orderNo", "version", "nonce"];
+  if (endpoint === "web_login") return ["userId", "orderNo", "version", "faceId", "nonce"];
+  // The upload for a page has no nonce.
+  const isWebUpload = endpoint === "upload" && nonce === undefined;
+  return isWebUpload ? ["orderNo", "name", "idNo", "userId", "version"] : ["userId", "version", "nonce"];
+}
+
+function signedProof(request: SandboxRequest, state: State): Proof {
+  const { endpoint, body, query } = request;
+  const input = readJsonObject(body) ?? Object.fromEntries(new URLSearchParams(body));
+  const fields: Fields = launchFields(endpoint === "web_login" ? firstValues(query) : input);
+  const { userId = "", sign = "" } = fields;
+  const values: Fields = {
+    ...fields,
+    appId: fields["appId"] ?? fields["webankAppId"],
+    faceId: fields["faceId"] ?? fields["h5faceId"],
+  };
+  const named = ["appId", ...signedNames(request, fields)].map((name) => [name, values[name] ?? ""] as const);
+  const isLaunch = endpoint === "sdk_verify" || endpoint === "web_login";
   const { credentials } = state;
-  const tickets = endpoint === "sdk_verify" ? credentials.nonceTickets(userId) : credentials.signTickets();
-  const fits = (ticket: Ticket) => isSignedBy(sign, values, ticket.value);
+  const tickets = isLaunch ? credentials.nonceTickets(userId) : credentials.signTickets();
+  const texts = named.map(([, value]) => value);
+  const fits = (ticket: Ticket) => isSignedBy(sign, texts, ticket.value);
   const right = tickets.find(fits);
   // Without one that fits, the newest shows what would have been right.
   const ticket = right ?? tickets[0];
@@ -70,7 +83,7 @@ function signedProof({ endpoint, body }: SandboxRequest, state: State): Proof {
     life: right && lifeOf(right),
     signed: {
       ...explainSortedSha1([...named, ["ticket", ticket?.value ?? ""]]),
-      ticket: endpoint === "sdk_verify" ? "NONCE" : "SIGN",
+      ticket: isLaunch ? "NONCE" : "SIGN",
       generation: ticket?.token.generation,
       sent: sign,
       agrees: right !== undefined,

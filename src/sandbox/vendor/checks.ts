@@ -61,15 +61,22 @@ export function readFields(request: SandboxRequest, known: readonly string[]): [
 
 /** Findings on the fields of every signed server call except its signature. */
 export function signedFindings(fields: Fields, request: SandboxRequest, state: State): BreachFinding[] {
-  const { orderNo = "", nonce = "", version } = fields;
+  const { nonce = "" } = fields;
+  return [
+    ...orderFindings(fields, request),
+    ["nonce_format", !isWord(nonce, 32, 32)],
+    ["nonce_reused", state.seen.nonces.has(nonce)],
+  ];
+}
+
+/** The same for a call without a nonce. */
+export function orderFindings({ orderNo = "", version }: Fields, request: SandboxRequest): BreachFinding[] {
   const inQuery = firstValues(request.query)["orderNo"];
   return [
     ["version_wrong", version !== "1.0.0"],
     ["order_no_format", !isWord(orderNo, 1, 32)],
     ["order_no_not_in_query", inQuery === undefined],
     ["order_no_differs", inQuery !== undefined && inQuery !== orderNo],
-    ["nonce_format", !isWord(nonce, 32, 32)],
-    ["nonce_reused", state.seen.nonces.has(nonce)],
   ];
 }
 

@@ -12,6 +12,8 @@ export interface Order {
   orderNo: string;
   userId: string;
   edition: VendorEdition;
+  /** Where the identity may be used; the enhanced and Plus editions have one upload for both. */
+  channel: "app" | "browser" | "both";
   faceId: string;
   faceIdExpiresAt: number;
   /** Selected by the ID number. */
@@ -22,7 +24,7 @@ export interface Order {
 
 /** Orders from upload until the vendor's purge (protocol.md 6.1). */
 export interface VendorOrders {
-  create(upload: { orderNo: string; userId: string; edition: VendorEdition; scenario: Scenario }): Order;
+  create(upload: Pick<Order, "orderNo" | "userId" | "edition" | "channel" | "scenario">): Order;
   byNumber(orderNo: string): Order | undefined;
   byFaceId(faceId: string): Order | undefined;
   complete(order: Order, scenario: Scenario): void;

@@ -1,14 +1,19 @@
-/** The called endpoint: one of the vendor's, or the played SDK. */
-export type Endpoint = "access_token" | "sign_ticket" | "nonce_ticket" | "upload" | "query" | "sdk_verify";
-
-export const ENDPOINTS: readonly Endpoint[] = [
+export const ENDPOINTS = [
   "access_token",
   "sign_ticket",
   "nonce_ticket",
   "upload",
   "query",
   "sdk_verify",
-];
+  "web_login",
+  "web_return",
+] as const;
+
+/**
+ * The called endpoint: one of the vendor's, the played SDK, the start of an H5 or PC H5 page, or the way back from one, on which
+ * the browser is sent.
+ */
+export type Endpoint = (typeof ENDPOINTS)[number];
 
 /** A call as the handlers see it, independent of the HTTP server. */
 export interface SandboxRequest {

@@ -135,6 +135,24 @@ export const RULES = {
     text: "the faceId belongs to another order",
     source: "7.1",
   },
+  // The start of an H5 page.
+  face_id_of_other_channel: {
+    code: "66660018",
+    text: "the identity was uploaded for the app and is launched in a browser, or the other way round",
+    source: "9",
+  },
+  face_id_field_wrong: {
+    code: "66660018",
+    text: "the faceId has another edition's parameter name",
+    source: "9",
+  },
+  pc_page_wrong: { code: "66660030", text: "the PC page is the basic edition's only", source: "9" },
+  callback_url_wrong: {
+    code: "400101",
+    text: "url is not a complete http or https URL without query, or is encoded twice",
+    source: "9",
+  },
+  from_wrong: { code: null, text: "from is not browser or App", source: "9" },
 } as const satisfies Record<string, Rule>;
 
 export type RuleName = keyof typeof RULES;

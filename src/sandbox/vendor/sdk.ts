@@ -49,6 +49,7 @@ export function playSdk(request: SandboxRequest, state: State): SdkReply {
     ["user_id_differs", order !== undefined && order.userId !== userId],
     ["face_id_expired", order !== undefined && state.clock.now() >= order.faceIdExpiresAt],
     ["face_id_used", order?.outcome !== undefined],
+    ["face_id_of_other_channel", order?.channel === "browser"],
   ]);
   if (ticket) ticket.used = true;
   state.seen.launchNonces.add(nonce);

@@ -38,7 +38,8 @@ function captured(text: RandomText): Shape {
     serial,
     ticketExpireIn: (seconds) => seconds,
     receipt: () => ({ success: true, bizSeqNo: serial() }),
-    uploaded: { oriCode: "0", optimalDomain: "kyc1.qcloud.com", success: true },
+    // Empty, as also captured: any other host would lead browsers away from the sandbox.
+    uploaded: { oriCode: "0", optimalDomain: "", success: true },
     queried: (code) => ({ oriCode: code }),
     riskInfo: { deviceInfoLevel: "1", deviceInfoTag: null, riskInfoLevel: null, riskInfoTag: null },
   };

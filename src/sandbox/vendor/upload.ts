@@ -56,7 +56,8 @@ export function answerUpload(edition: VendorEdition, request: SandboxRequest, st
   const scenario = scenarioOf(fields["idNo"] ?? "");
   if (scenario.at === "upload") return refuse(state, scenario.code);
 
-  const { faceId } = state.orders.create({ orderNo, userId, edition, scenario });
+  const channel = edition === "basic" ? "app" : "both";
+  const { faceId } = state.orders.create({ orderNo, userId, edition, channel, scenario });
   const transactionTime = formatChinaTime(state.clock.now());
   const bizSeqNo = state.shape.serial();
   return {

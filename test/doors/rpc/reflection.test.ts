@@ -54,6 +54,7 @@ describe.each([
     if (answer?.case !== "listServicesResponse") throw new Error("no list");
     expect(answer.value.service.map((service) => service.name).sort()).toEqual([
       SERVICE,
+      "faceverification.v1.VerificationLinkService",
       "grpc.health.v1.Health",
       "grpc.reflection.v1.ServerReflection",
       "grpc.reflection.v1alpha.ServerReflection",

@@ -4,6 +4,7 @@ import { createWebhookDeliveries } from "../../../src/deliveries/deliveries.ts";
 import { createOrderNumbers } from "../../../src/domain/order-number.ts";
 import { StoreError } from "../../../src/errors.ts";
 import { createGetResult } from "../../../src/handlers/get-result.ts";
+import { createOutcomeReader } from "../../../src/handlers/read-outcome.ts";
 import type { Ledger } from "../../../src/ledger/ledger.ts";
 import { askOf, methodsBy } from "../../../src/ledger/methods.ts";
 import type { Clock } from "../../../src/lib/clock.ts";
@@ -138,8 +139,9 @@ export function createNode(options: NodeOptions) {
   const getResult = createGetResult({
     livemode: true,
     orderNumbers,
-    orders,
+    outcomes: createOutcomeReader({ orderNumbers, orders, queryOrder: queryBy("caller"), clock }),
     queryOrder: queryBy("caller"),
+    linkOf: async () => undefined,
     clock,
   });
   void room.start();
@@ -185,7 +187,7 @@ export function createNode(options: NodeOptions) {
     async launch(fails: boolean): Promise<string | undefined> {
       const record = orders.begin();
       const orderNo = orderNumbers.mint("", clock.now());
-      record.minted({ orderNo, userId: "user", reference: "", withPhoto: false });
+      record.minted({ orderNo, userId: "user", reference: "", linkId: "", withPhoto: false });
       await wait(world.between(20, 200));
       await step();
       if (fails) {
