@@ -11,6 +11,8 @@ import { freePort } from "./redis.ts";
 /** A PostgreSQL server of the test's own, on a free port of the loopback; the user `postgres` needs no password. */
 export interface PostgresServer {
   port: number;
+  /** Where its Unix socket is. */
+  directory: string;
   /** A new and empty database. */
   createDatabase(): Promise<string>;
   /** Statements by psql, as the superuser; rejects if one fails. Lines of columns separated by `|`. */
@@ -59,12 +61,15 @@ export interface PostgresOptions {
   durable?: boolean;
   /** The server that this one is a standby of, until it is promoted. */
   primary?: PostgresServer;
+  /** Certificate and key in PEM: the server takes TLS as well as cleartext. */
+  tls?: { cert: string; key: string };
 }
 
 /** Starts a server and waits until it takes connections. */
 export async function startPostgres({
   durable = false,
   primary,
+  tls,
 }: PostgresOptions = {}): Promise<PostgresServer> {
   const bin = programs() ?? "";
   const directory = mkdtempSync(join(tmpdir(), "postgres-"));
@@ -85,7 +90,17 @@ export async function startPostgres({
   execFileSync(join(bin, init[0] ?? ""), init.slice(1), { ...options, stdio: "ignore" });
   if (!primary) writeFileSync(hba, PASSWORD_USER + readFileSync(hba, "utf8"));
   const port = await freePort();
-  const args = ["-D", data, "-p", String(port), "-k", directory, ...(durable ? [] : FAST)];
+  if (tls) {
+    for (const [name, text] of [
+      ["server.crt", tls.cert],
+      ["server.key", tls.key],
+    ] as const) {
+      writeFileSync(join(data, name), text, { mode: 0o600 });
+      if (owner) chownSync(join(data, name), owner.uid, owner.gid);
+    }
+  }
+  const secure = tls ? ["-c", "ssl=on"] : [];
+  const args = ["-D", data, "-p", String(port), "-k", directory, ...(durable ? [] : FAST), ...secure];
   const start = async () => {
     const child = spawn(join(bin, "postgres"), args, {
       ...options,
@@ -110,6 +125,7 @@ export async function startPostgres({
   const urlOf = (database: string) => `postgres://postgres@127.0.0.1:${port}/${database}`;
   const server: PostgresServer = {
     port,
+    directory,
     async createDatabase() {
       const name = `test${++databases}`;
       await server.sql(urlOf("postgres"), `CREATE DATABASE ${name}`);
