@@ -65,3 +65,11 @@ export function migrated(database: Database, schema: Schema): () => Promise<void
     return done;
   };
 }
+
+/** Starts a database. Rejects with OperatorError if a later release has been here; one that is unreachable stops no start. */
+export async function startMigrated(database: Database, schema: Schema): Promise<void> {
+  await database.start();
+  await migrate(database, schema).catch((error: unknown) => {
+    if (error instanceof OperatorError) throw error;
+  });
+}

@@ -2,7 +2,7 @@ import type { StoreLocation } from "../config/store-url.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Part } from "../lib/lifecycle.ts";
 import type { Statements } from "./database.ts";
-import { migrated, type Schema } from "./migrate.ts";
+import { migrated, type Schema, startMigrated } from "./migrate.ts";
 import { createPostgres, NOW_MS } from "./postgres.ts";
 import type { PostgresLogin } from "./postgres-connection.ts";
 
@@ -72,7 +72,7 @@ export function createSharedTables(
       sweep();
       return database.run(sql, values);
     },
-    start: () => database.start(),
+    start: () => startMigrated(database, SCHEMA),
     stop: () => database.stop(),
   };
 }

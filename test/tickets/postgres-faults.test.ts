@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { type PostgresLocation, parsePostgresUrl } from "../../src/config/postgres-url.ts";
+import { createSharedTables } from "../../src/database/shared-tables.ts";
+import { OperatorError } from "../../src/errors.ts";
 import { systemClock } from "../../src/lib/clock.ts";
 import { parseState } from "../../src/tickets/protocol/state.ts";
 import { transition } from "../../src/tickets/protocol/transition.ts";
@@ -67,6 +69,26 @@ describe.skipIf(missingPostgres())("one PostgreSQL and what can happen to it", (
     expect(await answers(store)).toBe(false);
     await server.restart();
     await eventually(() => answers(store), 10_000);
+  });
+
+  test("tables of a later release stop the start in one sentence", async () => {
+    const location = parsePostgresUrl(url) as PostgresLocation;
+    const parts = {
+      ticket: () => storeAt().open(),
+      request: async () => {
+        const tables = createSharedTables(location, systemClock);
+        closing.push(async () => tables?.stop());
+        await tables?.start();
+      },
+    };
+    for (const [part, start] of Object.entries(parts)) {
+      await start();
+      await server.sql(url, `UPDATE faceid_schema SET version = 9 WHERE part = '${part}'`);
+      await expect(start()).rejects.toThrow(OperatorError);
+      await expect(start()).rejects.toThrow(
+        `STORE_URL: the database has version 9 of the ${part} tables, and this release knows up to 1: start a later release`,
+      );
+    }
   });
 
   test("close() ends promptly while the server is unreachable, before open(), and when called twice", async () => {

@@ -1,5 +1,5 @@
 import type { PostgresLocation } from "../../config/postgres-url.ts";
-import { migrated, type Schema } from "../../database/migrate.ts";
+import { migrated, type Schema, startMigrated } from "../../database/migrate.ts";
 import { createPostgres, NOW_MS } from "../../database/postgres.ts";
 import type { PostgresLogin } from "../../database/postgres-connection.ts";
 import { StoreError } from "../../errors.ts";
@@ -118,7 +118,7 @@ export function createPostgresStore({
         );
       }),
     watch: (listener) => database.listen(CHANNEL, listener),
-    open: () => database.start(),
+    open: () => startMigrated(database, SCHEMA),
     async close() {
       if (closing.signal.aborted) return;
       closing.abort(new Error("the ticket store is closed"));
