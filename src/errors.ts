@@ -48,15 +48,18 @@ export class ServiceError extends Error {
   }
 }
 
-/** When a caller should ask an unreachable ledger again, milliseconds. */
-const LEDGER_RETRY_MS = 1_000;
+/** When a caller should ask an unreachable store again, milliseconds. */
+const STORE_RETRY_MS = 1_000;
 
-/** What a call fails with whose ledger fails with `error`: LEDGER_UNAVAILABLE for a StoreError, and else the error itself. */
-export function ledgerFailure(error: unknown): unknown {
+/** What a call fails with whose store fails with `error`: `reason` for a StoreError, and else the error itself. */
+export function storeFailure(error: unknown, reason: ErrorReason, message: string): unknown {
   if (!(error instanceof StoreError)) return error;
-  const options = { cause: error, retryAfterMs: LEDGER_RETRY_MS };
-  return new ServiceError(ErrorReason.LEDGER_UNAVAILABLE, "the ledger is unreachable", options);
+  return new ServiceError(reason, message, { cause: error, retryAfterMs: STORE_RETRY_MS });
 }
+
+/** The same of a ledger. */
+export const ledgerFailure = (error: unknown): unknown =>
+  storeFailure(error, ErrorReason.LEDGER_UNAVAILABLE, "the ledger is unreachable");
 
 /** INVALID_REQUEST for the given fields. */
 export function invalidRequest(violations: readonly FieldViolation[]): ServiceError {

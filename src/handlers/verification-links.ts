@@ -1,4 +1,4 @@
-import { create, toBinary } from "@bufbuild/protobuf";
+import { create } from "@bufbuild/protobuf";
 import { durationMs, timestampFromMs } from "@bufbuild/protobuf/wkt";
 import {
   type CreateVerificationLinkRequest,
@@ -16,6 +16,7 @@ import { type Implementation, implement } from "../calls/implement.ts";
 import type { Pipeline } from "../calls/pipeline.ts";
 import { identityViolations, type Names, normaliseIdentity, personNumber } from "../domain/identity.ts";
 import type { OrderNumbers } from "../domain/order-number.ts";
+import { fieldsOf } from "../domain/request-id.ts";
 import { allowedReturnUrl } from "../domain/return-url.ts";
 import { enumName, type Judgement } from "../domain/verdict.ts";
 import { ErrorReason, type FieldViolation, ServiceError } from "../errors.ts";
@@ -71,7 +72,7 @@ export function createVerificationLinks(
           maxAttempts: maxAttempts || ATTEMPTS,
           lifeMs: life ? Math.ceil(durationMs(life)) : LIFE_MS,
           request: requestId === "" ? "" : `${call.caller.name}\0${requestId}`,
-          fields: fieldsOf(request),
+          fields: fieldsOf(CreateVerificationLinkRequestSchema, request),
         });
         return create(CreateVerificationLinkResponseSchema, {
           url: service.urlOf(link),
@@ -98,16 +99,6 @@ function returnUrlViolations(
 ): FieldViolation[] {
   if (returnUrl === "" || allowedReturnUrl(returnUrl, prefixes)) return [];
   return [{ field: "return_url", rule: "return_url.allowed" }];
-}
-
-/** Everything that distinguishes one request from another. */
-function fieldsOf(request: CreateVerificationLinkRequest): string {
-  const same = toBinary(
-    CreateVerificationLinkRequestSchema,
-    { ...request, requestId: "" },
-    { writeUnknownFields: false },
-  );
-  return Buffer.from(same.buffer, same.byteOffset, same.length).toString("latin1");
 }
 
 function responseOf(link: LinkView, livemode: boolean): GetVerificationLinkResponse {

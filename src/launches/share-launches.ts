@@ -7,7 +7,7 @@ import {
   GetFaceParamsResponseSchema,
 } from "../../gen/faceverification/v1/face_verification_service_pb.ts";
 import type { Call } from "../calls/call.ts";
-import { ErrorReason, ServiceError } from "../errors.ts";
+import { fieldsOf, requestIdReused } from "../domain/request-id.ts";
 import type { PrepareLaunch } from "../handlers/prepare-launch.ts";
 import { randomToken } from "../lib/base62.ts";
 import type { Clock } from "../lib/clock.ts";
@@ -52,13 +52,13 @@ export function shareLaunches(
     const claim = `${token}.${print}`;
     const owner = await store.claim(id, claim, FLIGHT_MS);
     if (owner !== undefined) {
-      if (!owner.endsWith(`.${print}`)) throw reused();
+      if (!owner.endsWith(`.${print}`)) throw requestIdReused();
       const known = await launches.follow(id, owner, claim, wanted.call.signal);
       if (known) return known;
     }
     try {
       const answered = await requests.find(id);
-      if (answered && answered.print !== print) throw reused();
+      if (answered && answered.print !== print) throw requestIdReused();
       const response = answered ? read(answered.response) : await joinOrLead(tap, token, wanted);
       const outcome = write(response);
       await Promise.all([
@@ -81,7 +81,7 @@ export function shareLaunches(
     const wanted = { request, person, call };
     const { name, subject } = call.caller;
     const owner = `${name}\0${subject}\0`;
-    const fields = fieldsOf(request);
+    const fields = fieldsOf(GetFaceParamsRequestSchema, request);
     const tap = `tap\0${owner}${fields}`;
     const response =
       request.requestId === ""
@@ -90,19 +90,6 @@ export function shareLaunches(
     call.note({ order_no: response.orderNo });
     return create(GetFaceParamsResponseSchema, { ...response, serverTime: timestampFromMs(clock.now()) });
   };
-}
-
-const reused = () =>
-  new ServiceError(ErrorReason.REQUEST_ID_REUSED, "the request id came with other parameters");
-
-/** Everything that distinguishes one launch from another. */
-function fieldsOf(request: GetFaceParamsRequest): string {
-  const same = toBinary(
-    GetFaceParamsRequestSchema,
-    { ...request, requestId: "" },
-    { writeUnknownFields: false },
-  );
-  return Buffer.from(same.buffer, same.byteOffset, same.length).toString("latin1");
 }
 
 const write = (response: GetFaceParamsResponse) =>

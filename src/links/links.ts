@@ -2,7 +2,6 @@ import type { VerificationLinkState } from "../../gen/faceverification/v1/link_p
 import type { Call } from "../calls/call.ts";
 import type { Language } from "../domain/messages.ts";
 import type { Judgement } from "../domain/verdict.ts";
-import { ServiceError, UpstreamError } from "../errors.ts";
 import type { WebLaunches } from "../handlers/prepare-web-launch.ts";
 import type { OutcomeReader } from "../handlers/read-outcome.ts";
 import { createJointWork } from "../launches/joint-work.ts";
@@ -12,7 +11,7 @@ import type { Clock } from "../lib/clock.ts";
 import type { LinkEvents } from "./events.ts";
 import { isOver, judgementOf, type Link, pendingOf, stateOf, withRevocation } from "./link.ts";
 import { type Callback, createReturn, type ReturnOptions } from "./return.ts";
-import { createSettle } from "./settle.ts";
+import { createSettle, noteUnanswered } from "./settle.ts";
 import { createStart, ONE_PRESS_MS } from "./start.ts";
 import { createLinkStore, found, type LinkIdentity } from "./store.ts";
 
@@ -125,9 +124,7 @@ export function createLinks(options: LinksOptions): Links {
     try {
       return await settle.ask(link, pending, call);
     } catch (error) {
-      call.signal.throwIfAborted();
-      if (!(error instanceof UpstreamError || error instanceof ServiceError)) throw error;
-      call.note({ outcome_error: error.message });
+      noteUnanswered(error, call);
       return link;
     }
   }

@@ -1,14 +1,13 @@
 import { timingSafeEqual } from "node:crypto";
 import type { Call } from "../calls/call.ts";
 import { codeEntry, isFrontEnd } from "../domain/codes.ts";
-import { ServiceError, UpstreamError } from "../errors.ts";
 import type { JointWork } from "../launches/joint-work.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { TicketReader } from "../tickets/reader.ts";
 import type { Signer } from "../upstream/signer.ts";
 import type { LinkEvents } from "./events.ts";
 import { type Link, withReturn } from "./link.ts";
-import type { Settle } from "./settle.ts";
+import { noteUnanswered, type Settle } from "./settle.ts";
 import { found, type LinkStore } from "./store.ts";
 
 export interface ReturnOptions {
@@ -95,9 +94,7 @@ export function createReturn(options: ReturnOptions) {
       // Without a signature the vendor may know of a verdict all the same.
       return { link: settled, news: news || (isOpen && isAnswered(settled, orderNo)) };
     } catch (error) {
-      call.signal.throwIfAborted();
-      if (!(error instanceof UpstreamError || error instanceof ServiceError)) throw error;
-      call.note({ outcome_error: error.message });
+      noteUnanswered(error, call);
       return { link: now, news };
     }
   };

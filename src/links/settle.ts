@@ -1,6 +1,7 @@
 import { Verdict, VerdictReason } from "../../gen/faceverification/v1/verdict_pb.ts";
 import type { Call } from "../calls/call.ts";
 import { enumName } from "../domain/verdict.ts";
+import { ServiceError, UpstreamError } from "../errors.ts";
 import type { Outcome, OutcomeReader } from "../handlers/read-outcome.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { LinkEvents } from "./events.ts";
@@ -61,6 +62,13 @@ export function createSettle({ store, outcomes, clock, events }: SettleOptions):
       return settled;
     },
   };
+}
+
+/** Notes why the vendor could not be asked. Throws the error if that is not the reason, or the caller has left. */
+export function noteUnanswered(error: unknown, { signal, note }: Pick<Call, "signal" | "note">): void {
+  signal.throwIfAborted();
+  if (!(error instanceof UpstreamError || error instanceof ServiceError)) throw error;
+  note({ outcome_error: error.message });
 }
 
 const factsOf = ({ judgement, evidence }: Outcome) => ({

@@ -1,4 +1,5 @@
-import { ErrorReason, ServiceError, StoreError } from "../errors.ts";
+import { requestIdReused } from "../domain/request-id.ts";
+import { ErrorReason, ServiceError, storeFailure } from "../errors.ts";
 import type { LaunchStore } from "../launches/store.ts";
 import { randomToken } from "../lib/base62.ts";
 import type { Clock } from "../lib/clock.ts";
@@ -64,10 +65,8 @@ export function createLinkStore({ store, pseudonym, clock }: LinkStoreOptions): 
   async function asked<T>(work: Promise<T>): Promise<T> {
     try {
       return await work;
-    } catch (cause) {
-      if (!(cause instanceof StoreError)) throw cause;
-      const message = "the store of links is unreachable";
-      throw new ServiceError(ErrorReason.LINKS_UNAVAILABLE, message, { cause, retryAfterMs: 1_000 });
+    } catch (error) {
+      throw storeFailure(error, ErrorReason.LINKS_UNAVAILABLE, "the store of links is unreachable");
     }
   }
 
@@ -115,9 +114,7 @@ export function createLinkStore({ store, pseudonym, clock }: LinkStoreOptions): 
       await asked(store.keep(token, link.id, lifeMs(link)));
       const owner = await asked(store.claim(`link request\0${request}`, `${token}.${print}`, lifeMs(link)));
       if (owner === undefined) return link.id;
-      if (!owner.endsWith(`.${print}`)) {
-        throw new ServiceError(ErrorReason.REQUEST_ID_REUSED, "the request id came with other parameters");
-      }
+      if (!owner.endsWith(`.${print}`)) throw requestIdReused();
       const [other = ""] = owner.split(".");
       return (await asked(store.outcome(other))) ?? link.id;
     },
