@@ -5,7 +5,7 @@ import { connect } from "node:net";
 import { join } from "node:path";
 import { systemClock } from "../src/lib/clock.ts";
 import { COMPILE_CACHE } from "../test/support/compile-cache.ts";
-import { freePort } from "../test/support/redis.ts";
+import { freePort } from "../test/support/free-port.ts";
 
 /** A program under load, in a process of its own. */
 export interface Program {

@@ -7,8 +7,9 @@ import { reloadOnChange } from "../../src/config/reload.ts";
 import { runDoctor } from "../../src/doctor/main.ts";
 import { systemClock } from "../../src/lib/clock.ts";
 import { createAuthority } from "../support/certificates.ts";
+import { freePort } from "../support/free-port.ts";
 import { startHarness } from "../support/harness.ts";
-import { freePort, missingRedis, type RedisServer, startRedis, stopRedis } from "../support/redis.ts";
+import { missingRedis, type RedisServer, startRedis, stopRedis } from "../support/redis.ts";
 import { startDialect } from "../support/redis-dialect.ts";
 
 const person = { name: "张三", id_no: "11010519491231002X" };

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { promisify } from "node:util";
 import { systemClock } from "../../src/lib/clock.ts";
-import { freePort } from "./redis.ts";
+import { freePort } from "./free-port.ts";
 
 /** A PostgreSQL server of the test's own, on a free port of the loopback; the user `postgres` needs no password. */
 export interface PostgresServer {

@@ -1,5 +1,6 @@
+import { freePort } from "./free-port.ts";
 import { eventually } from "./harness.ts";
-import { freePort, type RedisServer, startRedis } from "./redis.ts";
+import { type RedisServer, startRedis } from "./redis.ts";
 
 /** A Redis Cluster of three primaries, and one replica for the primary that has the key's slot. */
 export interface RedisCluster {

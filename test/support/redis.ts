@@ -1,11 +1,12 @@
 import { type ChildProcess, execFile, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { promisify } from "node:util";
+
+import { freePort } from "./free-port.ts";
 
 /** A Redis server of the test's own, on a free port of the loopback, keeping nothing on disk. */
 export interface RedisServer {
@@ -108,15 +109,6 @@ export async function startSentinel(masterPort: number, name: string, quorum: nu
 export async function stopRedis(): Promise<void> {
   await Promise.all([...servers].map(end));
   for (const directory of directories.splice(0)) rmSync(directory, { recursive: true, force: true });
-}
-
-/** A port nobody uses at the moment. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 function temporary(): string {

@@ -5,8 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { startUpstream } from "../support/child.ts";
+import { freePort } from "../support/free-port.ts";
 import { eventually } from "../support/harness.ts";
-import { freePort } from "../support/redis.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 const directory = mkdtempSync(join(tmpdir(), "full-"));

@@ -1,0 +1,32 @@
+import { randomInt } from "node:crypto";
+import { once } from "node:events";
+import { createServer } from "node:net";
+
+/** Below the ports Linux gives to outgoing connections (`net.ipv4.ip_local_port_range`, from 32768). */
+const PORTS = { from: 15_000, to: 32_000 };
+
+const given = new Set<number>();
+
+/**
+ * A port that is free at the moment and stays free for its server between a stop and a restart: no outgoing
+ * connection is given one of this range, and no other test of this process gets the same.
+ */
+export async function freePort(): Promise<number> {
+  for (;;) {
+    const port = randomInt(PORTS.from, PORTS.to);
+    if (given.has(port) || !(await isFree(port))) continue;
+    given.add(port);
+    return port;
+  }
+}
+
+async function isFree(port: number): Promise<boolean> {
+  const server = createServer();
+  try {
+    await once(server.listen(port, "127.0.0.1"), "listening");
+  } catch {
+    return false;
+  }
+  await new Promise((resolve) => server.close(resolve));
+  return true;
+}
