@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import type { Client, ClientBase, ClientConfig } from "pg";
+import type { Client, ClientConfig } from "pg";
 import type { PostgresLocation } from "../config/postgres-url.ts";
 import { StoreError } from "../errors.ts";
 
@@ -11,14 +11,17 @@ const INT8 = 20;
 /** What may be rotated, and is read again for each connection. */
 export type PostgresLogin = Partial<Pick<PostgresLocation, "user" | "password">>;
 
-/** The client's class, for connections to the hosts in turn with the login of the moment. Loads the client. */
+/**
+ * The client's class, for connections with the login of the moment to the host that was the primary last. One that is
+ * unreachable or takes no writes fails the connection, and the next connection goes to the next host. Loads the client.
+ */
 export async function connectionClass(
   { hosts, database, tls }: PostgresLocation,
   login: () => PostgresLogin,
   answerMs: number,
 ): Promise<typeof Client> {
   const { default: pg } = await import("pg");
-  let turn = 0;
+  let primary = 0;
 
   const fixed: ClientConfig = {
     database,
@@ -43,11 +46,13 @@ export async function connectionClass(
     };
 
   return class extends pg.Client {
+    readonly #host = primary;
+
     constructor() {
       const { user, password } = login();
       super({
         ...fixed,
-        ...hosts[turn++ % hosts.length],
+        ...hosts[primary],
         user,
         password: password?.reveal() ?? "",
         ssl: ssl() ?? false,
@@ -55,11 +60,28 @@ export async function connectionClass(
       // Every statement reports its own failure; without a listener an idle connection's would end the process.
       this.on("error", () => undefined);
     }
-  };
-}
 
-/** Rejects for a server that takes no writes, as one does that was the primary until a failover. */
-export async function checkPrimary(client: ClientBase): Promise<void> {
-  const { rows } = await client.query<{ standby: boolean }>("SELECT pg_is_in_recovery() AS standby");
-  if (rows[0]?.standby) throw new StoreError("connect", "NOT_PRIMARY");
+    override connect(): Promise<this>;
+    override connect(done: (error: Error | null) => void): void;
+    override connect(done?: (error: Error | null) => void): Promise<this> | void {
+      const connected = this.#connect();
+      if (!done) return connected;
+      connected.then(() => done(null), done);
+    }
+
+    async #connect(): Promise<this> {
+      try {
+        await super.connect();
+        const { rows } = await this.query<{ standby: boolean }>("SELECT pg_is_in_recovery() AS standby");
+        // As a server that was the primary until a failover.
+        if (rows[0]?.standby) throw new StoreError("connect", "NOT_PRIMARY");
+        return this;
+      } catch (error) {
+        // Of several connections that fail at once only the first moves on.
+        if (primary === this.#host) primary = (primary + 1) % hosts.length;
+        this.end().catch(() => undefined);
+        throw error;
+      }
+    }
+  };
 }

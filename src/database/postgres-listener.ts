@@ -3,7 +3,6 @@ import { backoffMs } from "../lib/backoff.ts";
 import { type ChangeHints, createChangeHints } from "../lib/change-hints.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Part } from "../lib/lifecycle.ts";
-import { checkPrimary } from "./postgres-connection.ts";
 
 /** Between two checks that the connection still works, milliseconds. */
 const CHECK_MS = 5_000;
@@ -32,7 +31,6 @@ export function createPostgresListener(
     client.on("error", reject).on("end", () => reject(new Error("ended")));
     client.on("notification", ({ channel }) => channels.get(channel)?.fire());
     await client.connect();
-    await checkPrimary(client);
     current = client;
     for (const [channel, hints] of channels) {
       await client.query(`LISTEN ${channel}`);

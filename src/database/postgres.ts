@@ -3,7 +3,7 @@ import type { PostgresLocation } from "../config/postgres-url.ts";
 import { StoreError } from "../errors.ts";
 import type { Clock } from "../lib/clock.ts";
 import { bound, type Database, type Dialect, type Row, type Value, verbOf } from "./database.ts";
-import { checkPrimary, connectionClass, type PostgresLogin } from "./postgres-connection.ts";
+import { connectionClass, type PostgresLogin } from "./postgres-connection.ts";
 import { createPostgresListener } from "./postgres-listener.ts";
 import { isConflict, isOfStatement, postgresTrouble } from "./postgres-trouble.ts";
 
@@ -135,7 +135,6 @@ export function createPostgres(options: PostgresOptions): Database {
         max: MAX_CONNECTIONS,
         connectionTimeoutMillis: patience.answerMs,
         idleTimeoutMillis: 60_000,
-        onConnect: checkPrimary,
       });
       pool.on("error", () => undefined);
       await listener.start();

@@ -168,6 +168,27 @@ describe.skipIf(missingPostgres())("one PostgreSQL and what can happen to it", (
     await standby.kill();
   });
 
+  test("connections go to the primary, however many there are and however the other hosts fare", async () => {
+    const standby = await startPostgres({ primary: server });
+    const { username, pathname } = new URL(url);
+    for (const ports of [
+      [server.port, standby.port],
+      [standby.port, server.port],
+    ]) {
+      const hosts = ports.map((port) => `127.0.0.1:${port}`).join();
+      const store = await openAt(`postgres://${username}@${hosts}${pathname}`);
+      standby.signal("SIGSTOP");
+      try {
+        expect(await Promise.all(Array.from({ length: 30 }, () => answers(store)))).toEqual(
+          Array(30).fill(true),
+        );
+      } finally {
+        standby.signal("SIGCONT");
+      }
+    }
+    await standby.kill();
+  });
+
   test("a write by another process is hinted at soon", async () => {
     const [store, other] = [await openAt(), await openAt()];
     let hints = 0;
