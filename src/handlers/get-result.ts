@@ -69,7 +69,7 @@ export function createGetResult(options: GetResultOptions): Handler<GetResultReq
       throw new ServiceError(ErrorReason.PERMISSION_DENIED, "photo and video are not for this caller");
     }
     call.note({ order_no: orderNo });
-    const { judgement, evidence, order } = await outcomes.read(orderNo, call);
+    const { judgement, evidence, order } = await outcomes.read(orderNo, call, certificate);
     // Without a ledger, or while that is unreachable, the store of links knows.
     const linkId = order?.linkId ?? (certificate?.ofLink ? await linkOf(orderNo) : undefined);
     const { code, bizSeqNo = "", liveRate, similarity, occurredAt, riskInfo, oriCode, sdkVersion } = evidence;

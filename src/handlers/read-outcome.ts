@@ -2,7 +2,7 @@ import { OrderState } from "../../gen/faceverification/v1/order_pb.ts";
 import { Verdict } from "../../gen/faceverification/v1/verdict_pb.ts";
 import type { Call } from "../calls/call.ts";
 import { codeEntry } from "../domain/codes.ts";
-import type { OrderNumbers } from "../domain/order-number.ts";
+import type { OrderCertificate, OrderNumbers } from "../domain/order-number.ts";
 import { type Judgement, judge } from "../domain/verdict.ts";
 import { UpstreamError } from "../errors.ts";
 import type { Evidence, LedgerOrder, OrderEnd } from "../ledger/ledger.ts";
@@ -27,11 +27,13 @@ export interface Outcome {
 export interface OutcomeReader {
   /**
    * The end of the order in the ledger, or else one query, whose code decides the verdict; it also ends the order in the
-   * ledger. Also resolves to the order, if it is in the ledger. Rejects as `QueryOrder` does.
+   * ledger. Also resolves to the order, if it is in the ledger. Rejects as `QueryOrder` does. `certificate`: the number's, if
+   * the caller has it already.
    */
   read(
     orderNo: string,
     call: Pick<Call, "signal" | "note">,
+    certificate?: OrderCertificate,
   ): Promise<Outcome & { order: LedgerOrder | undefined }>;
   /** The end of the order in the ledger; undefined if it has none there. Never asks the vendor, and never rejects. */
   recorded(orderNo: string): Promise<Outcome | undefined>;
@@ -57,8 +59,7 @@ export function createOutcomeReader(options: ReadOutcomeOptions): OutcomeReader 
   }
 
   return {
-    async read(orderNo, call) {
-      const certificate = orderNumbers.certify(orderNo);
+    async read(orderNo, call, certificate = orderNumbers.certify(orderNo)) {
       const order = await orders.find(orderNo);
       const minted = certificate && { createdAt: certificate.mintedAt, withPhoto: certificate.withPhoto };
       const outcome = outcomeOf(order?.end) ?? (await look(orderNo, order ?? minted ?? {}, call));

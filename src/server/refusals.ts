@@ -89,13 +89,13 @@ export function createRefusals({ newId, events }: RefusalsOptions) {
     const partial = request !== undefined && !request.complete;
     // A caller that disconnects in the middle of its body is not a parser error.
     if (partial && error.code === "HPE_INVALID_EOF_STATE") return void socket.destroy();
+    // The body arrived together with the headers: its reader is about to attach.
+    if (partial && !retried) return void resumeTogether().then(() => refuseSocket(error, socket, true));
     if (partial && request.listenerCount("error") > 0) {
       // The body's reader responds and reports.
       request.emit("error", error);
       return;
     }
-    // The body arrived together with the headers: its reader is about to attach.
-    if (partial && !retried) return void resumeTogether().then(() => refuseSocket(error, socket, true));
     if (error.code === "ECONNRESET" || socket.destroyed) return;
     const status = statusOf(error.code);
     events.requestTurnedAway({ requestId: newId(), reason: reasonOf(status) });

@@ -33,11 +33,11 @@ export interface Audit extends Required<Part> {
 }
 
 /**
- * `destination`: a file, `stderr`, or undefined for no trail. Writes synchronously: the operating system has
+ * `destination`: a file, or `stderr`. Writes synchronously: the operating system has
  * the line before the response leaves, so a crash of the process loses none.
  */
-export function createAudit(destination: string | undefined): Audit {
-  const open = () => (destination === "stderr" ? 2 : openSync(destination ?? "", "a", 0o600));
+export function createAudit(destination: string): Audit {
+  const open = () => (destination === "stderr" ? 2 : openSync(destination, "a", 0o600));
   const close = (fd: number | undefined) => {
     if (fd !== undefined && fd > 2) closeSync(fd);
   };
@@ -46,7 +46,7 @@ export function createAudit(destination: string | undefined): Audit {
 
   return {
     async start() {
-      if (destination !== undefined) fd = open();
+      fd = open();
     },
     async stop() {
       close(fd);
@@ -61,7 +61,6 @@ export function createAudit(destination: string | undefined): Audit {
       torn = false;
     },
     reopen() {
-      if (destination === undefined) return;
       const fresh = open();
       close(fd);
       fd = fresh;

@@ -30,7 +30,7 @@ export function callEvents(options: EventsOptions) {
     billed: boolean,
   ): void {
     const event = AUDITED[finished.method];
-    if (!event) return;
+    if (!event || !audit) return;
     const { requestId, caller, peer, door, error, facts } = finished;
     try {
       audit.write({

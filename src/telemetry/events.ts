@@ -14,7 +14,8 @@ import type { Tracer } from "./tracer.ts";
 export interface EventsOptions {
   logger: Logger;
   metrics: Metrics;
-  audit: Audit;
+  /** Undefined: no audit trail is kept. */
+  audit: Audit | undefined;
   tracer: Tracer;
   clock: Clock;
   livemode: boolean;

@@ -14,7 +14,7 @@ export interface TelemetrySettings {
   role: string;
   livemode: boolean;
   logLevel: LogLevel;
-  /** See `createAudit`. */
+  /** See `createAudit`; undefined: no audit trail. */
   auditLog: string | undefined;
   /** Undefined: traces are not exported. */
   traces: { sampler: string; samplerRatio: number } | undefined;
@@ -62,7 +62,7 @@ export function createTelemetry(settings: TelemetrySettings, options: TelemetryO
     sink: logSink,
     onLost: () => metrics.logLinesLost.inc(),
   });
-  const audit = createAudit(auditLog);
+  const audit = auditLog === undefined ? undefined : createAudit(auditLog);
   const events = createEvents({ logger, metrics, audit, tracer, clock, livemode, statuses });
   return {
     events,
@@ -70,12 +70,12 @@ export function createTelemetry(settings: TelemetrySettings, options: TelemetryO
     tracer,
     reopen() {
       try {
-        audit.reopen();
+        audit?.reopen();
       } catch (error) {
         events.auditReopenFailed({ error });
       }
     },
     flush: () => new Promise((resolve) => logger.flush(() => resolve())),
-    ...createLifecycle([tracer, audit]),
+    ...createLifecycle(audit ? [tracer, audit] : [tracer]),
   };
 }

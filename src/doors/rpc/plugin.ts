@@ -5,7 +5,7 @@ import {
   universalRequestFromNodeRequest,
   universalResponseToNodeResponse,
 } from "@connectrpc/connect-node";
-import type { FastifyInstance, FastifyReply, FastifyRequest, preHandlerAsyncHookHandler } from "fastify";
+import type { FastifyInstance, FastifyReply, FastifyRequest, onRequestHookHandler } from "fastify";
 import { ErrorReason, ServiceError } from "../../errors.ts";
 import type { ServiceEvents } from "../../events.ts";
 import type { Budget } from "../../lib/budget.ts";
@@ -25,7 +25,7 @@ export interface PluginOptions {
   intake: Budget;
   events: Pick<ServiceEvents, "requestRefused" | "answerFailed">;
   /** Handles calls before Connect sees them. */
-  fastPath?: preHandlerAsyncHookHandler;
+  fastPath?: onRequestHookHandler;
 }
 
 type Handler = ConnectRouter["handlers"][number];
@@ -60,22 +60,20 @@ export function connectPlugin(
 
     // Bodies are read here and not by Fastify, whatever their content type.
     app.removeAllContentTypeParsers();
-    // The common types are also listed by name, which spares Fastify parsing the header of each request.
-    // perf: docs/performance.md#content-types
-    app.addContentTypeParser([...COMMON_TYPES, "*"], (_request, _payload, done) => done(null));
+    app.addContentTypeParser("*", (_request, _payload, done) => done(null));
     answerRefusals(app, events);
-    app.addHook("onRequest", async ({ raw: { headers } }) => {
+    app.addHook("onRequest", ({ raw: { headers } }, _reply, done) => {
       // Connect accepts only one spelling of JSON's content type; RFC 9110 8.3.1 also allows quotes.
       if (QUOTED_JSON.test(headers["content-type"] ?? "")) headers["content-type"] = "application/json";
+      done();
     });
-    if (fastPath) app.addHook("preHandler", fastPath);
+    if (fastPath) app.addHook("onRequest", fastPath);
     for (const handler of router.handlers) {
       app.all(handler.requestPath, (request, reply) => answer(handler, request, reply, { intake, events }));
     }
   };
 }
 
-const COMMON_TYPES = ["application/grpc", "application/grpc+proto", "application/json"];
 const QUOTED_JSON = /^application\/json *; *charset *= *"utf-?8" *$/i;
 
 async function answer(

@@ -66,8 +66,8 @@ const grpc: UnaryCodec = {
     prefix.writeUInt32BE(bytes.length, 1);
     response.writeHead(200, { ...headers, "content-type": contentTypeProto });
     response.addTrailers({ "grpc-status": "0" });
-    response.write(prefix);
-    response.end(bytes);
+    // One write: two are two DATA frames.
+    response.end(Buffer.concat([prefix, bytes]));
   },
   writeError({ response, headers }, error) {
     response.writeHead(200, { ...headers, "content-type": contentTypeProto });

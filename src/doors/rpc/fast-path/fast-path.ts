@@ -1,6 +1,6 @@
 import type { DescMessage, DescMethodUnary, MessageShape } from "@bufbuild/protobuf";
 import { createMethodUrl } from "@connectrpc/connect/protocol";
-import type { FastifyReply, FastifyRequest, preHandlerAsyncHookHandler } from "fastify";
+import type { FastifyReply, FastifyRequest, onRequestHookHandler } from "fastify";
 import type { IncomingCall } from "../../../calls/call.ts";
 import type { Implementation } from "../../../calls/implement.ts";
 import type { Wrapped } from "../../../calls/pipeline.ts";
@@ -30,15 +30,15 @@ export interface FastPathOptions {
 }
 
 /**
- * A `preHandler` hook for Connect's routes that handles uncompressed unary calls and leaves all other
- * encodings and protocols to Connect.
+ * The last `onRequest` hook of Connect's routes, before Fastify looks at the body: handles uncompressed unary calls and
+ * leaves all other encodings and protocols to Connect.
  * perf: docs/performance.md#fast-path
  */
 export function createFastPath(
   { service, methods }: Implementation,
   listener: IncomingCall["listener"],
   { intake, events }: FastPathOptions,
-): preHandlerAsyncHookHandler {
+): onRequestHookHandler {
   const byPath = new Map<string, UnaryRpc>();
   for (const method of service.methods) {
     const call = methods[method.localName];
@@ -47,17 +47,10 @@ export function createFastPath(
     byPath.set(createMethodUrl("/", method), rpc);
   }
 
-  return async (request, reply) => {
-    const { raw } = request;
-    const rpc = raw.method === "POST" ? byPath.get(raw.url ?? "") : undefined;
-    const codec = rpc && codecOf(raw.headers, raw.httpVersionMajor);
-    const timeout = codec?.timeout(raw.headers);
-    if (!codec || !timeout || timeout.error) return;
-    void reply.hijack();
-    // The deadline counts from here, not from the end of the body.
-    const client = clientConnection(reply.raw, timeout.timeoutMs);
+  /** Reads the message, runs the call and writes its response; rejects if none can be written. */
+  async function answer(exchange: Exchange): Promise<void> {
+    const { codec, rpc, request, client } = exchange;
     const share = intake.open();
-    const exchange = { codec, rpc, request, reply, listener, client };
     const refuse = (error: ServiceError) => {
       const { name: path } = rpc.method;
       events.requestRefused({ door: codec.door, requestId: request.id, path, error });
@@ -66,7 +59,7 @@ export function createFastPath(
     try {
       const { signal } = client.scope;
       const limits = { share, signal, frames: codec.frames(), maxBytes: READ_MAX_BYTES + PREFIX_BYTES };
-      const message = readMessage(codec, rpc, await readBody(raw, limits));
+      const message = readMessage(codec, rpc, await readBody(request.raw, limits));
       const response = await callHandler(message, exchange);
       if (response && !client.left) codec.writeAnswer(pendingResponse(exchange), rpc.method.output, response);
     } catch (error) {
@@ -78,6 +71,20 @@ export function createFastPath(
       share.release();
       client.release();
     }
+  }
+
+  return (request, reply, done) => {
+    const { raw } = request;
+    const rpc = raw.method === "POST" ? byPath.get(raw.url ?? "") : undefined;
+    const codec = rpc && codecOf(raw.headers, raw.httpVersionMajor);
+    const timeout = codec?.timeout(raw.headers);
+    if (!codec || !timeout || timeout.error) return done();
+    void reply.hijack();
+    // The deadline counts from here, not from the end of the body.
+    const client = clientConnection(reply.raw, timeout.timeoutMs);
+    const exchange = { codec, rpc, request, reply, listener, client };
+    // Not even an error could be written.
+    answer(exchange).catch(() => reply.raw.destroy());
   };
 }
 
@@ -136,12 +143,8 @@ function writeError(exchange: Exchange, error: ServiceError): void {
  */
 function abortResponse(exchange: Exchange): void {
   const { raw } = exchange.reply;
-  try {
-    if (!raw.headersSent) return writeError(exchange, UNWRITABLE);
-  } catch {
-    // Not even the headers can be written.
-  }
-  raw.destroy();
+  if (raw.headersSent) raw.destroy();
+  else writeError(exchange, UNWRITABLE);
 }
 
 function readMessage(codec: UnaryCodec, { method }: UnaryRpc, body: Buffer): MessageShape<DescMessage> {
