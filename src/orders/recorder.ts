@@ -40,7 +40,7 @@ const CAPACITY = 100_000;
 const BATCH = 500;
 /**
  * Time between transactions, milliseconds: less than the vendor takes for an upload, so that no launch waits for it, and at a
- * few hundred launches a second several rows share the cost of one.
+ * few hundred launches a second several rows share the cost of one. Ends early once a launch waits for every row.
  * perf: docs/performance.md#rows-together
  */
 const GAP_MS = 20;
@@ -67,11 +67,16 @@ export function createRecorder({ ledger, clock, random, events }: RecorderOption
   let pause = new AbortController();
   let [unreachable, failures, dropped] = [false, 0, 0];
   let nextAt = Number.NEGATIVE_INFINITY;
+  /** Those not begun that no launch waits for: more may come before they have to be written. */
+  const unawaited = new Set<Pending>();
+  let allAwaited = Promise.withResolvers<void>();
+  let patience = { from: Number.NEGATIVE_INFINITY, over: Promise.resolve() };
   let draining: Promise<void> | undefined;
 
   function add(write: Pending["write"], order?: NewOrder): Pending {
     const pending: Pending = { order, write, begun: false, done: Promise.withResolvers() };
     waiting.add(pending);
+    unawaited.add(pending);
     if (waiting.size > CAPACITY) {
       const [oldest] = waiting;
       if (oldest) settle(oldest);
@@ -86,12 +91,16 @@ export function createRecorder({ ledger, clock, random, events }: RecorderOption
 
   function settle(pending: Pending): void {
     waiting.delete(pending);
+    unawaited.delete(pending);
     pending.done.resolve();
   }
 
   /** All rows in one transaction, and then what may be about them. Rejects if anything of it has to be repeated. */
   async function writeAll(batch: readonly Pending[]): Promise<void> {
-    for (const pending of batch) pending.begun = true;
+    for (const pending of batch) {
+      pending.begun = true;
+      unawaited.delete(pending);
+    }
     const rows = batch.filter(({ order }) => order);
     if (rows.length > 0) await ledger.put(rows.flatMap(({ order }) => order ?? []));
     for (const row of rows) settle(row);
@@ -124,14 +133,26 @@ export function createRecorder({ ledger, clock, random, events }: RecorderOption
 
   async function paced(): Promise<void> {
     const waitMs = nextAt - clock.monotonic();
-    if (waitMs > 0 && !pause.signal.aborted) await clock.sleep(waitMs, pause.signal).catch(() => undefined);
+    if (waitMs > 0 && unawaited.size > 0 && !pause.signal.aborted) {
+      allAwaited = Promise.withResolvers();
+      await Promise.race([clock.sleep(waitMs, pause.signal).catch(() => undefined), allAwaited.promise]);
+    }
     nextAt = clock.monotonic() + GAP_MS;
+  }
+
+  /** Resolves after PATIENCE_MS, or up to a gap earlier: calls of one gap share a timer. */
+  function impatient(): Promise<void> {
+    const now = clock.monotonic();
+    if (now - patience.from > GAP_MS) patience = { from: now, over: clock.sleep(PATIENCE_MS) };
+    return patience.over;
   }
 
   const recording = (pending: Pending): Recording => ({
     async settled() {
       if (unreachable || !waiting.has(pending)) return;
-      await withDeadline(clock, PATIENCE_MS, () => pending.done.promise).catch(() => undefined);
+      if (pending.order) unawaited.delete(pending);
+      if (unawaited.size === 0) allAwaited.resolve();
+      await Promise.race([pending.done.promise, impatient()]);
     },
     discard() {
       const { order } = pending;
