@@ -111,6 +111,7 @@ function follow(source: IncomingMessage, options: BodyOptions, follower: Followe
   let size = 0;
   let settled = false;
   const onData = (chunk: Buffer) => {
+    if (settled) return;
     size += chunk.length;
     if (size > maxBytes) return settle(tooLarge());
     if (!share.take(chunk.length + CHUNK_BYTES)) return settle(CROWDED);
@@ -123,6 +124,7 @@ function follow(source: IncomingMessage, options: BodyOptions, follower: Followe
     follower.chunk(chunk, whole);
   };
   const onEnd = () => {
+    if (settled) return;
     if (hasLeft(source)) return settle(callerLeft());
     try {
       frames?.end();
@@ -131,7 +133,9 @@ function follow(source: IncomingMessage, options: BodyOptions, follower: Followe
     }
     settle(undefined);
   };
-  const onBroken = (error?: NodeJS.ErrnoException) => settle(brokenBy(error));
+  const onBroken = (error?: NodeJS.ErrnoException) => {
+    if (!settled) settle(brokenBy(error));
+  };
   const stopTimer = after(BODY_TIMEOUT_MS, () => settle(bodyTimedOut()));
   let release: () => void = () => undefined;
 
@@ -139,10 +143,8 @@ function follow(source: IncomingMessage, options: BodyOptions, follower: Followe
     settled = true;
     stopTimer();
     release();
+    // The listeners stay. perf: docs/performance.md#listeners-stay
     source.pause();
-    // The error listener stays: Node checks for one a tick before it emits, and would throw if it were gone
-    // by then.
-    source.off("data", onData).off("end", onEnd).off("close", onBroken);
   }
   function settle(error: ServiceError | undefined): void {
     if (settled) return;

@@ -14,12 +14,13 @@ export interface ClientConnection {
 /** Watches the response's client. `timeoutMs`: the client's deadline, milliseconds from now. */
 export function clientConnection(response: ServerResponse, timeoutMs: number | undefined): ClientConnection {
   const scope = openScope();
-  let left = false;
-  const leave = () => {
+  let [left, released] = [false, false];
+  // Stays until the response closes. perf: docs/performance.md#listeners-stay
+  response.once("close", () => {
+    if (released) return;
     left = true;
     scope.end(callerLeft());
-  };
-  response.once("close", leave);
+  });
   if (timeoutMs !== undefined) scope.endAfter(timeoutMs, deadlinePassed);
   return {
     scope,
@@ -27,8 +28,8 @@ export function clientConnection(response: ServerResponse, timeoutMs: number | u
       return left;
     },
     release() {
+      released = true;
       scope.release();
-      response.off("close", leave);
     },
   };
 }
