@@ -27,19 +27,21 @@ export function limitForms(app: FastifyInstance, intake: Budget): void {
       share.release();
       payload.emit("error", error);
     };
-    const onAborted = () => fail(callerLeft());
+    const onAborted = () => {
+      if (!settled) fail(callerLeft());
+    };
     // Fires a tick before the form itself ends, which would then be taken for complete.
     streamOf(request.raw)?.once("end", () => {
       if (hasLeft(request.raw)) onAborted();
     });
     const stopTimer = after(BODY_TIMEOUT_MS, () => fail(formTimedOut()));
     function stop(): void {
+      // The listeners stay. perf: docs/performance.md#listeners-stay
       settled = true;
       stopTimer();
-      payload.off("data", onData).off("end", stop).off("aborted", onAborted).off("close", onAborted);
     }
     function onData(chunk: Buffer): void {
-      if (!share.take(chunk.length)) fail(crowded());
+      if (!settled && !share.take(chunk.length)) fail(crowded());
     }
     payload
       .on("error", ignore)
