@@ -66,10 +66,13 @@ export function migrated(database: Database, schema: Schema): () => Promise<void
   };
 }
 
-/** Starts a database. Rejects with OperatorError if a later release has been here; one that is unreachable stops no start. */
-export async function startMigrated(database: Database, schema: Schema): Promise<void> {
+/**
+ * Starts a database and waits until its tables are `ready`. Rejects with OperatorError if a later release has been here; one
+ * that is unreachable stops no start.
+ */
+export async function startMigrated(database: Database, ready: () => Promise<void>): Promise<void> {
   await database.start();
-  await migrate(database, schema).catch((error: unknown) => {
-    if (error instanceof OperatorError) throw error;
+  await ready().catch(({ cause }: Error) => {
+    if (cause instanceof OperatorError) throw cause;
   });
 }

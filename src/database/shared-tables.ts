@@ -72,7 +72,7 @@ export function createSharedTables(
       sweep();
       return database.run(sql, values);
     },
-    start: () => startMigrated(database, SCHEMA),
+    start: () => startMigrated(database, ready),
     stop: () => database.stop(),
   };
 }

@@ -118,7 +118,7 @@ export function createPostgresStore({
         );
       }),
     watch: (listener) => database.listen(CHANNEL, listener),
-    open: () => startMigrated(database, SCHEMA),
+    open: () => startMigrated(database, ready),
     async close() {
       if (closing.signal.aborted) return;
       closing.abort(new Error("the ticket store is closed"));
