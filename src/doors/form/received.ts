@@ -21,27 +21,25 @@ export function limitForms(app: FastifyInstance, intake: Budget): void {
     reply.raw.once("close", () => share.release());
     if (!share.take(OPEN_BODY_BYTES)) return done(crowded());
     let settled = false;
-    const fail = (error: ServiceError) => {
+    const fail = (why: () => ServiceError) => {
       if (settled) return;
       stop();
       share.release();
-      payload.emit("error", error);
+      payload.emit("error", why());
     };
-    const onAborted = () => {
-      if (!settled) fail(callerLeft());
-    };
+    const onAborted = () => fail(callerLeft);
     // Fires a tick before the form itself ends, which would then be taken for complete.
     streamOf(request.raw)?.once("end", () => {
       if (hasLeft(request.raw)) onAborted();
     });
-    const stopTimer = after(BODY_TIMEOUT_MS, () => fail(formTimedOut()));
+    const stopTimer = after(BODY_TIMEOUT_MS, () => fail(formTimedOut));
     function stop(): void {
       // The listeners stay. perf: docs/performance.md#listeners-stay
       settled = true;
       stopTimer();
     }
     function onData(chunk: Buffer): void {
-      if (!settled && !share.take(chunk.length)) fail(crowded());
+      if (!settled && !share.take(chunk.length)) fail(crowded);
     }
     payload
       .on("error", ignore)
