@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import type { ServerHttp2Stream } from "node:http2";
 import { isIP } from "node:net";
 import type { FastifyReply } from "fastify";
+import { type CallScope, openScope } from "./deadline.ts";
 
 /**
  * The token of an `Authorization: Bearer` header (RFC 6750 2.1); undefined without a header, and "" for a header without
@@ -34,6 +35,16 @@ export const hasLeft = (request: IncomingMessage): boolean =>
 /** Closes the HTTP/1 connection after the answer if the body was not read to its end: its rest must not be parsed as the next request. */
 export function closeIfUnread(request: IncomingMessage, reply: FastifyReply): void {
   if (request.httpVersionMajor === 1 && !request.complete) void reply.header("connection", "close");
+}
+
+/** The lifetime of a call that Fastify answers: ends with `left()` if the client disconnects before it has the whole answer. */
+export function scopeOf({ raw }: FastifyReply, left: () => Error): CallScope {
+  const scope = openScope();
+  raw.once("close", () => {
+    scope.release();
+    if (!raw.writableFinished) scope.end(left());
+  });
+  return scope;
 }
 
 type Raw = FastifyReply["raw"];

@@ -3,7 +3,7 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import type { IncomingCall } from "../../calls/call.ts";
 import { type Language, languageOf } from "../../domain/messages.ts";
 import { callerLeft } from "../../errors.ts";
-import { openScope } from "../../lib/deadline.ts";
+import { scopeOf } from "../../lib/http.ts";
 
 /** Query parameters by name; one that is repeated is an array. */
 export type BrowserQuery = Readonly<Record<string, string | readonly string[] | undefined>>;
@@ -48,11 +48,6 @@ export function languageFor({ query, headers }: FastifyRequest): { language: Lan
 
 /** A visit as the pipeline takes it. */
 export function incomingVisit(request: FastifyRequest, reply: FastifyReply): IncomingCall {
-  const scope = openScope();
-  reply.raw.once("close", () => {
-    scope.release();
-    if (!reply.raw.writableFinished) scope.end(callerLeft());
-  });
   const { traceparent } = request.headers;
   return {
     door: "browser",
@@ -64,7 +59,7 @@ export function incomingVisit(request: FastifyRequest, reply: FastifyReply): Inc
     traceparent: typeof traceparent === "string" ? traceparent : undefined,
     answerHeader: (name, value) => void reply.header(name, value),
     language: request.headers["accept-language"],
-    scope,
+    scope: scopeOf(reply, callerLeft),
   };
 }
 

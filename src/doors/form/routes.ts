@@ -7,8 +7,7 @@ import type { Wrapped } from "../../calls/pipeline.ts";
 import { type Language, languageOf } from "../../domain/messages.ts";
 import { callerLeft, ErrorReason, type FieldViolation, ServiceError } from "../../errors.ts";
 import type { ServiceEvents } from "../../events.ts";
-import { openScope } from "../../lib/deadline.ts";
-import { bearerToken } from "../../lib/http.ts";
+import { bearerToken, scopeOf } from "../../lib/http.ts";
 import { formError, MethodNotAllowed } from "./errors.ts";
 import {
   FACE_PARAMS_FIELDS,
@@ -162,11 +161,6 @@ function incomingCall(
   path: string,
   body: Uint8Array,
 ): IncomingCall {
-  const scope = openScope();
-  reply.raw.once("close", () => {
-    scope.release();
-    if (!reply.raw.writableFinished) scope.end(callerLeft());
-  });
   const signature = single(request.headers["x-signature"]);
   return {
     door: "form",
@@ -178,7 +172,7 @@ function incomingCall(
     traceparent: single(request.headers["traceparent"]),
     answerHeader: (name, value) => void reply.header(name, value),
     language: request.headers["accept-language"],
-    scope,
+    scope: scopeOf(reply, callerLeft),
   };
 }
 
