@@ -1,49 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Harness, startHarness } from "../support/harness.ts";
-import { missingPostgres, startPostgres, stopPostgres } from "../support/postgres.ts";
-import { missingRedis, startRedis, stopRedis } from "../support/redis.ts";
+import { SHARED_SERVERS, type SharedServer, stopSharedServers } from "../support/shared-server.ts";
 
 const person = { name: "张三", id_no: "11010519491231002X" };
 
-/** A server that processes share their state in. */
-interface SharedServer {
-  url: string;
-  /** Everything that it stores for requests, as text. */
-  stored(): Promise<string>;
-  kill(): Promise<void>;
-}
+afterAll(stopSharedServers);
 
-async function redis(): Promise<SharedServer> {
-  const server = await startRedis();
-  return {
-    url: server.url,
-    async stored() {
-      const stored = [];
-      for (const key of (await server.cli("KEYS", "*")).split("\n")) {
-        const type = await server.cli("TYPE", key);
-        stored.push(key, type === "hash" ? await server.cli("HGETALL", key) : await server.cli("GET", key));
-      }
-      return stored.join("\n");
-    },
-    kill: () => server.kill(),
-  };
-}
-
-async function postgres(): Promise<SharedServer> {
-  const server = await startPostgres();
-  const url = await server.createDatabase();
-  return { url, stored: () => server.run("pg_dump", "--inserts", url), kill: () => server.kill() };
-}
-
-afterAll(async () => {
-  await stopRedis();
-  await stopPostgres();
-});
-
-describe.each([
-  { name: "Redis", start: redis, missing: missingRedis("redis-server") },
-  { name: "PostgreSQL", start: postgres, missing: missingPostgres() },
-])("two processes on one $name", ({ start, missing }) => {
+describe.each(SHARED_SERVERS)("two processes on one $name", ({ start, missing }) => {
   if (missing !== undefined) {
     test.skip(missing, () => undefined);
     return;
