@@ -9,7 +9,6 @@ import type { AccessConfig } from "./config/access.ts";
 import type { Config } from "./config/config.ts";
 import { createBrowserRoutes } from "./doors/browser/routes.ts";
 import { HTTP_STATUS } from "./doors/form/errors.ts";
-import { limitForms } from "./doors/form/received.ts";
 import { createFormRoutes } from "./doors/form/routes.ts";
 import { GRPC_CODES } from "./doors/rpc/errors.ts";
 import { createFastPath } from "./doors/rpc/fast-path/fast-path.ts";
@@ -57,9 +56,6 @@ export const STATUSES = { http: HTTP_STATUS, grpc: GRPC_CODES };
 /** Time to drain a listener at least, and what is left of the grace for all that ends after the listeners, milliseconds. */
 const LEAST_DRAIN_MS = 1_000;
 const LAST_STEPS_MS = 2_000;
-
-/** Max size of a form, bytes. */
-const FORM_BODY_LIMIT = 64 * 1024;
 
 /**
  * The three listeners and their routes (docs/architecture.md#the-listeners): the second half of the
@@ -120,17 +116,7 @@ export function createListeners(options: ListenersOptions): Record<"admin" | "ht
       plugins: [
         createCors(config.access.corsOrigins),
         createProbes({ readiness, lastRefresh, terse: true }),
-        async (app) => {
-          limitForms(app, intake);
-          await app.register(
-            createFormRoutes({
-              methods,
-              bodyLimit: FORM_BODY_LIMIT,
-              strict: config.access.formStrict,
-              events,
-            }),
-          );
-        },
+        createFormRoutes({ methods, intake, strict: config.access.formStrict, events }),
         ...browserRoutes(options),
         connectPlugin([onPublic.routes], drainMs, { ...rpc, fastPath: onPublic.fastPath }),
         createDocument("/openapi.json", openApi),

@@ -56,14 +56,15 @@ describe("every reason", () => {
       wouldBeRefused: ignore,
       requestTurnedAway: ignore,
     };
+    const intake = createBudget(1 << 24);
     const tls = authority.issue("doors");
     listener = createListener({
       address: { host: "127.0.0.1", port: 0 },
       cleartext: "http1",
       tls: () => tls,
       plugins: [
-        createFormRoutes({ methods, bodyLimit: 65_536, strict: "off", events }),
-        connectPlugin([createRoutes(served, "public")], 1_000, { events, intake: createBudget(1 << 24) }),
+        createFormRoutes({ methods, intake, strict: "off", events }),
+        connectPlugin([createRoutes(served, "public")], 1_000, { events, intake }),
       ],
       closing: new AbortController(),
       slowReaders: { watch: ignore, watchStream: ignore },

@@ -57,7 +57,7 @@ async function withDoors(
     cleartext: "http1",
     tls: () => tls,
     plugins: [
-      createFormRoutes({ methods, bodyLimit: 65_536, strict: "off", events }),
+      createFormRoutes({ methods, intake, strict: "off", events }),
       connectPlugin([createRoutes(served, "public")], 1_000, {
         events,
         intake,

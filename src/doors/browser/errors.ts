@@ -1,6 +1,7 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
 import { ErrorReason, ServiceError } from "../../errors.ts";
 import type { ServiceEvents } from "../../events.ts";
+import { asRefusal } from "../refusal.ts";
 import { errorPage } from "./pages.ts";
 import { languageFor } from "./requests.ts";
 
@@ -55,16 +56,4 @@ export function createErrorAnswers({ statuses, events }: BrowserErrorsOptions) {
       return reply.type("text/html; charset=utf-8").send(page);
     },
   };
-}
-
-/** Converts an error of Fastify's to a ServiceError. */
-function asRefusal(error: FastifyError | ServiceError): ServiceError {
-  if (error instanceof ServiceError) return error;
-  const { statusCode = 500 } = error;
-  if (statusCode === 413) return new ServiceError(ErrorReason.PAYLOAD_TOO_LARGE, "the form is too large");
-  if (statusCode === 415) return new ServiceError(ErrorReason.UNSUPPORTED_MEDIA_TYPE, "not a form");
-  if (statusCode < 500) {
-    return new ServiceError(ErrorReason.MALFORMED_REQUEST, "not a readable request", { cause: error.code });
-  }
-  return new ServiceError(ErrorReason.INTERNAL, "unexpected error", { cause: error });
 }

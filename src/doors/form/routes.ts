@@ -7,7 +7,10 @@ import type { Wrapped } from "../../calls/pipeline.ts";
 import { type Language, languageOf } from "../../domain/messages.ts";
 import { callerLeft, ErrorReason, type FieldViolation, ServiceError } from "../../errors.ts";
 import type { ServiceEvents } from "../../events.ts";
-import { bearerToken, scopeOf } from "../../lib/http.ts";
+import type { Budget } from "../../lib/budget.ts";
+import { bearerToken, closeIfUnread, scopeOf } from "../../lib/http.ts";
+import { readBody } from "../body.ts";
+import { asRefusal, notAForm } from "../refusal.ts";
 import { formError, MethodNotAllowed } from "./errors.ts";
 import {
   FACE_PARAMS_FIELDS,
@@ -21,11 +24,13 @@ import {
 import { parseForm, strictViolations } from "./parse.ts";
 
 const FORM = "application/x-www-form-urlencoded";
+/** Max size of a form, bytes. */
+const MAX_BYTES = 64 * 1024;
 
 export interface FormOptions {
   methods: Implementation<typeof FaceVerificationService>["methods"];
-  /** Max body size, bytes. */
-  bodyLimit: number;
+  /** The process-wide budget for bodies. */
+  intake: Budget;
   /** Handling of input that the demo's server ignored: ignore it, report it to the operator, or reject it. */
   strict: "off" | "observe" | "enforce";
   events: Pick<ServiceEvents, "requestRefused" | "answerFailed" | "wouldBeRefused">;
@@ -41,30 +46,33 @@ interface Route<Input extends DescMessage, Output extends DescMessage> {
   write: (response: MessageShape<Output>, language: Language) => FormAnswer;
 }
 
+interface RouteOptions extends Pick<FormOptions, "intake"> {
+  /** Violations of a form that is nevertheless readable. */
+  inspect: (
+    form: ReadonlyMap<string, string>,
+    fields: readonly string[],
+    request: FastifyRequest,
+  ) => readonly FieldViolation[];
+}
+
 /**
  * The form door: the two routes of the vendor's demo, unchanged (protocol.md 7.3,
  * docs/architecture.md#the-form-routes). Translates, and calls the same wrapped handlers as the RPC door.
  */
-export function createFormRoutes({ methods, bodyLimit, strict, events }: FormOptions) {
-  /** Violations of a form that is nevertheless readable. */
-  function inspect(
-    form: ReadonlyMap<string, string>,
-    fields: readonly string[],
-    request: FastifyRequest,
-  ): readonly FieldViolation[] {
+export function createFormRoutes({ methods, intake, strict, events }: FormOptions) {
+  const inspect: RouteOptions["inspect"] = (form, fields, request) => {
     if (strict === "off") return [];
     const violations = strictViolations(form, fields, request.query as Readonly<Record<string, unknown>>);
     const [first] = violations;
     if (!first || strict === "enforce") return violations;
     events.wouldBeRefused({ door: "form", rule: first.rule, requestId: request.id });
     return [];
-  }
+  };
 
   return async (app: FastifyInstance): Promise<void> => {
     app.removeAllContentTypeParsers();
-    app.addContentTypeParser(FORM, { parseAs: "buffer", bodyLimit }, (_request, body, done) =>
-      done(null, body),
-    );
+    // Read by the route, like any door's body.
+    app.addContentTypeParser(FORM, (_request, _payload, done) => done(null));
     app.setErrorHandler<FastifyError>((error, request, reply) => {
       const refusal = asRefusal(error);
       const facts = { door: "form", requestId: request.id, path: request.routeOptions.url ?? "" };
@@ -72,39 +80,48 @@ export function createFormRoutes({ methods, bodyLimit, strict, events }: FormOpt
       // writing a response.
       if (refusal.reason === ErrorReason.INTERNAL) events.answerFailed({ ...facts, error });
       else events.requestRefused({ ...facts, error: refusal });
+      closeIfUnread(request.raw, reply);
       return answerError(refusal, request, reply);
     });
-    route(app, inspect, {
-      path: "/get_face_params",
-      fields: FACE_PARAMS_FIELDS,
-      method: methods.getFaceParams,
-      read: faceParamsRequest,
-      write: faceParamsAnswer,
-    });
-    route(app, inspect, {
-      path: "/get_result",
-      fields: RESULT_FIELDS,
-      method: methods.getResult,
-      read: resultRequest,
-      write: resultAnswer,
-    });
+    route(
+      app,
+      { inspect, intake },
+      {
+        path: "/get_face_params",
+        fields: FACE_PARAMS_FIELDS,
+        method: methods.getFaceParams,
+        read: faceParamsRequest,
+        write: faceParamsAnswer,
+      },
+    );
+    route(
+      app,
+      { inspect, intake },
+      {
+        path: "/get_result",
+        fields: RESULT_FIELDS,
+        method: methods.getResult,
+        read: resultRequest,
+        write: resultAnswer,
+      },
+    );
   };
 }
 
 function route<Input extends DescMessage, Output extends DescMessage>(
   app: FastifyInstance,
-  inspect: (
-    form: ReadonlyMap<string, string>,
-    fields: readonly string[],
-    request: FastifyRequest,
-  ) => readonly FieldViolation[],
+  { inspect, intake }: RouteOptions,
   { path, fields, method, read, write }: Route<Input, Output>,
 ): void {
   app.post(path, async (request, reply) => {
-    const body = formBody(request);
+    assertForm(request);
+    const scope = scopeOf(reply, callerLeft);
+    const share = intake.open();
+    reply.raw.once("close", () => share.release());
+    const body = await readBody(request.raw, { share, signal: scope.signal, maxBytes: MAX_BYTES });
     const form = parseForm(body);
     const call = {
-      ...incomingCall(request, reply, path, body),
+      ...incomingCall(request, reply, { path, body, scope }),
       violations: () => inspect(form, fields, request),
     };
     const respond = await method(read(form), call).then(
@@ -124,42 +141,19 @@ function route<Input extends DescMessage, Output extends DescMessage>(
   });
 }
 
-/**
- * The body's bytes. Fastify has checked size and content type, but neither the charset nor a body without a
- * type.
- */
-function formBody(request: FastifyRequest): Uint8Array {
-  const type = request.headers["content-type"] ?? "";
+/** Fastify has checked the content type of a request that has one, but not its charset. */
+function assertForm({ headers }: FastifyRequest): void {
+  const { "content-type": type, "content-encoding": encoding = "identity" } = headers;
+  if (type === undefined) throw notAForm();
   const charset = /charset="?([^;"\s]+)/i.exec(type)?.[1] ?? "utf-8";
-  if (!(request.body instanceof Uint8Array) || !/^utf-?8$/i.test(charset)) throw unsupported();
-  const encoding = request.headers["content-encoding"] ?? "identity";
-  if (encoding !== "identity") throw unsupported({ field: "content-encoding", rule: "form.encoding" });
-  return request.body;
-}
-
-const CONTENT_TYPE = { field: "content-type", rule: "form.content_type" };
-
-function unsupported(violation: FieldViolation = CONTENT_TYPE): ServiceError {
-  return new ServiceError(ErrorReason.UNSUPPORTED_MEDIA_TYPE, "not a form", { violations: [violation] });
-}
-
-/** Converts an error of Fastify or the parser to a ServiceError. */
-function asRefusal(error: FastifyError | ServiceError): ServiceError {
-  if (error instanceof ServiceError) return error;
-  if (error.statusCode === 413)
-    return new ServiceError(ErrorReason.PAYLOAD_TOO_LARGE, "the form is too large");
-  if (error.statusCode === 415) return unsupported();
-  if (error.statusCode !== undefined && error.statusCode < 500) {
-    return new ServiceError(ErrorReason.MALFORMED_REQUEST, "not a readable request", { cause: error.code });
-  }
-  return new ServiceError(ErrorReason.INTERNAL, "unexpected error", { cause: error });
+  if (!/^utf-?8$/i.test(charset)) throw notAForm();
+  if (encoding !== "identity") throw notAForm({ field: "content-encoding", rule: "form.encoding" });
 }
 
 function incomingCall(
   request: FastifyRequest,
   reply: FastifyReply,
-  path: string,
-  body: Uint8Array,
+  { path, body, scope }: { path: string; body: Uint8Array } & Pick<IncomingCall, "scope">,
 ): IncomingCall {
   const signature = single(request.headers["x-signature"]);
   return {
@@ -172,7 +166,7 @@ function incomingCall(
     traceparent: single(request.headers["traceparent"]),
     answerHeader: (name, value) => void reply.header(name, value),
     language: request.headers["accept-language"],
-    scope: scopeOf(reply, callerLeft),
+    scope,
   };
 }
 

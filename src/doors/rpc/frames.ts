@@ -1,5 +1,6 @@
 import { Code } from "@connectrpc/connect";
 import { ErrorReason } from "../../errors.ts";
+import type { Frames } from "../body.ts";
 import { ProtocolError } from "./errors.ts";
 
 /**
@@ -16,17 +17,6 @@ export interface FramesOptions {
   maxBytes: number;
   /** Whether the headers name an encoding; otherwise no frame may be compressed. */
   encoded: boolean;
-}
-
-/** Checks the frames of one body as its chunks arrive. Keeps no data. */
-export interface Frames {
-  /**
-   * Returns how many bytes of the chunk belong to frames now complete. Throws ProtocolError as soon as a
-   * prefix is invalid.
-   */
-  push(chunk: Uint8Array): number;
-  /** Throws ProtocolError if the body must not end here. */
-  end(): void;
 }
 
 // The codes are those of gRPC's own servers (https://github.com/grpc/grpc/blob/master/doc/statuscodes.md).

@@ -5,9 +5,9 @@ import { parseTimeout as parseGrpcTimeout } from "@connectrpc/connect/protocol-g
 import { ErrorReason, ServiceError } from "../../errors.ts";
 import type { Budget } from "../../lib/budget.ts";
 import { LONGEST_TIMER_MS } from "../../lib/deadline.ts";
-import { type BodyOptions, readBody, readFrames } from "./body.ts";
+import { type BodyOptions, type Frames, readBody, readFrames } from "../body.ts";
 import { toConnectError } from "./errors.ts";
-import { createFrames, type Frames, PREFIX_BYTES } from "./frames.ts";
+import { createFrames, PREFIX_BYTES } from "./frames.ts";
 import { assertSparse, READ_MAX_BYTES } from "./messages.ts";
 import type { Visit } from "./visit.ts";
 import { fromText, isWebText, textLength } from "./web-text.ts";

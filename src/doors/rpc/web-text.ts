@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders } from "node:http";
 import type { DescMethod } from "@bufbuild/protobuf";
 import type { UniversalServerResponse } from "@connectrpc/connect/protocol";
 import { ErrorReason, ServiceError } from "../../errors.ts";
-import type { Frames } from "./frames.ts";
+import type { Frames } from "../body.ts";
 
 /**
  * gRPC-Web in Base64 (application/grpc-web-text,

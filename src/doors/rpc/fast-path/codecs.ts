@@ -20,7 +20,8 @@ import {
   setTrailerStatus,
 } from "@connectrpc/connect/protocol-grpc";
 import { memoizePerObject } from "../../../lib/memoize.ts";
-import { createFrames, type Frames, PREFIX_BYTES } from "../frames.ts";
+import type { Frames } from "../../body.ts";
+import { createFrames, PREFIX_BYTES } from "../frames.ts";
 import { assertSparse, BINARY_OPTIONS, JSON_OPTIONS, READ_MAX_BYTES } from "../messages.ts";
 
 /** Reads and writes uncompressed unary calls in one protocol. */

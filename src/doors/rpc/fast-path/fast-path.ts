@@ -8,7 +8,7 @@ import { ErrorReason, ServiceError } from "../../../errors.ts";
 import type { ServiceEvents } from "../../../events.ts";
 import type { Budget } from "../../../lib/budget.ts";
 import { closeIfUnread } from "../../../lib/http.ts";
-import { readBody } from "../body.ts";
+import { readBody } from "../../body.ts";
 import { type CallSource, incomingCall } from "../call.ts";
 import { type ClientConnection, clientConnection } from "../client-connection.ts";
 import { UNWRITABLE } from "../encode-errors.ts";

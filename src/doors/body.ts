@@ -1,10 +1,20 @@
 import type { IncomingMessage } from "node:http";
-import { callerLeft, ErrorReason, ServiceError } from "../../errors.ts";
-import { BODY_TIMEOUT_MS, OPEN_BODY_BYTES, type Share } from "../../lib/budget.ts";
-import { after } from "../../lib/clock.ts";
-import { onAbort } from "../../lib/deadline.ts";
-import { hasLeft } from "../../lib/http.ts";
-import type { Frames } from "./frames.ts";
+import { callerLeft, ErrorReason, ServiceError } from "../errors.ts";
+import { BODY_TIMEOUT_MS, OPEN_BODY_BYTES, type Share } from "../lib/budget.ts";
+import { after } from "../lib/clock.ts";
+import { onAbort } from "../lib/deadline.ts";
+import { hasLeft } from "../lib/http.ts";
+
+/** Checks the frames of one body as its chunks arrive. Keeps no data. */
+export interface Frames {
+  /**
+   * Returns how many bytes of the chunk belong to frames now complete. Throws a ServiceError as soon as a
+   * prefix is invalid.
+   */
+  push(chunk: Uint8Array): number;
+  /** Throws a ServiceError if the body must not end here. */
+  end(): void;
+}
 
 export interface BodyOptions {
   /**
@@ -14,7 +24,7 @@ export interface BodyOptions {
   /** Aborts, with a ServiceError, when the client disconnects or its deadline passes. */
   signal: AbortSignal;
   /** Checks a framed body; undefined for a body without frames. */
-  frames: Frames | undefined;
+  frames?: Frames | undefined;
   /** Max body size, bytes. */
   maxBytes: number;
 }
@@ -153,7 +163,8 @@ function follow(source: IncomingMessage, options: BodyOptions, follower: Followe
     else follower.end();
   }
 
-  if (!share.take(OPEN_BODY_BYTES)) settle(CROWDED);
+  if (Number(source.headers["content-length"]) > maxBytes) settle(tooLarge());
+  else if (!share.take(OPEN_BODY_BYTES)) settle(CROWDED);
   else if (source.destroyed) settle(callerLeft());
   else {
     source.on("data", onData).on("end", onEnd).on("error", onBroken).on("close", onBroken);

@@ -1,9 +1,9 @@
 import type { IncomingMessage } from "node:http";
 import { PassThrough } from "node:stream";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { readBody } from "../../../src/doors/rpc/body.ts";
-import { ErrorReason } from "../../../src/errors.ts";
-import { BODY_TIMEOUT_MS, createBudget } from "../../../src/lib/budget.ts";
+import { readBody } from "../../src/doors/body.ts";
+import { ErrorReason } from "../../src/errors.ts";
+import { BODY_TIMEOUT_MS, createBudget } from "../../src/lib/budget.ts";
 
 beforeEach(() => void vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] }));
 afterEach(() => void vi.useRealTimers());
