@@ -1,4 +1,4 @@
-import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { fromBinary, toBinary } from "@bufbuild/protobuf";
 import { timestampFromMs, timestampMs } from "@bufbuild/protobuf/wkt";
 import {
   type GetFaceParamsRequest,
@@ -88,7 +88,7 @@ export function shareLaunches(
         ? await joinOrLead(tap, randomToken(), wanted)
         : await byRequestId(`id\0${owner}${request.requestId}`, pseudonym(`launch\0${fields}`), tap, wanted);
     call.note({ order_no: response.orderNo });
-    return create(GetFaceParamsResponseSchema, { ...response, serverTime: timestampFromMs(clock.now()) });
+    return { ...response, serverTime: timestampFromMs(clock.now()) };
   };
 }
 

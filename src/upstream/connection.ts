@@ -27,9 +27,9 @@ export function createDispatchers({ connections, proxy }: DispatcherOptions): Di
     connections,
     allowH2: false,
     connect: { timeout: 2_000 },
-    // The callers' signals are the real time limits; these only stop a forgotten one from waiting for ever.
-    headersTimeout: 30_000,
-    bodyTimeout: 30_000,
+    // Every exchange has its own time limit, see `receive`.
+    headersTimeout: 0,
+    bodyTimeout: 0,
   };
   const open = (pipelining: number) => {
     if (!proxy) return new Agent({ ...options, pipelining });
