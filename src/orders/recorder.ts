@@ -43,7 +43,7 @@ const BATCH = 500;
  * few hundred launches a second several rows share the cost of one. Ends early once a launch waits for every row.
  * perf: docs/performance.md#rows-together
  */
-const GAP_MS = 20;
+const GAP_MS = 25;
 /** Max time that a call waits for its write, milliseconds: a healthy ledger takes a few. */
 const PATIENCE_MS = 300;
 const RETRY = { baseMs: 250, maxMs: 5_000 };

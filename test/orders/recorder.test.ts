@@ -72,7 +72,7 @@ test("rows of one turn are one transaction; what comes while it is written is th
   ]);
 });
 
-test("rows wait 20 ms for others, or until each has a launch that waits for it", async () => {
+test("rows wait 25 ms for others, or until each has a launch that waits for it", async () => {
   const { world, ledger, recorder, settledAt } = rig();
   const first = recorder.put(orderOf("a"));
   expect(await Promise.all([settledAt(first), world.run(1)])).toEqual([0, undefined]);
@@ -84,9 +84,9 @@ test("rows wait 20 ms for others, or until each has a launch that waits for it",
   await world.run(12);
   expect(await Promise.all([bSettled, cSettled])).toEqual([10, 10]);
   recorder.put(orderOf("d"));
-  await world.run(29);
+  await world.run(34);
   expect(ledger.puts).toEqual([["a"], ["b", "c"]]);
-  await world.run(31);
+  await world.run(36);
   expect(ledger.puts).toEqual([["a"], ["b", "c"], ["d"]]);
 });
 
@@ -134,7 +134,7 @@ test("a launch that failed leaves no row, whether it was written or not", async 
   written.discard();
   ledger.slow = true;
   const onItsWay = recorder.put(orderOf("on its way"));
-  await world.run(20);
+  await world.run(25);
   onItsWay.discard();
   await world.run(300_000);
   expect(ledger.puts.flat()).toEqual(["written", "on its way"]);
