@@ -39,11 +39,13 @@ const CAPACITY = 100_000;
 /** Max rows in one transaction, which bounds how long it takes. */
 const BATCH = 500;
 /**
- * Time between transactions, milliseconds: less than the vendor takes for an upload, so that no launch waits for it, and at a
- * few hundred launches a second several rows share the cost of one. Ends early once a launch waits for every row.
+ * Time from one transaction to the next, milliseconds, while no launch waits for a row: about what a quick vendor takes for an
+ * upload. At a few hundred launches a second several rows share the cost of one.
  * perf: docs/performance.md#rows-together
  */
-const GAP_MS = 25;
+const GAP_MS = 35;
+/** The same while launches wait for some of the rows, milliseconds; none once they wait for all. */
+const AWAITED_GAP_MS = 20;
 /** Max time that a call waits for its write, milliseconds: a healthy ledger takes a few. */
 const PATIENCE_MS = 300;
 const RETRY = { baseMs: 250, maxMs: 5_000 };
@@ -52,6 +54,7 @@ const FLUSH_MS = 1_500;
 
 /** Preallocated: a bare `abort()` captures a stack trace. */
 const STOPPING = new Error("the process ends");
+const AWAITED = new Error("a launch waits");
 
 interface Pending {
   order: NewOrder | undefined;
@@ -64,12 +67,13 @@ interface Pending {
 export function createRecorder({ ledger, clock, random, events }: RecorderOptions): Recorder {
   const waiting = new Set<Pending>();
   const stopping = new AbortController();
+  /** Ends the current rest. */
   let pause = new AbortController();
+  let flushing = false;
   let [unreachable, failures, dropped] = [false, 0, 0];
-  let nextAt = Number.NEGATIVE_INFINITY;
-  /** Those not begun that no launch waits for: more may come before they have to be written. */
+  let lastAt = Number.NEGATIVE_INFINITY;
+  /** Those not begun that no call waits for: more may come before they have to be written. */
   const unawaited = new Set<Pending>();
-  let allAwaited = Promise.withResolvers<void>();
   let patience = { from: Number.NEGATIVE_INFINITY, over: Promise.resolve() };
   let draining: Promise<void> | undefined;
 
@@ -122,8 +126,7 @@ export function createRecorder({ ledger, clock, random, events }: RecorderOption
       } catch {
         unreachable = true;
         events.ordersUnwritten({ rows: waiting.size });
-        pause = new AbortController();
-        await clock.sleep(backoffMs(RETRY, failures++, random), pause.signal).catch(() => undefined);
+        await rest(backoffMs(RETRY, failures++, random));
       }
       // In sums: there may be thousands a second.
       if (dropped > 0) events.ordersLost({ rows: dropped, why: "memory is full" });
@@ -131,13 +134,21 @@ export function createRecorder({ ledger, clock, random, events }: RecorderOption
     }
   }
 
+  /** Time until the next transaction, milliseconds. */
+  function untilNext(): number {
+    if (flushing || unawaited.size === 0) return 0;
+    const gapMs = unawaited.size < waiting.size ? AWAITED_GAP_MS : GAP_MS;
+    return lastAt + gapMs - clock.monotonic();
+  }
+
   async function paced(): Promise<void> {
-    const waitMs = nextAt - clock.monotonic();
-    if (waitMs > 0 && unawaited.size > 0 && !pause.signal.aborted) {
-      allAwaited = Promise.withResolvers();
-      await Promise.race([clock.sleep(waitMs, pause.signal).catch(() => undefined), allAwaited.promise]);
-    }
-    nextAt = clock.monotonic() + GAP_MS;
+    for (let waitMs = untilNext(); waitMs > 0; waitMs = untilNext()) await rest(waitMs);
+    lastAt = clock.monotonic();
+  }
+
+  async function rest(ms: number): Promise<void> {
+    pause = new AbortController();
+    await clock.sleep(ms, pause.signal).catch(() => undefined);
   }
 
   /** Resolves after PATIENCE_MS, or up to a gap earlier: calls of one gap share a timer. */
@@ -150,8 +161,9 @@ export function createRecorder({ ledger, clock, random, events }: RecorderOption
   const recording = (pending: Pending): Recording => ({
     async settled() {
       if (unreachable || !waiting.has(pending)) return;
-      if (pending.order) unawaited.delete(pending);
-      if (unawaited.size === 0) allAwaited.resolve();
+      unawaited.delete(pending);
+      // The first that is waited for, and the last, bring the next transaction nearer.
+      if (unawaited.size === 0 || waiting.size - unawaited.size === 1) pause.abort(AWAITED);
       await Promise.race([pending.done.promise, impatient()]);
     },
     discard() {
@@ -167,6 +179,7 @@ export function createRecorder({ ledger, clock, random, events }: RecorderOption
     unreachable: () => unreachable,
     async stop() {
       failures = 0;
+      flushing = true;
       pause.abort(STOPPING);
       await withDeadline(clock, FLUSH_MS, async () => draining).catch(() => undefined);
       stopping.abort(STOPPING);

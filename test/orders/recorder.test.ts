@@ -72,7 +72,7 @@ test("rows of one turn are one transaction; what comes while it is written is th
   ]);
 });
 
-test("rows wait 25 ms for others, or until each has a launch that waits for it", async () => {
+test("rows wait 35 ms for others, 20 once a launch waits for one of them, and not at all once each is waited for", async () => {
   const { world, ledger, recorder, settledAt } = rig();
   const first = recorder.put(orderOf("a"));
   expect(await Promise.all([settledAt(first), world.run(1)])).toEqual([0, undefined]);
@@ -83,11 +83,27 @@ test("rows wait 25 ms for others, or until each has a launch that waits for it",
   const cSettled = settledAt(c);
   await world.run(12);
   expect(await Promise.all([bSettled, cSettled])).toEqual([10, 10]);
-  recorder.put(orderOf("d"));
-  await world.run(34);
+  const d = recorder.put(orderOf("d"));
+  recorder.put(orderOf("e"));
+  await world.run(15);
+  const dSettled = settledAt(d);
+  await world.run(29);
   expect(ledger.puts).toEqual([["a"], ["b", "c"]]);
-  await world.run(36);
-  expect(ledger.puts).toEqual([["a"], ["b", "c"], ["d"]]);
+  await world.run(31);
+  expect(await dSettled).toBe(30);
+  expect(ledger.puts.at(-1)).toEqual(["d", "e"]);
+  recorder.put(orderOf("f"));
+  await world.run(64);
+  expect(ledger.puts.at(-1)).toEqual(["d", "e"]);
+  await world.run(66);
+  expect(ledger.puts.at(-1)).toEqual(["f"]);
+  const g = recorder.put(orderOf("g"));
+  recorder.put(orderOf("h"));
+  await world.run(90);
+  const gSettled = settledAt(g);
+  await world.run(91);
+  expect(await gSettled).toBe(90);
+  expect(ledger.puts.at(-1)).toEqual(["g", "h"]);
 });
 
 test("a call waits until its row is durable, for 300 ms at most, and not at all while the ledger is known to be down", async () => {
@@ -134,7 +150,7 @@ test("a launch that failed leaves no row, whether it was written or not", async 
   written.discard();
   ledger.slow = true;
   const onItsWay = recorder.put(orderOf("on its way"));
-  await world.run(25);
+  await world.run(35);
   onItsWay.discard();
   await world.run(300_000);
   expect(ledger.puts.flat()).toEqual(["written", "on its way"]);
