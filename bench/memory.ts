@@ -15,7 +15,7 @@ export interface MemoryOptions {
 
 const RATE = 500;
 /** The most that V8 may let each half of its young generation grow to, MiB; undefined is its own choice. */
-const SEMI_SPACES = [undefined, 8, 16, 32] as const;
+const SEMI_SPACES = [undefined, 8, 16, 32, 64] as const;
 
 interface Sample {
   rss: number;

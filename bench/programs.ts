@@ -89,7 +89,7 @@ export async function startProgram(
 export function startService(
   upstream: Program,
   env: Record<string, string> = {},
-  nodeArgs: string[] = ["--max-semi-space-size=32"],
+  nodeArgs: string[] = ["--max-semi-space-size=64"],
   cgroup?: string,
 ): Promise<Program> {
   const settings = {

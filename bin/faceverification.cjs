@@ -42,7 +42,7 @@ function end(code, text) {
 /** In this process where the system can, so that signals and exit codes are the service's own. */
 function run([script, ...first]) {
   const { join } = require("node:path");
-  const args = ["--max-semi-space-size=32", "--enable-source-maps", join(__dirname, "../dist/src", script)];
+  const args = ["--max-semi-space-size=64", "--enable-source-maps", join(__dirname, "../dist/src", script)];
   const all = [...args, ...first, ...process.argv.slice(3)];
   if (process.platform !== "win32") process.execve(process.execPath, [process.execPath, ...all], process.env);
   require("node:child_process")
