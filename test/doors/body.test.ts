@@ -1,4 +1,4 @@
-import type { IncomingMessage } from "node:http";
+import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import { PassThrough } from "node:stream";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { readBody } from "../../src/doors/body.ts";
@@ -11,8 +11,8 @@ afterEach(() => void vi.useRealTimers());
 const intake = createBudget(1 << 20);
 
 /** Reads a body that a test writes. */
-function reading() {
-  const source = Object.assign(new PassThrough(), { headers: {} });
+function reading(headers: IncomingHttpHeaders = {}) {
+  const source = Object.assign(new PassThrough(), { headers });
   const share = intake.open();
   const { signal } = new AbortController();
   const body = readBody(source as unknown as IncomingMessage, {
@@ -54,4 +54,15 @@ test("a body over its own limit and one over the process-wide limit are refused 
   others.take(1 << 20);
   await expect(reading().body).rejects.toMatchObject({ reason: ErrorReason.OVERLOADED });
   others.release();
+});
+
+test("a body that announces more than its limit is refused before any of it has come", async () => {
+  const { share, body } = reading({ "content-length": "1001" });
+  await expect(body).rejects.toMatchObject({ reason: ErrorReason.PAYLOAD_TOO_LARGE });
+  expect(intake.taken).toBe(0);
+  share.release();
+  const { source, share: other, body: whole } = reading({ "content-length": "1000" });
+  source.end(Buffer.alloc(1_000));
+  expect(await whole).toHaveLength(1_000);
+  other.release();
 });
