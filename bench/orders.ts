@@ -46,12 +46,12 @@ export async function orders({ seconds, rounds, warmUp, write }: OrdersBenchOpti
       const cpuUs: Record<string, number[]> = Object.fromEntries(names.map((name) => [name, []]));
       for (let round = 0; round < rounds; round++) {
         // At a rate that leaves the machine idle, all at once: what else it does is then the same for each.
-        const measured = names.map(
-          (name) => () => cpuOf({ door, program: services[name]!, orderNo: "" }, rate, seconds),
-        );
-        const values =
-          rate === undefined ? await inTurn(measured) : await Promise.all(measured.map((one) => one()));
-        for (const [i, name] of names.entries()) cpuUs[name]!.push(values[i]!);
+        const measure = async (name: string) => {
+          const target = { door, program: services[name]!, orderNo: "" };
+          cpuUs[name]!.push(await cpuOf(target, rate, seconds));
+        };
+        if (rate !== undefined) await Promise.all(names.map(measure));
+        else for (const name of names) await measure(name);
       }
       for (const name of names) {
         const ratios = cpuUs[name]!.map((value, round) => value / cpuUs["no ledger"]![round]!);
@@ -96,10 +96,4 @@ async function cpuOf(target: Target, rate: number | undefined, seconds: number):
   const made = await (rate === undefined ? saturate(target, seconds) : pace(target, rate, seconds));
   if (made.failed > 0) throw new Error(`${target.door}: ${made.failed} calls failed`);
   return ((program.cpuMs() - before) * 1000) / made.requests;
-}
-
-async function inTurn<T>(all: readonly (() => Promise<T>)[]): Promise<T[]> {
-  const results: T[] = [];
-  for (const one of all) results.push(await one());
-  return results;
 }

@@ -66,10 +66,9 @@ interface Pending {
 
 export function createRecorder({ ledger, clock, random, events }: RecorderOptions): Recorder {
   const waiting = new Set<Pending>();
-  const stopping = new AbortController();
   /** Ends the current rest. */
   let pause = new AbortController();
-  let flushing = false;
+  let [flushing, stopped] = [false, false];
   let [unreachable, failures, dropped] = [false, 0, 0];
   let lastAt = Number.NEGATIVE_INFINITY;
   /** Those not begun that no call waits for: more may come before they have to be written. */
@@ -116,7 +115,7 @@ export function createRecorder({ ledger, clock, random, events }: RecorderOption
   }
 
   async function drain(): Promise<void> {
-    while (waiting.size > 0 && !stopping.signal.aborted) {
+    while (waiting.size > 0 && !stopped) {
       await resumeTogether();
       await paced();
       try {
@@ -182,7 +181,7 @@ export function createRecorder({ ledger, clock, random, events }: RecorderOption
       flushing = true;
       pause.abort(STOPPING);
       await withDeadline(clock, FLUSH_MS, async () => draining).catch(() => undefined);
-      stopping.abort(STOPPING);
+      stopped = true;
       pause.abort(STOPPING);
       if (waiting.size > 0) events.ordersLost({ rows: waiting.size, why: "the process ends" });
     },

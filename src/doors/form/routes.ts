@@ -46,28 +46,12 @@ interface Route<Input extends DescMessage, Output extends DescMessage> {
   write: (response: MessageShape<Output>, language: Language) => FormAnswer;
 }
 
-interface RouteOptions extends Pick<FormOptions, "intake"> {
-  /** Violations of a form that is nevertheless readable. */
-  inspect: (
-    form: ReadonlyMap<string, string>,
-    fields: readonly string[],
-    request: FastifyRequest,
-  ) => readonly FieldViolation[];
-}
-
 /**
  * The form door: the two routes of the vendor's demo, unchanged (protocol.md 7.3,
  * docs/architecture.md#the-form-routes). Translates, and calls the same wrapped handlers as the RPC door.
  */
-export function createFormRoutes({ methods, intake, strict, events }: FormOptions) {
-  const inspect: RouteOptions["inspect"] = (form, fields, request) => {
-    if (strict === "off") return [];
-    const violations = strictViolations(form, fields, request.query as Readonly<Record<string, unknown>>);
-    const [first] = violations;
-    if (!first || strict === "enforce") return violations;
-    events.wouldBeRefused({ door: "form", rule: first.rule, requestId: request.id });
-    return [];
-  };
+export function createFormRoutes(options: FormOptions) {
+  const { methods, events } = options;
 
   return async (app: FastifyInstance): Promise<void> => {
     app.removeAllContentTypeParsers();
@@ -83,46 +67,38 @@ export function createFormRoutes({ methods, intake, strict, events }: FormOption
       closeIfUnread(request.raw, reply);
       return answerError(refusal, request, reply);
     });
-    route(
-      app,
-      { inspect, intake },
-      {
-        path: "/get_face_params",
-        fields: FACE_PARAMS_FIELDS,
-        method: methods.getFaceParams,
-        read: faceParamsRequest,
-        write: faceParamsAnswer,
-      },
-    );
-    route(
-      app,
-      { inspect, intake },
-      {
-        path: "/get_result",
-        fields: RESULT_FIELDS,
-        method: methods.getResult,
-        read: resultRequest,
-        write: resultAnswer,
-      },
-    );
+    route(app, options, {
+      path: "/get_face_params",
+      fields: FACE_PARAMS_FIELDS,
+      method: methods.getFaceParams,
+      read: faceParamsRequest,
+      write: faceParamsAnswer,
+    });
+    route(app, options, {
+      path: "/get_result",
+      fields: RESULT_FIELDS,
+      method: methods.getResult,
+      read: resultRequest,
+      write: resultAnswer,
+    });
   };
 }
 
 function route<Input extends DescMessage, Output extends DescMessage>(
   app: FastifyInstance,
-  { inspect, intake }: RouteOptions,
+  options: FormOptions,
   { path, fields, method, read, write }: Route<Input, Output>,
 ): void {
   app.post(path, async (request, reply) => {
     assertForm(request);
     const scope = scopeOf(reply, callerLeft);
-    const share = intake.open();
+    const share = options.intake.open();
     reply.raw.once("close", () => share.release());
     const body = await readBody(request.raw, { share, signal: scope.signal, maxBytes: MAX_BYTES });
     const form = parseForm(body);
     const call = {
       ...incomingCall(request, reply, { path, body, scope }),
-      violations: () => inspect(form, fields, request),
+      violations: () => inspect(form, fields, request, options),
     };
     const respond = await method(read(form), call).then(
       (response) => () => write(response, language(request)),
@@ -139,6 +115,21 @@ function route<Input extends DescMessage, Output extends DescMessage>(
       throw new MethodNotAllowed(ErrorReason.ROUTE_NOT_FOUND, "only POST is answered here");
     },
   });
+}
+
+/** Violations of a form that is nevertheless readable. */
+function inspect(
+  form: ReadonlyMap<string, string>,
+  fields: readonly string[],
+  request: FastifyRequest,
+  { strict, events }: FormOptions,
+): readonly FieldViolation[] {
+  if (strict === "off") return [];
+  const violations = strictViolations(form, fields, request.query as Readonly<Record<string, unknown>>);
+  const [first] = violations;
+  if (!first || strict === "enforce") return violations;
+  events.wouldBeRefused({ door: "form", rule: first.rule, requestId: request.id });
+  return [];
 }
 
 /** Fastify has checked the content type of a request that has one, but not its charset. */

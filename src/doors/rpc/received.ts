@@ -73,7 +73,7 @@ async function readText(
   limits: Omit<BodyOptions, "frames">,
   frames: Frames,
 ): Promise<Buffer> {
-  const text = await readBody(raw, { ...limits, maxBytes: textLength(limits.maxBytes), frames: undefined });
+  const text = await readBody(raw, { ...limits, maxBytes: textLength(limits.maxBytes) });
   return fromText(text, frames);
 }
 
