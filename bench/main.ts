@@ -1,5 +1,6 @@
 import { scriptOptions } from "../src/lib/cli.ts";
 import { stopRedis } from "../test/support/redis.ts";
+import { before } from "./before.ts";
 import { DOORS } from "./doors.ts";
 import { latency } from "./latency.ts";
 import { ledger } from "./ledger.ts";
@@ -23,15 +24,17 @@ const USAGE = `npm run bench -- [experiment…] [options]
   paced        CPU a call at 50, 200 and 800 calls a second, beside the usual stack (an hour)
   orders       what a ledger costs a launch (ten minutes)
   ledger       pages and claims of a million orders, on both engines (some minutes)
+  before       CPU of a call at full load, beside an earlier version (ten minutes a door)
   memory       V8's young generation (half an hour)
   soak         memory over time (ten minutes)
 
-Without a name: all but the last five.
+Without a name: all but the last six.
 
   --seconds N   length of a sample (default: 3)
   --rounds N    samples of each figure (default: the experiment's own)
   --warm-up N   calls before a process is measured (default: 20000)
-  --door NAME   for paced; one of ${DOORS.join(", ")}; may be repeated
+  --version DIR for before: a checkout of the earlier version, its dependencies installed
+  --door NAME   for paced and before; one of ${DOORS.join(", ")}; may be repeated
   --orders N    for ledger (default: 1000000)
   --minutes N   for soak (default: 10)
   --rate N      for soak, calls a second (default: 60)
@@ -45,6 +48,7 @@ const { values, positionals } = scriptOptions(
       rounds: { type: "string" },
       "warm-up": { type: "string", default: "20000" },
       door: { type: "string", multiple: true },
+      version: { type: "string" },
       cgroup: { type: "string" },
       orders: { type: "string", default: "1000000" },
       minutes: { type: "string", default: "10" },
@@ -55,7 +59,7 @@ const { values, positionals } = scriptOptions(
   USAGE,
   ["seconds", "rounds", "warm-up", "orders", "minutes", "rate"],
 );
-const { write, cgroup } = values;
+const { write, cgroup, version } = values;
 const doors = DOORS.filter((door) => (values.door ?? DOORS).includes(door));
 const [seconds, warmUp] = [Number(values.seconds), Number(values["warm-up"])];
 const rounds = (usual: number) => Number(values.rounds ?? usual);
@@ -67,13 +71,14 @@ const EXPERIMENTS: Readonly<Record<string, () => Promise<void>>> = {
   media: () => media({ seconds, write }),
   orders: () => orders({ seconds, rounds: rounds(5), warmUp, write }),
   ledger: () => ledger({ orders: Number(values.orders), write }),
+  before: () => before({ version, seconds, rounds: rounds(12), warmUp, doors, write }),
   memory: () => memory({ seconds, rounds: rounds(3), warmUp, cgroup, write }),
   scale: () => scale({ rounds: rounds(5), write }),
   soak: () => soak({ minutes: Number(values.minutes), rate: Number(values.rate), write }),
 };
 
 /** Only by name: each takes from ten minutes to an hour. */
-const LONG = ["paced", "orders", "ledger", "memory", "soak"];
+const LONG = ["paced", "orders", "ledger", "before", "memory", "soak"];
 const chosen =
   positionals.length > 0 ? positionals : Object.keys(EXPERIMENTS).filter((name) => !LONG.includes(name));
 const check = (names: readonly string[], known: readonly string[]) => {

@@ -35,8 +35,8 @@ export async function memory({ seconds, rounds, warmUp, cgroup, write }: MemoryO
   );
   for (let round = 0; round < rounds; round++) {
     for (const { place, semiSpace, samples } of cases) {
-      const flags = semiSpace === undefined ? [] : [`--max-semi-space-size=${semiSpace}`];
-      const service = await startService(upstream, {}, flags, place);
+      const nodeArgs = semiSpace === undefined ? [] : [`--max-semi-space-size=${semiSpace}`];
+      const service = await startService(upstream, {}, { nodeArgs, cgroup: place });
       // At the rate of the sample: at full load the young generation would grow to all it may have.
       await load(service, warmUp / RATE);
       samples.push(await sample(service, seconds));

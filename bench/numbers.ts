@@ -18,3 +18,12 @@ export const fixed = (value: number, digits = 0): string =>
 export function spread(values: readonly number[], digits = 2): string {
   return `${fixed(median(values), digits)} (${fixed(Math.min(...values), digits)} to ${fixed(Math.max(...values), digits)})`;
 }
+
+/** The mean of the values and its standard error. */
+export function meanAndError(values: readonly number[]): string {
+  const of = (numbers: readonly number[]) =>
+    numbers.reduce((sum, number) => sum + number, 0) / numbers.length;
+  const mean = of(values);
+  const variance = of(values.map((value) => (value - mean) ** 2));
+  return `${fixed(mean, 3)} ± ${fixed(Math.sqrt(variance / (values.length - 1)), 3)}`;
+}

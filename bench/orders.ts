@@ -45,13 +45,12 @@ export async function orders({ seconds, rounds, warmUp, write }: OrdersBenchOpti
       await upstreamSeen(upstream, rate === undefined ? 0 : DELAY_MS);
       const cpuUs: Record<string, number[]> = Object.fromEntries(names.map((name) => [name, []]));
       for (let round = 0; round < rounds; round++) {
-        // At a rate that leaves the machine idle, all at once: what else it does is then the same for each.
-        const measure = async (name: string) => {
+        // All at once: what else the machine does is then the same for each.
+        const measured = names.map(async (name) => {
           const target = { door, program: services[name]!, orderNo: "" };
           cpuUs[name]!.push(await cpuOf(target, rate, seconds));
-        };
-        if (rate !== undefined) await Promise.all(names.map(measure));
-        else for (const name of names) await measure(name);
+        });
+        await Promise.all(measured);
       }
       for (const name of names) {
         const ratios = cpuUs[name]!.map((value, round) => value / cpuUs["no ledger"]![round]!);
@@ -85,7 +84,7 @@ export async function orders({ seconds, rounds, warmUp, write }: OrdersBenchOpti
   const cpu = table(["door", "calls a second", "ledger", "CPU us", "over no ledger", "target"], rows);
   const time = table(["form GetFaceParams", "p50 ms", "of one exchange", "target"], slow);
   const said = machine(`npm run bench -- orders --seconds ${seconds} --rounds ${rounds} --warm-up ${warmUp}`);
-  const setting = `The databases are on the same disk and processors. Saturated, the vendor answers at once; otherwise after ${DELAY_MS} ms, with all three processes under load at once. Below, ${DELAY_RATE} calls a second.`;
+  const setting = `The databases are on the same disk and processors. Saturated, the vendor answers at once; otherwise after ${DELAY_MS} ms; all three processes are under load at once. Below, ${DELAY_RATE} calls a second.`;
   report("orders", `${said} ${setting}\n\n${cpu}\n\n${time}`, write);
 }
 

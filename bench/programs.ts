@@ -28,16 +28,21 @@ const ROOT = join(import.meta.dirname, "..");
 const running = new Set<ChildProcess>();
 const TICK_MS = 10;
 
-/**
- * Starts a script with free ports in PORT and GRPC_PORT, its output thrown away, and waits until it answers. `cgroup` is the
- * directory of a control group that the process joins before it becomes a Node, which looks for its limits at once.
- */
+export interface ProcessOptions {
+  args?: readonly string[];
+  /** Options of Node and V8. */
+  nodeArgs?: readonly string[];
+  /** Directory of a control group that the process joins before it becomes a Node, which looks for its limits at once. */
+  cgroup?: string | undefined;
+  /** Directory of the version that is started, its dependencies installed. */
+  root?: string;
+}
+
+/** Starts a script with free ports in PORT and GRPC_PORT, its output thrown away, and waits until it answers. */
 export async function startProgram(
   script: string,
   env: Record<string, string> = {},
-  args: string[] = [],
-  nodeArgs: string[] = [],
-  cgroup?: string,
+  { args = [], nodeArgs = [], cgroup, root = ROOT }: ProcessOptions = {},
 ): Promise<Program> {
   const [http, grpc, admin] = await Promise.all([freePort(), freePort(), freePort()]);
   const startedAt = performance.now();
@@ -45,7 +50,7 @@ export async function startProgram(
   const joined = ["sh", "-c", 'echo $$ > "$0/cgroup.procs" && exec "$@"', cgroup ?? ""];
   const [command, ...rest] = cgroup === undefined ? node : [...joined, ...node];
   const child = spawn(command!, rest, {
-    cwd: ROOT,
+    cwd: root,
     stdio: ["ignore", "ignore", "inherit"],
     env: {
       PATH: process.env["PATH"],
@@ -89,21 +94,25 @@ export async function startProgram(
 export function startService(
   upstream: Program,
   env: Record<string, string> = {},
-  nodeArgs: string[] = ["--max-semi-space-size=64"],
-  cgroup?: string,
+  options: ProcessOptions = {},
 ): Promise<Program> {
   const settings = {
     FACEID_APP_ID: "TIDA0001",
     FACEID_SECRET: "s".repeat(64),
     FACEID_BASE_URL: upstream.http,
+    STORE_URL: "memory:",
   };
   return startProgram(
     "src/main.ts",
-    { ...settings, STORE_URL: "memory:", ...COMPILE_CACHE, ...env },
-    [],
-    nodeArgs,
-    cgroup,
+    { ...settings, ...COMPILE_CACHE, ...env },
+    { nodeArgs: v8OptionsOf(options.root ?? ROOT), ...options },
   );
+}
+
+/** What a version's `npm start` sets of V8. */
+function v8OptionsOf(root: string): string[] {
+  const { scripts } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+  return (scripts.start as string).match(/--max-[\w-]+=\S+/g) ?? [];
 }
 
 /** The one token that a program with a bearer check takes. */
@@ -121,7 +130,8 @@ export async function orderOf(service: Program, token?: string): Promise<string>
 
 /** `npm run sandbox`: vendor and service in one process. */
 export async function startSandbox(): Promise<Program> {
-  return startProgram("src/main.ts", COMPILE_CACHE, ["sandbox", "--port", String(await freePort())]);
+  const args = ["sandbox", "--port", String(await freePort())];
+  return startProgram("src/main.ts", COMPILE_CACHE, { args });
 }
 
 export interface Seen {

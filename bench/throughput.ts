@@ -42,7 +42,7 @@ export async function throughput({ seconds, rounds, write }: ThroughputOptions):
   const programs: Record<Name, Program> = {
     service: await startService(upstream),
     "with Redis": await startService(upstream, { STORE_URL: redis.url }),
-    "small nursery": await startService(upstream, {}, ["--max-semi-space-size=8"]),
+    "small nursery": await startService(upstream, {}, { nodeArgs: ["--max-semi-space-size=8"] }),
     floor: await startProgram("bench/floor.ts", env),
     "grpc-js": await startProgram("bench/peers/grpc-js.ts", env),
     fastify: await startProgram("bench/peers/fastify.ts", env),
