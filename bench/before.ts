@@ -1,4 +1,4 @@
-import type { Door } from "./doors.ts";
+import { type Door, doorOptions } from "./doors.ts";
 import { saturate, type Target, warm } from "./loads.ts";
 import { measure, type Run } from "./measure.ts";
 import { fixed, meanAndError, median, spread } from "./numbers.ts";
@@ -7,7 +7,7 @@ import { machine, report, table } from "./report.ts";
 
 export interface BeforeOptions {
   /** Directory of the earlier version. */
-  version: string | undefined;
+  version: string;
   seconds: number;
   /** Pairs of processes for each door. */
   rounds: number;
@@ -32,7 +32,6 @@ export async function before({
   doors,
   write,
 }: BeforeOptions): Promise<void> {
-  if (version === undefined) throw new Error("before needs --version, a checkout of the earlier version");
   const rows: string[][] = [];
   for (const door of doors) {
     const pairs: (readonly [Run, Run])[] = [];
@@ -50,8 +49,7 @@ export async function before({
     "requests a second",
     "target",
   ];
-  const of = doors.map((door) => ` --door "${door}"`).join("");
-  const command = `npm run bench -- before --version … --seconds ${seconds} --rounds ${rounds} --warm-up ${warmUp}${of}`;
+  const command = `npm run bench -- before --version … --seconds ${seconds} --rounds ${rounds} --warm-up ${warmUp}${doorOptions(doors)}`;
   report("before", `${machine(command)}\n\n${table(head, rows)}`, write);
 }
 

@@ -71,7 +71,7 @@ const EXPERIMENTS: Readonly<Record<string, () => Promise<void>>> = {
   media: () => media({ seconds, write }),
   orders: () => orders({ seconds, rounds: rounds(5), warmUp, write }),
   ledger: () => ledger({ orders: Number(values.orders), write }),
-  before: () => before({ version, seconds, rounds: rounds(12), warmUp, doors, write }),
+  before: () => before({ version: version!, seconds, rounds: rounds(12), warmUp, doors, write }),
   memory: () => memory({ seconds, rounds: rounds(3), warmUp, cgroup, write }),
   scale: () => scale({ rounds: rounds(5), write }),
   soak: () => soak({ minutes: Number(values.minutes), rate: Number(values.rate), write }),
@@ -81,14 +81,17 @@ const EXPERIMENTS: Readonly<Record<string, () => Promise<void>>> = {
 const LONG = ["paced", "orders", "ledger", "before", "memory", "soak"];
 const chosen =
   positionals.length > 0 ? positionals : Object.keys(EXPERIMENTS).filter((name) => !LONG.includes(name));
+const refuse = (problem: string) => {
+  console.error(`${problem}\n\n${USAGE}`);
+  process.exit(2);
+};
 const check = (names: readonly string[], known: readonly string[]) => {
   const unknown = names.find((name) => !known.includes(name));
-  if (unknown === undefined) return;
-  console.error(`there is no ${unknown}; there are ${known.join(", ")}\n\n${USAGE}`);
-  process.exit(2);
+  if (unknown !== undefined) refuse(`there is no ${unknown}; there are ${known.join(", ")}`);
 };
 check(chosen, Object.keys(EXPERIMENTS));
 check(values.door ?? [], DOORS);
+if (chosen.includes("before") && version === undefined) refuse("before needs --version");
 // The service's own clock does not keep a process alive.
 const alive = setInterval(() => undefined, 60_000);
 try {

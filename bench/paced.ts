@@ -1,5 +1,5 @@
 import { startRedis, stopRedis } from "../test/support/redis.ts";
-import { DOORS, type Door } from "./doors.ts";
+import { type Door, doorOptions } from "./doors.ts";
 import { pace, saturate, warm } from "./loads.ts";
 import { measure, type Run } from "./measure.ts";
 import { fixed, median, spread } from "./numbers.ts";
@@ -48,8 +48,7 @@ export async function paced(options: PacedOptions): Promise<void> {
     "Redis over memory",
   ];
   const times = ["p50 / p99 ms", "of the floor", "of the usual stack"];
-  const only = doors.length < DOORS.length ? doors.map((door) => ` --door "${door}"`).join("") : "";
-  const command = `npm run bench -- paced --seconds ${seconds} --rounds ${rounds} --warm-up ${warmUp}${only}`;
+  const command = `npm run bench -- paced --seconds ${seconds} --rounds ${rounds} --warm-up ${warmUp}${doorOptions(doors)}`;
   report("paced", `${machine(command)}\n\n${table([...head, ...times], rows)}`, write);
 }
 

@@ -62,6 +62,17 @@ describe.skipIf(missingLoads())("the bench runs from end to end, in small", () =
     expect(text).not.toMatch(/NaN|Infinity/);
   });
 
+  test("before, with this version in place of an earlier one", { timeout: 240_000 }, async () => {
+    const few = ["--seconds", "1", "--rounds", "2", "--warm-up", "200"];
+    const text = await bench("before", "--version", ".", ...few, "--door", "grpc GetResult");
+    const ratio = String.raw`\d+\.\d\d \(\d+\.\d\d to \d+\.\d\d\)`;
+    expect(text).toMatch(
+      new RegExp(
+        `\\| grpc GetResult \\| \\d+, \\d+ \\| \\d\\.\\d{3} ± \\d\\.\\d{3} \\| ${ratio} \\| ${ratio} \\|`,
+      ),
+    );
+  });
+
   test("overload", { timeout: 120_000 }, async () => {
     const text = await bench("overload", "--seconds", "1");
     expect(text).toMatch(/\| grpc \| 10 \| \d+ \| \d+ \| \d+ % /);
