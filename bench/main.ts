@@ -64,7 +64,7 @@ const doors = DOORS.filter((door) => (values.door ?? DOORS).includes(door));
 const [seconds, warmUp] = [Number(values.seconds), Number(values["warm-up"])];
 const rounds = (usual: number) => Number(values.rounds ?? usual);
 const EXPERIMENTS: Readonly<Record<string, () => Promise<void>>> = {
-  throughput: () => throughput({ seconds, rounds: rounds(5), write }),
+  throughput: () => throughput({ seconds, rounds: rounds(5), warmUp, write }),
   paced: () => paced({ seconds, rounds: rounds(7), warmUp, doors, write }),
   latency: () => latency({ seconds, rounds: rounds(5), write }),
   overload: () => overload({ seconds, write }),

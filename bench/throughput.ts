@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startRedis, stopRedis } from "../test/support/redis.ts";
 import { DOORS, type Door } from "./doors.ts";
-import { saturate } from "./loads.ts";
+import { saturate, warm } from "./loads.ts";
 import { measure, type Run } from "./measure.ts";
 import { fixed, median, spread } from "./numbers.ts";
 import { orderOf, type Program, startProgram, startService } from "./programs.ts";
@@ -13,11 +13,10 @@ import { bars } from "./svg.ts";
 export interface ThroughputOptions {
   seconds: number;
   rounds: number;
+  /** Calls that every process gets at each of its doors before it is measured. */
+  warmUp: number;
   write: boolean;
 }
-
-/** The first round is so many times longer. */
-const WARM_UP = 3;
 
 type Name = "service" | "with Redis" | "small nursery" | "floor" | "grpc-js" | "fastify" | "demo";
 
@@ -32,7 +31,7 @@ const PARTS: Readonly<Record<Door, readonly Name[]>> = {
 };
 
 /** As fast as each can, with a vendor that answers at once: every program after the other, several rounds. */
-export async function throughput({ seconds, rounds, write }: ThroughputOptions): Promise<void> {
+export async function throughput({ seconds, rounds, warmUp, write }: ThroughputOptions): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), "bench-"));
   const tickets = join(directory, "tickets.json");
   writeFileSync(tickets, JSON.stringify({ accessToken: "a".repeat(64), signTicket: "t".repeat(64) }));
@@ -51,16 +50,17 @@ export async function throughput({ seconds, rounds, write }: ThroughputOptions):
   const orderNo = await orderOf(programs.service);
   const runs = new Map<string, Run[]>();
 
-  for (let round = 0; round <= rounds; round++) {
-    for (const door of DOORS) {
-      for (const name of PARTS[door]) {
-        // The first round does not count: it takes V8 ten seconds and more to compile what is hot.
-        const length = round === 0 ? seconds * WARM_UP : seconds;
-        const target = { door, program: programs[name], orderNo };
-        const run = await measure(target, upstream, () => saturate(target, length));
-        const key = `${door} ${name}`;
-        if (round > 0) runs.set(key, [...(runs.get(key) ?? []), run]);
-      }
+  const parts = DOORS.flatMap((door) =>
+    PARTS[door].map((name) => ({
+      key: `${door} ${name}`,
+      target: { door, program: programs[name], orderNo },
+    })),
+  );
+  for (const { target } of parts) await warm(target, warmUp);
+  for (let round = 0; round < rounds; round++) {
+    for (const { key, target } of parts) {
+      const run = await measure(target, upstream, () => saturate(target, seconds));
+      runs.set(key, [...(runs.get(key) ?? []), run]);
     }
   }
   await stopRedis();
@@ -113,7 +113,9 @@ export async function throughput({ seconds, rounds, write }: ThroughputOptions):
     "RSS MiB",
   ];
   const text = table([...head, "vendor calls"], rows);
-  const said = machine(`npm run bench -- throughput --seconds ${seconds} --rounds ${rounds}`);
+  const said = machine(
+    `npm run bench -- throughput --seconds ${seconds} --rounds ${rounds} --warm-up ${warmUp}`,
+  );
   report("throughput", `${said}\n\n${text}`, write);
   if (!write) return;
   const cpu = (door: Door) =>

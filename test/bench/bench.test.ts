@@ -29,7 +29,7 @@ const bench = async (...args: string[]) => {
 
 describe.skipIf(missingLoads())("the bench runs from end to end, in small", () => {
   test("throughput, with every program at every door", { timeout: 240_000 }, async () => {
-    const text = await bench("throughput", "--seconds", "1", "--rounds", "1");
+    const text = await bench("throughput", "--seconds", "1", "--rounds", "1", "--warm-up", "100");
     for (const door of ["form", "json", "grpc"]) {
       expect(text).toMatch(
         new RegExp(`\\*\\*${door} GetFaceParams\\*\\* \\| \\*\\*the service\\*\\* \\| \\d+ `),
