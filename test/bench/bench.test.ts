@@ -39,8 +39,7 @@ describe.skipIf(missingLoads())("the bench runs from end to end, in small", () =
     expect(text).not.toContain("NaN");
   });
 
-  // The bench refuses figures in which calls failed, as some do at 800 a second beside another suite.
-  test("paced, at one door", { timeout: 240_000, retry: 1 }, async () => {
+  test("paced, at one door", { timeout: 240_000 }, async () => {
     const few = ["--seconds", "0.3", "--rounds", "1", "--warm-up", "1000"];
     const text = await bench("paced", ...few, "--door", "grpc GetFaceParams");
     const ratio = String.raw`\d+\.\d\d \(\d+\.\d\d to \d+\.\d\d\)`;
