@@ -27,6 +27,9 @@ const bench = async (...args: string[]) => {
   return stdout;
 };
 
+/** A median with the smallest and the largest. */
+const ratio = String.raw`\d+\.\d\d \(\d+\.\d\d to \d+\.\d\d\)`;
+
 describe.skipIf(missingLoads())("the bench runs from end to end, in small", () => {
   test("throughput, with every program at every door", { timeout: 240_000 }, async () => {
     const text = await bench("throughput", "--seconds", "1", "--rounds", "1", "--warm-up", "100");
@@ -42,7 +45,6 @@ describe.skipIf(missingLoads())("the bench runs from end to end, in small", () =
   test("paced, at one door", { timeout: 240_000 }, async () => {
     const few = ["--seconds", "0.3", "--rounds", "1", "--warm-up", "1000"];
     const text = await bench("paced", ...few, "--door", "grpc GetFaceParams");
-    const ratio = String.raw`\d+\.\d\d \(\d+\.\d\d to \d+\.\d\d\)`;
     for (const rate of ["50", "200", "800", String.raw`saturated, \d+`]) {
       expect(text).toMatch(
         new RegExp(`\\| ${rate} \\| \\d+ \\| ${ratio} \\| ${ratio} \\| ${ratio} \\| \\d+`),
@@ -65,7 +67,6 @@ describe.skipIf(missingLoads())("the bench runs from end to end, in small", () =
   test("before, with this version in place of an earlier one", { timeout: 240_000 }, async () => {
     const few = ["--seconds", "1", "--rounds", "2", "--warm-up", "200"];
     const text = await bench("before", "--version", ".", ...few, "--door", "grpc GetResult");
-    const ratio = String.raw`\d+\.\d\d \(\d+\.\d\d to \d+\.\d\d\)`;
     expect(text).toMatch(
       new RegExp(
         `\\| grpc GetResult \\| \\d+, \\d+ \\| \\d\\.\\d{3} ± \\d\\.\\d{3} \\| ${ratio} \\| ${ratio} \\|`,
