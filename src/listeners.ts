@@ -29,7 +29,6 @@ import { createDocument, createMetricsRoute } from "./server/documents.ts";
 import { createListener, type Listener, type ListenerOptions } from "./server/listener.ts";
 import { named } from "./server/named.ts";
 import { createProbes, type ProbesOptions } from "./server/probes.ts";
-import { createSlowReaders } from "./server/slow-readers.ts";
 import type { Telemetry } from "./telemetry/telemetry.ts";
 import { hasPcPage } from "./upstream/editions.ts";
 
@@ -46,6 +45,8 @@ export interface ListenersOptions {
   visits: Rpcs["visits"];
   readiness: ProbesOptions["readiness"];
   lastRefresh: ProbesOptions["lastRefresh"];
+  /** Of all listeners. */
+  slowReaders: ListenerOptions["slowReaders"];
   telemetry: Pick<Telemetry, "events" | "metrics">;
   clock: Clock;
 }
@@ -63,13 +64,12 @@ const LAST_STEPS_MS = 2_000;
  */
 export function createListeners(options: ListenersOptions): Record<"admin" | "http" | "grpc", Listener> {
   const { config, access, admit, faceVerification, ticketAdmin, deliveryAdmin, verificationLinks } = options;
-  const { readiness, lastRefresh, telemetry, clock } = options;
+  const { readiness, lastRefresh, slowReaders, telemetry, clock } = options;
   const { events, metrics } = telemetry;
   const { methods } = faceVerification;
   const drainMs = Math.max(LEAST_DRAIN_MS, config.shutdownGraceMs - config.shutdownDelayMs - LAST_STEPS_MS);
-  // Unprocessed request bodies and unread responses are bounded across all listeners.
+  // Unprocessed request bodies are bounded across all listeners.
   const intake = createBudget(config.buffers.received);
-  const slowReaders = createSlowReaders({ mostBytes: config.buffers.unread, clock, events });
   const common = { drainMs, clock, events, slowReaders, keepAliveMs: config.keepAliveMs };
   const rpc = { intake, events };
   /** FaceVerification on one listener, whose trust holds for both ways of reading a call. */

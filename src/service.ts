@@ -15,6 +15,7 @@ import { createLifecycle, type Part, together } from "./lib/lifecycle.ts";
 import { createListeners, STATUSES } from "./listeners.ts";
 import { createRedisCommands } from "./redis/commands.ts";
 import { createRpcs, type RpcsOptions } from "./rpcs.ts";
+import { createSlowReaders } from "./server/slow-readers.ts";
 import { countWaiters, createUpstreamObserver, observeStore } from "./telemetry/observers.ts";
 import { createTelemetry, type Telemetry, type TelemetryOptions } from "./telemetry/telemetry.ts";
 import { lastRefresh } from "./telemetry/ticket-events.ts";
@@ -66,9 +67,10 @@ export function createService(config: Config, overrides: Overrides = {}): Servic
   let current = config;
   const [secrets, access] = [() => current.secrets, () => current.access];
 
-  // The vendor.
+  // The vendor, asked for files only while clients read those they have.
+  const slowReaders = createSlowReaders({ mostBytes: config.buffers.unread, clock, events });
   const observe = createUpstreamObserver({ tracer, clock, events });
-  const upstream = openUpstream(config, { observe, events });
+  const upstream = openUpstream(config, { observe, unread: slowReaders, events });
 
   // Tickets: coordinator to store to reader.
   const sealer = createSealer(appId, () => current.sealKeys);
@@ -141,6 +143,7 @@ export function createService(config: Config, overrides: Overrides = {}): Servic
     ...rpcs,
     readiness,
     lastRefresh: () => lastRefresh(coordinator.operator.status()),
+    slowReaders,
     telemetry,
     clock,
   });

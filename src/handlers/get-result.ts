@@ -53,7 +53,8 @@ export function createGetResult(options: GetResultOptions): Handler<GetResultReq
       return await collectMedia(() => fetchFiles(orderNo, { ...call, signal }), { passed, clock, signal });
     } catch (error) {
       call.signal.throwIfAborted();
-      call.note({ media_error: error instanceof UpstreamError ? error.message : "unexpected error" });
+      const late = signal.aborted ? `no files within ${MEDIA_MS} ms` : "unexpected error";
+      call.note({ media_error: error instanceof UpstreamError ? error.message : late });
       return undefined;
     } finally {
       limit.release();

@@ -8,7 +8,7 @@ import type { SlowReaders } from "./slow-readers.ts";
 
 export interface ClosingOptions {
   /** Watches every connection and every stream. */
-  slowReaders: SlowReaders;
+  slowReaders: Pick<SlowReaders, "watch" | "watchStream">;
   /** Aborted when the listener begins to close, to end endless streams. */
   closing?: AbortController;
   /** How long calls in flight may take once closing begins, milliseconds; then their sockets are cut. */

@@ -16,6 +16,8 @@ export interface SlowReaders {
   watch(socket: Socket): void;
   /** Watches an HTTP/2 stream until it closes. */
   watchStream(stream: ServerHttp2Stream, socket: Socket): void;
+  /** Waits until no more than `mostBytes` are unread. Rejects with the signal's reason if it aborts first. */
+  awaitRoom(signal: AbortSignal): Promise<void>;
 }
 
 /** Reading fewer bytes than this is not progress: acknowledged pings are some bytes too. */
@@ -24,6 +26,8 @@ const PROGRESS_BYTES = 64 * 1024;
 const STALL_MS = 60_000;
 const CROWDED_STALL_MS = 3_000;
 const SWEEP_MS = 200;
+/** How often a waiting response looks for room, milliseconds: a client that reads frees megabytes in less. */
+const ROOM_MS = 20;
 
 interface Reader {
   streams: Set<ServerHttp2Stream>;
@@ -34,16 +38,22 @@ interface Reader {
 
 /**
  * Closes connections whose clients do not read their responses. A response stays in memory until it is read,
- * and no call limit counts an answered call: 60 clients that request a video and read nothing take half a
- * gigabyte.
+ * and no call limit counts an answered call. Closing takes seconds, since a client may be slow, and videos for 60
+ * clients in that time take half a gigabyte: so large responses wait for room.
  */
 export function createSlowReaders({ mostBytes, clock, events }: SlowReadersOptions): SlowReaders {
   const readers = new Map<Socket, Reader>();
   let sweeping = false;
 
+  function unread(): number {
+    let sum = 0;
+    for (const [socket, reader] of readers) sum += waitingOn(socket, reader);
+    return sum;
+  }
+
   function sweep(): void {
     const now = clock.monotonic();
-    let sum = 0;
+    let sum = unread();
     const stalled: { socket: Socket; waitingBytes: number; stalledMs: number }[] = [];
     for (const [socket, reader] of readers) {
       const waitingBytes = waitingOn(socket, reader);
@@ -52,7 +62,6 @@ export function createSlowReaders({ mostBytes, clock, events }: SlowReadersOptio
         reader.taken = taken;
         reader.since = now;
       }
-      sum += waitingBytes;
       const stalledMs = now - reader.since;
       if (stalledMs >= CROWDED_STALL_MS) stalled.push({ socket, waitingBytes, stalledMs });
     }
@@ -87,6 +96,9 @@ export function createSlowReaders({ mostBytes, clock, events }: SlowReadersOptio
       const streams = readers.get(socket)?.streams;
       streams?.add(stream);
       stream.once("close", () => streams?.delete(stream));
+    },
+    async awaitRoom(signal) {
+      while (unread() > mostBytes) await clock.sleep(ROOM_MS, signal);
     },
   };
 }

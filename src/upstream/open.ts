@@ -26,7 +26,7 @@ export interface Upstream extends ResilientClient {
  */
 export function openUpstream(
   { appId, edition, tokenParam, baseUrl, proxy, timings }: UpstreamSettings,
-  { observe, events }: Pick<UpstreamOptions, "observe"> & Pick<ResilienceOptions, "events">,
+  { observe, ...guards }: Pick<UpstreamOptions, "observe"> & Omit<ResilienceOptions, "maxConcurrent">,
 ): Upstream {
   const dispatchers = createDispatchers({ connections: CONNECTIONS, proxy });
   const client = createUpstreamClient({
@@ -40,7 +40,7 @@ export function openUpstream(
     callTimeoutMs: CALL_TIMEOUT_MS,
   });
   return {
-    ...withResilience(client, { maxConcurrent: CONNECTIONS * 3, events }),
+    ...withResilience(client, { maxConcurrent: CONNECTIONS * 3, ...guards }),
     close: () => dispatchers.close(),
   };
 }

@@ -25,6 +25,8 @@ import type { Query, QueryResult, Upload, UpstreamClient, WebUpload } from "./cl
 export interface ResilienceOptions {
   /** Max concurrent calls per endpoint, including those waiting for a connection. */
   maxConcurrent: number;
+  /** Responses that clients have not read yet: waits until there is room for another, or rejects with the signal's reason. */
+  unread: { awaitRoom(signal: AbortSignal): Promise<void> };
   events: Pick<ServiceEvents, "circuitChanged">;
 }
 
@@ -68,7 +70,7 @@ export interface ResilientClient extends UpstreamClient {
  */
 export function withResilience(
   client: UpstreamClient,
-  { maxConcurrent, events }: ResilienceOptions,
+  { maxConcurrent, unread, events }: ResilienceOptions,
 ): ResilientClient {
   function createCircuit(endpoint: UpstreamEndpoint): CircuitBreakerPolicy {
     const circuit = circuitBreaker(
@@ -110,8 +112,12 @@ export function withResilience(
   const query = guard("query", ask, { circuit });
   const uploads = { circuit: createCircuit("upload") };
 
-  /** Yields first: encoding the response blocks the event loop as long as decoding the files did. */
+  /**
+   * Waits first, and inside the semaphore, since files that no client reads stay in memory. Yields last: encoding the
+   * response blocks the event loop as long as decoding the files did.
+   */
   async function queryFiles(request: Query, signal: AbortSignal): Promise<QueryResult> {
+    await unread.awaitRoom(signal);
     const result = await query(request, signal);
     await resumeTogether();
     return result;

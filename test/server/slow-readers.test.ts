@@ -12,14 +12,15 @@ afterEach(() => {
 /** A server that writes to every client, watched on a clock that a test turns. */
 async function open(mostBytes: number) {
   let now = 0;
-  let wake: () => void = () => undefined;
+  const sleepers: (() => void)[] = [];
   const dropped: { waitingBytes: number; stalledMs: number; crowded: boolean }[] = [];
   const clock = {
     now: () => now,
     monotonic: () => now,
-    sleep: () =>
-      new Promise<void>((resolve) => {
-        wake = resolve;
+    sleep: (_ms: number, signal?: AbortSignal) =>
+      new Promise<void>((resolve, reject) => {
+        if (signal?.aborted) return reject(signal.reason as Error);
+        sleepers.push(resolve);
       }),
   };
   const events = { readerDropped: (one: (typeof dropped)[number]) => void dropped.push(one) };
@@ -40,10 +41,10 @@ async function open(mostBytes: number) {
   };
   const pass = async (ms: number) => {
     now += ms;
-    wake();
+    for (const wake of sleepers.splice(0)) wake();
     await new Promise((resolve) => setImmediate(resolve));
   };
-  return { connect, pass, dropped };
+  return { connect, pass, dropped, awaitRoom: (signal: AbortSignal) => readers.awaitRoom(signal) };
 }
 
 test("a client that reads nothing for a minute is disconnected, and one that reads is not", async () => {
@@ -64,6 +65,31 @@ test("a client that reads nothing for a minute is disconnected, and one that rea
   await pass(1);
   expect(dropped).toHaveLength(1);
   expect(dropped[0]).toMatchObject({ crowded: false, waitingBytes: LARGE });
+});
+
+test("there is no room while too many bytes are unread, and a call that ends does not wait for it", async () => {
+  const { connect, pass, awaitRoom } = await open(LARGE);
+  await connect();
+  const call = new AbortController();
+  await awaitRoom(call.signal);
+  const reader = await connect();
+  let room = false;
+  const waiting = awaitRoom(call.signal).then(() => {
+    room = true;
+  });
+  const ended = new Error("the call ended");
+  const other = awaitRoom(AbortSignal.abort(ended));
+  await expect(other).rejects.toBe(ended);
+  await pass(20);
+  expect(room).toBe(false);
+  reader.resume();
+  await expect
+    .poll(async () => {
+      await pass(20);
+      return room;
+    })
+    .toBe(true);
+  await waiting;
 });
 
 test("clients that do not read are disconnected until few enough bytes wait", async () => {

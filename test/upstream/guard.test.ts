@@ -8,7 +8,9 @@ import { withResilience } from "../../src/upstream/resilience.ts";
 const query = { orderNo: "o", nonce: "n", sign: "s" };
 const signal = new AbortController().signal;
 
-function guard(answer: () => Promise<QueryResult>, maxConcurrent = 1_000) {
+const roomy = async (): Promise<void> => undefined;
+
+function guard(answer: () => Promise<QueryResult>, { maxConcurrent = 1_000, awaitRoom = roomy } = {}) {
   const changes: { endpoint: UpstreamEndpoint; open: boolean }[] = [];
   let calls = 0;
   const never = () => Promise.reject(new Error("not called"));
@@ -24,7 +26,11 @@ function guard(answer: () => Promise<QueryResult>, maxConcurrent = 1_000) {
     },
   };
   const events = { circuitChanged: (change: (typeof changes)[number]) => void changes.push(change) };
-  return { client: withResilience(client, { maxConcurrent, events }), changes, calls: () => calls };
+  return {
+    client: withResilience(client, { maxConcurrent, unread: { awaitRoom }, events }),
+    changes,
+    calls: () => calls,
+  };
 }
 
 const attempts = async (client: UpstreamClient, count: number) => {
@@ -75,7 +81,7 @@ describe("the circuit breaker", () => {
 
 test("the bulkhead rejects calls beyond its capacity at once", async () => {
   const { promise, resolve } = Promise.withResolvers<QueryResult>();
-  const { client, calls } = guard(() => promise, 2);
+  const { client, calls } = guard(() => promise, { maxConcurrent: 2 });
   const inside = [client.query(query, signal), client.query(query, signal)];
   await expect(client.query(query, signal)).rejects.toMatchObject({
     reason: ErrorReason.OVERLOADED,
@@ -87,11 +93,27 @@ test("the bulkhead rejects calls beyond its capacity at once", async () => {
   expect(await Promise.all(inside)).toEqual([result, result]);
 });
 
+test("files are requested when there is room for them, and a verdict at any time", async () => {
+  const waiting: (() => void)[] = [];
+  const awaitRoom = () => new Promise<void>((resolve) => void waiting.push(resolve));
+  const result = { entry: codeEntry("0") } as QueryResult;
+  const { client, calls } = guard(async () => result, { awaitRoom });
+  const files = [1, 2, 3].map(() => client.query({ ...query, media: true }, signal));
+  expect(await client.query(query, signal)).toBe(result);
+  expect([calls(), waiting.length]).toEqual([1, 2]);
+  // The third asks again once it is its turn.
+  for (let turn = 0; turn < 3; turn++) {
+    waiting[turn]!();
+    await expect.poll(() => [calls(), waiting.length]).toEqual([turn + 2, 3]);
+  }
+  expect(await Promise.all(files)).toEqual([result, result, result]);
+});
+
 describe("queries in the background", () => {
   test("have places of their own, beside those of callers", async () => {
     const answers = Promise.withResolvers<never>();
     answers.promise.catch(() => undefined);
-    const { client, calls } = guard(() => answers.promise, 1);
+    const { client, calls } = guard(() => answers.promise, { maxConcurrent: 1 });
     const held = [
       client.query(query, signal),
       ...[1, 2, 3, 4].map(() => client.queryInBackground(query, signal)),
