@@ -1,4 +1,7 @@
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import jsQR from "jsqr";
 import type { Browser, BrowserContext, BrowserContextOptions, Page } from "playwright-core";
@@ -23,13 +26,19 @@ describe.skipIf(missingChromium())("links in a real browser", () => {
   let browser: Browser;
   let harness: Harness;
   let visitor: Visitor;
+  /** Names an icon: otherwise the browser asks for /favicon.ico. */
+  const callersPage = createServer((_request, response) => {
+    response.setHeader("content-type", "text/html");
+    response.end('<!doctype html><title>Shop</title><link rel="icon" href="data:,">');
+  });
   let shop = "";
   let users = 0;
 
   beforeAll(async () => {
     const [port, vendorPort] = [await unusedPort(), await unusedPort()];
-    // Any page that is there.
-    shop = `http://127.0.0.1:${port}/openapi.json`;
+    callersPage.listen(0, "127.0.0.1");
+    await once(callersPage, "listening");
+    shop = `http://127.0.0.1:${(callersPage.address() as AddressInfo).port}/verified`;
     [browser, harness] = await Promise.all([
       launchBrowser(),
       startHarness({
@@ -50,6 +59,7 @@ describe.skipIf(missingChromium())("links in a real browser", () => {
   afterAll(async () => {
     await browser?.close();
     await harness?.stop();
+    callersPage.close();
   });
 
   const create = (request = {}) => visitor.create({ userId: `browser${++users}`, ...request });
@@ -66,7 +76,8 @@ describe.skipIf(missingChromium())("links in a real browser", () => {
     context.on("page", (page) => {
       page.on("pageerror", (error) => complaints.push(error.message));
       page.on("console", (message) => {
-        if (["error", "warning"].includes(message.type())) complaints.push(message.text());
+        if (["error", "warning"].includes(message.type()))
+          complaints.push(`${message.text()} ${message.location().url}`);
       });
     });
     try {
