@@ -8,7 +8,7 @@ import { media } from "./media.ts";
 import { memory } from "./memory.ts";
 import { orders } from "./orders.ts";
 import { overload } from "./overload.ts";
-import { paced } from "./paced.ts";
+import { paced, RATES } from "./paced.ts";
 import { endPrograms } from "./programs.ts";
 import { scale } from "./scale.ts";
 import { soak } from "./soak.ts";
@@ -37,7 +37,7 @@ Without a name: all but the last six.
   --door NAME   for paced and before; one of ${DOORS.join(", ")}; may be repeated
   --orders N    for ledger (default: 1000000)
   --minutes N   for soak (default: 10)
-  --rate N      for soak, calls a second (default: 60)
+  --rate N      calls a second: for soak (default: 60) and for paced, where it may be repeated (default: ${RATES.join(", ")})
   --cgroup DIR  for memory: also inside this control group
   --write       put the figures into bench/RESULTS.md`;
 const { values, positionals } = scriptOptions(
@@ -52,7 +52,7 @@ const { values, positionals } = scriptOptions(
       cgroup: { type: "string" },
       orders: { type: "string", default: "1000000" },
       minutes: { type: "string", default: "10" },
-      rate: { type: "string", default: "60" },
+      rate: { type: "string", multiple: true },
       write: { type: "boolean", default: false },
     },
   },
@@ -62,10 +62,11 @@ const { values, positionals } = scriptOptions(
 const { write, cgroup, version } = values;
 const doors = DOORS.filter((door) => (values.door ?? DOORS).includes(door));
 const [seconds, warmUp] = [Number(values.seconds), Number(values["warm-up"])];
+const rates = values.rate?.map(Number);
 const rounds = (usual: number) => Number(values.rounds ?? usual);
 const EXPERIMENTS: Readonly<Record<string, () => Promise<void>>> = {
   throughput: () => throughput({ seconds, rounds: rounds(5), warmUp, write }),
-  paced: () => paced({ seconds, rounds: rounds(7), warmUp, doors, write }),
+  paced: () => paced({ seconds, rounds: rounds(7), warmUp, rates: rates ?? RATES, doors, write }),
   latency: () => latency({ seconds, rounds: rounds(5), write }),
   overload: () => overload({ seconds, write }),
   media: () => media({ seconds, write }),
@@ -74,7 +75,7 @@ const EXPERIMENTS: Readonly<Record<string, () => Promise<void>>> = {
   before: () => before({ version: version!, seconds, rounds: rounds(12), warmUp, doors, write }),
   memory: () => memory({ seconds, rounds: rounds(3), warmUp, cgroup, write }),
   scale: () => scale({ rounds: rounds(5), write }),
-  soak: () => soak({ minutes: Number(values.minutes), rate: Number(values.rate), write }),
+  soak: () => soak({ minutes: Number(values.minutes), rate: rates?.[0] ?? 60, write }),
 };
 
 /** Only by name: each takes from ten minutes to an hour. */

@@ -25,7 +25,11 @@ export async function measure(
   const { requests, seconds, failed, p50, p99 } = await load();
   const cpuUs = ((program.cpuMs() - cpuMs) * 1000) / requests;
   const after = await upstreamSeen(upstream);
-  if (failed > Math.max(1, requests / 1000)) throw new Error(`${door}: ${failed} of ${requests} failed`);
+  if (failed > Math.max(1, requests / 1000)) {
+    throw new Error(
+      `${door}: ${failed} calls failed or were refused as too many, beside ${requests} answered`,
+    );
+  }
   return {
     perSecond: requests / seconds,
     cpuUs,

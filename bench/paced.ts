@@ -19,13 +19,16 @@ export interface PacedOptions {
   rounds: number;
   /** Calls that every process gets before it is measured. */
   warmUp: number;
+  /** Calls a second. */
+  rates: readonly number[];
   doors: readonly Door[];
   write: boolean;
 }
 
-/** Calls a second; undefined is as fast as each answers. */
-const RATES = [50, 200, 800, undefined] as const;
-type Rate = (typeof RATES)[number];
+/** Calls a second, unless others are asked for. */
+export const RATES: readonly number[] = [50, 200, 800];
+/** Undefined is as fast as each answers. */
+type Rate = number | undefined;
 /** A slower rate is measured for longer: the kernel counts processor time in steps of 10 ms. */
 const FULL_RATE = 200;
 
@@ -36,9 +39,9 @@ type Name = "service" | "floor" | "usual stack" | "with Redis";
  * service with Redis. Each door has its own processes, and all of them the same number of calls before the first that counts.
  */
 export async function paced(options: PacedOptions): Promise<void> {
-  const { seconds, rounds, warmUp, doors, write } = options;
+  const { seconds, rounds, warmUp, rates, doors, write } = options;
   const rows: string[][] = [];
-  for (const door of doors) rows.push(...(await rowsOf(door, seconds, rounds, warmUp)));
+  for (const door of doors) rows.push(...(await rowsOf(door, options)));
   const head = [
     "door",
     "calls a second",
@@ -48,11 +51,16 @@ export async function paced(options: PacedOptions): Promise<void> {
     "Redis over memory",
   ];
   const times = ["p50 / p99 ms", "of the floor", "of the usual stack"];
-  const command = `npm run bench -- paced --seconds ${seconds} --rounds ${rounds} --warm-up ${warmUp}${doorOptions(doors)}`;
+  const command = `npm run bench -- paced --seconds ${seconds} --rounds ${rounds} --warm-up ${warmUp}${rateOptions(rates)}${doorOptions(doors)}`;
   report("paced", `${machine(command)}\n\n${table([...head, ...times], rows)}`, write);
 }
 
-async function rowsOf(door: Door, seconds: number, rounds: number, warmUp: number): Promise<string[][]> {
+const rateOptions = (rates: readonly number[]): string =>
+  rates === RATES ? "" : rates.map((rate) => ` --rate ${rate}`).join("");
+
+async function rowsOf(door: Door, options: PacedOptions): Promise<string[][]> {
+  const { seconds, rounds, warmUp } = options;
+  const rates: Rate[] = [...options.rates, undefined];
   const upstream = await startProgram("bench/upstream.ts");
   const programs = await startAll(door, upstream);
   const orderNo = await orderOf(programs.get("service")!, TOKEN);
@@ -63,10 +71,10 @@ async function rowsOf(door: Door, seconds: number, rounds: number, warmUp: numbe
   for (const { target } of targets) await warm(target, warmUp);
 
   const runs = new Map<Rate, Map<Name, Run[]>>(
-    RATES.map((rate) => [rate, new Map(targets.map(({ name }) => [name, []]))]),
+    rates.map((rate) => [rate, new Map(targets.map(({ name }) => [name, []]))]),
   );
   for (let round = 0; round < rounds; round++) {
-    for (const rate of RATES) {
+    for (const rate of rates) {
       // Another one comes first in each round.
       const first = round % targets.length;
       for (const { name, target } of [...targets.slice(first), ...targets.slice(0, first)]) {
@@ -82,7 +90,7 @@ async function rowsOf(door: Door, seconds: number, rounds: number, warmUp: numbe
   }
   await endPrograms();
   await stopRedis();
-  return RATES.map((rate, i) => [i === 0 ? `**${door}**` : "", ...row(rate, runs.get(rate)!)]);
+  return rates.map((rate, i) => [i === 0 ? `**${door}**` : "", ...row(rate, runs.get(rate)!)]);
 }
 
 /** The service with the bearer check that the usual stack has, and all that is compared with it at this door. */

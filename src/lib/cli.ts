@@ -30,7 +30,8 @@ export function scriptOptions<const T extends ParseArgsConfig & { options: objec
     const parsed = parseCommandLine({ ...config, options }, usage);
     const values = parsed.values as Readonly<Record<string, unknown>>;
     if (values["help"]) throw new UsageError(usage);
-    const wrong = numbers.find((name) => values[name] !== undefined && !(Number(values[name]) > 0));
+    const isWrong = (value: unknown) => value !== undefined && !(Number(value) > 0);
+    const wrong = numbers.find((name) => [values[name]].flat().some(isWrong));
     if (wrong !== undefined) throw new UsageError(`--${wrong} must be a number above 0\n\n${usage}`);
     return parsed;
   } catch (error) {

@@ -44,8 +44,10 @@ describe.skipIf(missingLoads())("the bench runs from end to end, in small", () =
 
   test("paced, at one door", { timeout: 240_000 }, async () => {
     const few = ["--seconds", "0.3", "--rounds", "1", "--warm-up", "1000"];
-    const text = await bench("paced", ...few, "--door", "grpc GetFaceParams");
-    for (const rate of ["50", "200", "800", String.raw`saturated, \d+`]) {
+    // So few calls that the service refuses none even if all of them are open at once: the machine may be busy.
+    const rates = ["--rate", "20", "--rate", "50"];
+    const text = await bench("paced", ...few, ...rates, "--door", "grpc GetFaceParams");
+    for (const rate of ["20", "50", String.raw`saturated, \d+`]) {
       expect(text).toMatch(
         new RegExp(`\\| ${rate} \\| \\d+ \\| ${ratio} \\| ${ratio} \\| ${ratio} \\| \\d+`),
       );
@@ -55,7 +57,8 @@ describe.skipIf(missingLoads())("the bench runs from end to end, in small", () =
   });
 
   test("memory, with V8 given room of several sizes", { timeout: 240_000 }, async () => {
-    const text = await bench("memory", "--seconds", "0.5", "--rounds", "1", "--warm-up", "100");
+    // 150 calls at most, for the same reason.
+    const text = await bench("memory", "--seconds", "0.3", "--rounds", "1", "--warm-up", "100");
     for (const room of ["V8's choice", "8", "16", "32"]) {
       expect(text).toMatch(
         new RegExp(`\\| of the machine \\| ${room} \\| \\d+ \\(\\d+ to \\d+\\) \\| \\d+ \\| \\d`),
