@@ -35,7 +35,10 @@ async function startReceiver() {
   const refused = new Set<string>();
   const webhook = new Webhook(SECRET);
   const server = createServer(async (request, response) => {
-    const body = Buffer.concat(await request.toArray()).toString();
+    const chunks = await request.toArray().catch(() => undefined);
+    // Killed while it sent.
+    if (chunks === undefined) return response.destroy();
+    const body = Buffer.concat(chunks).toString();
     const event = webhook.verify(body, request.headers as Record<string, string>) as Received;
     const id = String(request.headers["webhook-id"]);
     if (!refused.has(id) && Math.random() < 0.25) {
