@@ -45,8 +45,12 @@ export async function saturate(target: Target, atLeast: number): Promise<Loaded>
   return loaded(await generate({ ...callerOf(target), seconds, concurrency: CONCURRENCY }), seconds);
 }
 
+/** At a rate, calls a second, or without one as fast as the program answers. */
+export const load = (target: Target, rate: number | undefined, seconds: number): Promise<Loaded> =>
+  rate === undefined ? saturate(target, seconds) : pace(target, rate, seconds);
+
 /** As from callers who do not know of each other, so many calls a second. */
-export async function pace(target: Target, rate: number, seconds: number): Promise<Loaded> {
+async function pace(target: Target, rate: number, seconds: number): Promise<Loaded> {
   const connections = target.door.startsWith("grpc") ? CONNECTIONS.http2 : CONNECTIONS.http1;
   return loaded(await generate({ ...callerOf(target), connections, rate, apart: true, seconds }), seconds);
 }

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startPostgres, stopPostgres } from "../test/support/postgres.ts";
 import type { Door } from "./doors.ts";
-import { generate, pace, saturate, type Target, warm } from "./loads.ts";
+import { generate, load, type Target, warm } from "./loads.ts";
 import { fixed, median, spread } from "./numbers.ts";
 import { type Program, startProgram, startService, upstreamSeen } from "./programs.ts";
 import { machine, report, table } from "./report.ts";
@@ -64,10 +64,10 @@ export async function orders({ seconds, rounds, warmUp, write }: OrdersBenchOpti
   const exchange: number[] = [];
   const p50: Record<string, number[]> = Object.fromEntries(names.map((name) => [name, []]));
   for (let round = 0; round < rounds; round++) {
-    const load = { seconds, rate: DELAY_RATE };
-    exchange.push((await generate({ client: "upstream", url: upstream.http, ...load })).p50);
+    const slowly = { seconds, rate: DELAY_RATE };
+    exchange.push((await generate({ client: "upstream", url: upstream.http, ...slowly })).p50);
     for (const name of names) {
-      const made = await generate({ client: "form GetFaceParams", url: services[name]!.http, ...load });
+      const made = await generate({ client: "form GetFaceParams", url: services[name]!.http, ...slowly });
       p50[name]!.push(made.p50);
     }
   }
@@ -92,7 +92,7 @@ export async function orders({ seconds, rounds, warmUp, write }: OrdersBenchOpti
 async function cpuOf(target: Target, rate: number | undefined, seconds: number): Promise<number> {
   const { program } = target;
   const before = program.cpuMs();
-  const made = await (rate === undefined ? saturate(target, seconds) : pace(target, rate, seconds));
+  const made = await load(target, rate, seconds);
   if (made.failed > 0) throw new Error(`${target.door}: ${made.failed} calls failed`);
   return ((program.cpuMs() - before) * 1000) / made.requests;
 }

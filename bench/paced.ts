@@ -1,6 +1,6 @@
 import { startRedis, stopRedis } from "../test/support/redis.ts";
 import { type Door, doorOptions } from "./doors.ts";
-import { pace, saturate, warm } from "./loads.ts";
+import { load, warm } from "./loads.ts";
 import { measure, type Run } from "./measure.ts";
 import { fixed, median, spread } from "./numbers.ts";
 import {
@@ -78,11 +78,8 @@ async function rowsOf(door: Door, options: PacedOptions): Promise<string[][]> {
       // Another one comes first in each round.
       const first = round % targets.length;
       for (const { name, target } of [...targets.slice(first), ...targets.slice(0, first)]) {
-        const run = await measure(target, upstream, () =>
-          rate === undefined
-            ? saturate(target, seconds)
-            : pace(target, rate, seconds * Math.max(1, FULL_RATE / rate)),
-        );
+        const factor = rate === undefined ? 1 : Math.max(1, FULL_RATE / rate);
+        const run = await measure(target, upstream, () => load(target, rate, seconds * factor));
         expectWork(door, name, run);
         runs.get(rate)!.get(name)!.push(run);
       }

@@ -30,6 +30,8 @@ const PARTS: Readonly<Record<Door, readonly Name[]>> = {
   "grpc GetResult": ["service", "floor", "grpc-js"],
 };
 
+const keyOf = (door: Door, name: Name) => `${door} ${name}`;
+
 /** As fast as each can, with a vendor that answers at once: every program after the other, several rounds. */
 export async function throughput({ seconds, rounds, warmUp, write }: ThroughputOptions): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), "bench-"));
@@ -52,7 +54,7 @@ export async function throughput({ seconds, rounds, warmUp, write }: ThroughputO
 
   const parts = DOORS.flatMap((door) =>
     PARTS[door].map((name) => ({
-      key: `${door} ${name}`,
+      key: keyOf(door, name),
       target: { door, program: programs[name], orderNo },
     })),
   );
@@ -67,7 +69,7 @@ export async function throughput({ seconds, rounds, warmUp, write }: ThroughputO
   rmSync(directory, { recursive: true });
 
   const all = (door: Door, name: Name, of: (run: Run) => number) =>
-    (runs.get(`${door} ${name}`) ?? []).map(of);
+    (runs.get(keyOf(door, name)) ?? []).map(of);
   const rows = DOORS.flatMap((door) =>
     PARTS[door].map((name) => {
       const pick = (of: (run: Run) => number) => median(all(door, name, of));
