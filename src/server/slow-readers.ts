@@ -20,8 +20,11 @@ export interface SlowReaders {
   awaitRoom(signal: AbortSignal): Promise<void>;
 }
 
-/** Reading fewer bytes than this is not progress: acknowledged pings are some bytes too. */
-const PROGRESS_BYTES = 64 * 1024;
+/**
+ * Reading fewer bytes than this is not progress, or a few clients that trickle could use up the room for everyone's files. In the
+ * shorter of the times below, HTTP/2's default window of 64 KiB carries it over a round trip of 370 ms.
+ */
+const PROGRESS_BYTES = 512 * 1024;
 /** How long a client may make no progress, and how long while too many bytes wait, milliseconds. */
 const STALL_MS = 60_000;
 const CROWDED_STALL_MS = 3_000;

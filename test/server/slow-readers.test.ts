@@ -44,7 +44,7 @@ async function open(mostBytes: number) {
     for (const wake of sleepers.splice(0)) wake();
     await new Promise((resolve) => setImmediate(resolve));
   };
-  return { connect, pass, dropped, awaitRoom: (signal: AbortSignal) => readers.awaitRoom(signal) };
+  return { connect, pass, dropped, readers };
 }
 
 test("a client that reads nothing for a minute is disconnected, and one that reads is not", async () => {
@@ -67,18 +67,37 @@ test("a client that reads nothing for a minute is disconnected, and one that rea
   expect(dropped[0]).toMatchObject({ crowded: false, waitingBytes: LARGE });
 });
 
+test("a client that trickles counts as one that does not read", async () => {
+  const { readers, pass, dropped } = await open(LARGE / 2);
+  // The kernel's buffers would hide what a client reads.
+  const taking = (bytesPerSecond: number) => {
+    const _handle = { bytesWritten: 0, writeQueueSize: 0 };
+    const socket = { writableLength: LARGE, _handle, once: () => socket, destroy: () => socket };
+    readers.watch(socket as unknown as net.Socket);
+    return () => {
+      _handle.bytesWritten += bytesPerSecond / 5;
+    };
+  };
+  const clients = [taking(100 * 1024), taking(200 * 1024)];
+  for (let spent = 0; spent < 10_000; spent += 200) {
+    await pass(200);
+    for (const take of clients) take();
+  }
+  expect(dropped).toHaveLength(1);
+});
+
 test("there is no room while too many bytes are unread, and a call that ends does not wait for it", async () => {
-  const { connect, pass, awaitRoom } = await open(LARGE);
+  const { connect, pass, readers } = await open(LARGE);
   await connect();
   const call = new AbortController();
-  await awaitRoom(call.signal);
+  await readers.awaitRoom(call.signal);
   const reader = await connect();
   let room = false;
-  const waiting = awaitRoom(call.signal).then(() => {
+  const waiting = readers.awaitRoom(call.signal).then(() => {
     room = true;
   });
   const ended = new Error("the call ended");
-  const other = awaitRoom(AbortSignal.abort(ended));
+  const other = readers.awaitRoom(AbortSignal.abort(ended));
   await expect(other).rejects.toBe(ended);
   await pass(20);
   expect(room).toBe(false);
