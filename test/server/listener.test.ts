@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import http from "node:http";
 import http2 from "node:http2";
 import net from "node:net";
@@ -5,6 +6,7 @@ import type { FastifyInstance } from "fastify";
 import { afterEach, describe, expect, test } from "vitest";
 import { systemClock } from "../../src/lib/clock.ts";
 import { createListener, type Listener } from "../../src/server/listener.ts";
+import { createAuthority } from "../support/certificates.ts";
 
 const NO_SLOW_READERS = { watch: () => undefined, watchStream: () => undefined };
 let listener: Listener | undefined;
@@ -182,6 +184,41 @@ describe("request ids", () => {
     expect(headers["x-request-id"]).toMatch(/^[0-9A-Za-z]{20}$/);
   });
 });
+
+test("a client that TLS refuses after the listener has closed is reported too, with the port that it was", async () => {
+  const refused: unknown[] = [];
+  const tls = createAuthority().issue("closing");
+  listener = createListener({
+    address: { host: "127.0.0.1", port: 0 },
+    cleartext: "http1",
+    tls: () => tls,
+    plugins: [],
+    slowReaders: NO_SLOW_READERS,
+    events: { requestTurnedAway: () => undefined, tlsRefused: (one) => void refused.push(one) },
+    drainMs: 30_000,
+    clock: systemClock,
+  });
+  await listener.start();
+  const port = Number(listener.address().split(":").at(-1));
+  const client = net.connect(port, "127.0.0.1").on("error", () => undefined);
+  await once(client, "connect");
+  const stopped = listener.stop();
+  // It still has a second to say what it wants.
+  await expect.poll(() => isOpen(port)).toBe(false);
+  client.write("GET / HTTP/1.1\r\n\r\n");
+  await stopped;
+  expect(refused).toMatchObject([{ port, why: "ERR_SSL_HTTP_REQUEST" }]);
+});
+
+const isOpen = (port: number) =>
+  new Promise<boolean>((resolve) => {
+    const socket = net.connect(port, "127.0.0.1");
+    socket.on("error", () => resolve(false));
+    socket.on("connect", () => {
+      socket.destroy();
+      resolve(true);
+    });
+  });
 
 test("an HTTP/2 connection accepts new calls while it writes large responses", async () => {
   const { url } = await open("h2c");
