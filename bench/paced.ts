@@ -75,11 +75,11 @@ async function rowsOf(door: Door, options: PacedOptions): Promise<string[][]> {
   );
   for (let round = 0; round < rounds; round++) {
     for (const rate of rates) {
+      const length = seconds * (rate === undefined ? 1 : Math.max(1, FULL_RATE / rate));
       // Another one comes first in each round.
       const first = round % targets.length;
       for (const { name, target } of [...targets.slice(first), ...targets.slice(0, first)]) {
-        const factor = rate === undefined ? 1 : Math.max(1, FULL_RATE / rate);
-        const run = await measure(target, upstream, () => load(target, rate, seconds * factor));
+        const run = await measure(target, upstream, () => load(target, rate, length));
         expectWork(door, name, run);
         runs.get(rate)!.get(name)!.push(run);
       }

@@ -1,11 +1,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
-import { connect } from "node:net";
 import { join } from "node:path";
 import { systemClock } from "../src/lib/clock.ts";
 import { COMPILE_CACHE } from "../test/support/compile-cache.ts";
-import { freePort } from "../test/support/free-port.ts";
+import { freePort, isOpen } from "../test/support/free-port.ts";
 
 /** A program under load, in a process of its own. */
 export interface Program {
@@ -164,11 +163,3 @@ const isReady = (admin: string) =>
     ({ ok }) => ok,
     () => false,
   );
-
-function isOpen(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, "127.0.0.1");
-    socket.on("connect", () => resolve(true)).on("error", () => resolve(false));
-    socket.on("connect", () => socket.destroy());
-  });
-}

@@ -53,8 +53,8 @@ export function createGetResult(options: GetResultOptions): Handler<GetResultReq
       return await collectMedia(() => fetchFiles(orderNo, { ...call, signal }), { passed, clock, signal });
     } catch (error) {
       call.signal.throwIfAborted();
-      const late = signal.aborted ? `no files within ${MEDIA_MS} ms` : "unexpected error";
-      call.note({ media_error: error instanceof UpstreamError ? error.message : late });
+      const ours = signal.aborted ? `no files within ${MEDIA_MS} ms` : "unexpected error";
+      call.note({ media_error: error instanceof UpstreamError ? error.message : ours });
       return undefined;
     } finally {
       limit.release();

@@ -1,4 +1,4 @@
-import type { Socket } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import type { FastifyInstance } from "fastify";
 import type { ServiceEvents } from "../events.ts";
@@ -21,13 +21,13 @@ const REPORT_INTERVAL_MS = 1_000;
 export function reportRefusedClients(app: FastifyInstance, { clock, events }: RefusedClientsOptions): void {
   let reportedAt = Number.NEGATIVE_INFINITY;
   let others = 0;
+  // A client may be refused after the server has closed, which then has no address.
   let port = 0;
-  app.server.on("connection", (socket) => {
-    // Read while connected: Node caches the address for after the connection closes.
-    void socket.remoteAddress;
-    // A client may be refused after the server has closed, which then has no address.
-    port = socket.localPort ?? port;
+  app.server.once("listening", () => {
+    ({ port } = app.server.address() as AddressInfo);
   });
+  // Read while connected: Node caches the address for after the connection closes.
+  app.server.on("connection", (socket) => void socket.remoteAddress);
   app.server.on("tlsClientError", (error: NodeJS.ErrnoException, socket: TLSSocket) => {
     const why = reason(error, socket);
     if (why === undefined) return;

@@ -21,8 +21,8 @@ export interface SlowReaders {
 }
 
 /**
- * Reading fewer bytes than this is not progress, or a few clients that trickle could use up the room for everyone's files. In the
- * shorter of the times below, HTTP/2's default window of 64 KiB carries it over a round trip of 370 ms.
+ * Reading fewer bytes than this is not progress, or a few clients that trickle could use up the room for everyone's
+ * files. In the shorter of the times below, HTTP/2's default window of 64 KiB carries it over a round trip of 370 ms.
  */
 const PROGRESS_BYTES = 512 * 1024;
 /** How long a client may make no progress, and how long while too many bytes wait, milliseconds. */
@@ -41,8 +41,8 @@ interface Reader {
 
 /**
  * Closes connections whose clients do not read their responses. A response stays in memory until it is read,
- * and no call limit counts an answered call. Closing takes seconds, since a client may be slow, and videos for 60
- * clients in that time take half a gigabyte: so large responses wait for room.
+ * and no call limit counts an answered call. Closing takes seconds, since a client may be slow, and in that time
+ * videos for 60 clients take half a gigabyte: so large responses wait for room.
  */
 export function createSlowReaders({ mostBytes, clock, events }: SlowReadersOptions): SlowReaders {
   const readers = new Map<Socket, Reader>();
@@ -56,7 +56,7 @@ export function createSlowReaders({ mostBytes, clock, events }: SlowReadersOptio
 
   function sweep(): void {
     const now = clock.monotonic();
-    let sum = unread();
+    let sum = 0;
     const stalled: { socket: Socket; waitingBytes: number; stalledMs: number }[] = [];
     for (const [socket, reader] of readers) {
       const waitingBytes = waitingOn(socket, reader);
@@ -65,6 +65,7 @@ export function createSlowReaders({ mostBytes, clock, events }: SlowReadersOptio
         reader.taken = taken;
         reader.since = now;
       }
+      sum += waitingBytes;
       const stalledMs = now - reader.since;
       if (stalledMs >= CROWDED_STALL_MS) stalled.push({ socket, waitingBytes, stalledMs });
     }

@@ -82,13 +82,6 @@ test("60 clients that request a video and do not read it hold no more memory tha
     );
     expect(holding).toBeLessThanOrEqual(UNREAD / VIDEO);
     // Twice for garbage. Without videos that wait for room it is half a gigabyte more than those who read.
-    console.log(
-      "COST",
-      honest.cost.rssMib,
-      cost.rssMib,
-      holding,
-      linesOf(child, "reader_dropped").length - before,
-    );
     expect(cost.rssMib).toBeLessThan(Math.max(0, honest.cost.rssMib) + (2 * UNREAD) / MIB);
     const [line] = linesOf(child, "reader_dropped");
     expect(line).toMatchObject({ level: "warn", crowded: true });

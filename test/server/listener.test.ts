@@ -7,6 +7,7 @@ import { afterEach, describe, expect, test } from "vitest";
 import { systemClock } from "../../src/lib/clock.ts";
 import { createListener, type Listener } from "../../src/server/listener.ts";
 import { createAuthority } from "../support/certificates.ts";
+import { isOpen } from "../support/free-port.ts";
 
 const NO_SLOW_READERS = { watch: () => undefined, watchStream: () => undefined };
 let listener: Listener | undefined;
@@ -209,16 +210,6 @@ test("a client that TLS refuses after the listener has closed is reported too, w
   await stopped;
   expect(refused).toMatchObject([{ port, why: "ERR_SSL_HTTP_REQUEST" }]);
 });
-
-const isOpen = (port: number) =>
-  new Promise<boolean>((resolve) => {
-    const socket = net.connect(port, "127.0.0.1");
-    socket.on("error", () => resolve(false));
-    socket.on("connect", () => {
-      socket.destroy();
-      resolve(true);
-    });
-  });
 
 test("an HTTP/2 connection accepts new calls while it writes large responses", async () => {
   const { url } = await open("h2c");
